@@ -1,0 +1,65 @@
+# `make demo` and `make test` need Python 3.11 or newer and make; everything else comes from requirements.lock.
+
+VENV    := .venv
+STAMP   := $(VENV)/.installed
+BIN     := $(VENV)/bin
+PYTHONS := python3.11 python3.12 python3.13 python3 python
+PIP     := $(BIN)/python -m pip --disable-pip-version-check -qq
+UV      := uv==0.13.9
+LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+ARGS    :=
+
+# An environment whose Python is gone (the system's was replaced) counts as none.
+$(shell test -x $(BIN)/python || rm -f $(STAMP))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+demo: $(STAMP) ## the whole job on SQLite against the bundled emulator, nothing to configure
+	@$(BIN)/numbercheck demo $(ARGS)
+
+test: $(STAMP) ## all tests with coverage; ARGS="-k word" for some of them
+	@$(BIN)/python -m pytest -q --cov --cov-report=term $(ARGS)
+
+lint: $(STAMP) ## lint, format and types; changes nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict etl
+
+format: $(STAMP) ## put imports and layout right
+	@$(BIN)/ruff check --fix-only -q .
+	@$(BIN)/ruff format .
+
+lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml; ARGS=--upgrade for newer versions
+	@$(PIP) install '$(UV)'
+	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements.lock
+	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
+		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
+
+clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
+	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build demo-output dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made anew where there is none of a suitable Python; otherwise only what the lock changed is installed.
+$(STAMP): requirements.lock pyproject.toml
+	@if ! $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		for python in $(PYTHONS) none; do \
+			$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		done; \
+		if [ $$python = none ]; then \
+			echo 'There is no Python 3.11 or newer with venv here: install one (Debian, Ubuntu: apt-get install python3 python3-venv),' \
+				'or name yours: make PYTHONS=/path/to/python3' >&2; \
+			exit 1; \
+		fi; \
+		echo "Making the environment $(VENV) with $$($$python --version) (once, half a minute) ..."; \
+		$$python -m venv --clear $(VENV); \
+	else \
+		echo "Bringing the environment $(VENV) up to date ..."; \
+	fi
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
