@@ -1,0 +1,1 @@
+"""Copies the results of the vendor's number checks into a database before they are gone."""

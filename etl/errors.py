@@ -1,0 +1,63 @@
+"""Errors, grouped by what the person on duty has to do; each knows its exit status.
+
+A message is one or two sentences for a person: the thing, what is wrong with it, the remedy. It never
+holds a secret or a whole phone number.
+"""
+
+from __future__ import annotations
+
+
+class EtlError(Exception):
+    """What this job can tell a person without a traceback."""
+
+    exit_status = 1
+
+
+class Misconfigured(EtlError):
+    """Settings, credentials, schema version or the batch list are wrong: a person has to change them."""
+
+    exit_status = 78
+
+
+class CredentialsRefused(Misconfigured):
+    """The vendor refuses the account itself: no further request of this run can succeed."""
+
+
+class TryLater(EtlError):
+    """Nothing to change: the next run goes on from here."""
+
+    exit_status = 75
+
+
+class DatabaseUnreachable(TryLater):
+    """The database does not answer, or stopped answering."""
+
+
+class Locked(TryLater):
+    """Another sync of this account is running."""
+
+
+class BatchDayFailed(TryLater):
+    """One batch day could not be read to its end in this run; the others go on."""
+
+
+class Unanswered(BatchDayFailed):
+    """Every try ended without an answer of the vendor (network, 5xx, throttled)."""
+
+
+class Unusable(BatchDayFailed):
+    """Every try ended with an answer that cannot be used (not JSON, cut short, unknown code)."""
+
+
+class Refused(BatchDayFailed):
+    """The vendor refuses this batch day (its appkey, a parameter): asking again would not help."""
+
+
+class DateRefused(Refused):
+    """The vendor refuses the date: it has left the window."""
+
+
+class RunEnded(EtlError):
+    """The run's bound (requests, seconds) is reached, or a signal asked it to stop. Not a failure."""
+
+    exit_status = 75

@@ -1,0 +1,143 @@
+"""Logs on standard error: text for a person at a terminal, else one JSON object a line.
+
+No secret and no whole phone number comes out here, whatever was logged: messages and tracebacks are masked
+when a record is written. Of a call's `extra`, only run_id, batch, date and page are shown, as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+from urllib.parse import quote, quote_plus
+
+from pythonjsonlogger.json import JsonFormatter
+
+from etl.scrub import scrub
+
+MASK = "***"
+FIELDS = ("run_id", "batch", "date", "page")
+# Counts of rows have up to six digits, phone numbers have more.
+PHONE_DIGITS = 7
+# A shorter secret stands in every other word; masking it would tell more than it hides.
+SHORTEST_SECRET = 4
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_bound: dict[str, object] = {}
+
+
+def configure(log_format: str | None, secrets: Iterable[str]) -> None:
+    """Send the root logger's records (from INFO) to standard error as "text" or "json".
+
+    None decides by whether that is a terminal. `secrets` are masked wherever they turn up. Calling it again
+    replaces what the last call set up.
+    """
+    handler = SafeHandler(secrets)
+    text = sys.stderr.isatty() if log_format is None else log_format == "text"
+    handler.setFormatter(TextFormatter() if text else _json_formatter())
+    root = logging.getLogger()
+    for old in [known for known in root.handlers if isinstance(known, SafeHandler)]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    # Alembic tells at INFO which dialect it found, each time that it looks at the schema.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+
+
+def bind(**fields: object) -> None:
+    """Put these fields (of FIELDS) into every later record, in all threads; None takes one out."""
+    _bound.update(fields)
+    for name in [name for name, value in _bound.items() if value is None]:
+        del _bound[name]
+
+
+class SafeHandler(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is at that moment, so that a progress display may stand in for it."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        logging.Handler.__init__(self)
+        self._secrets = _pattern(secrets)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text, masked; the record itself stays as it is, other handlers get it too."""
+        record = copy.copy(record)
+        if record.exc_info:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        message = record.getMessage()
+        record.msg, record.args, record.exc_info = self._mask(message), None, None
+        record.exc_text = record.exc_text and self._mask(record.exc_text)
+        record.stack_info = record.stack_info and self._mask(record.stack_info)
+        for name in FIELDS:
+            setattr(record, name, getattr(record, name, _bound.get(name)))
+        return super().format(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Say that a record is lost. The original prints its arguments, which may be secret."""
+        try:
+            sys.stderr.write(f"A log record of {record.name}, line {record.lineno}, could not be written.\n")
+        except (OSError, ValueError):  # nobody reads standard error any more
+            return
+
+    def _mask(self, text: str) -> str:
+        return scrub(self._secrets.sub(MASK, text), PHONE_DIGITS)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-23T06:06:00Z INFO message batch=B date=2026-11-22 page=3`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.message = record.getMessage().rstrip()
+        given = {name: getattr(record, name, None) for name in FIELDS}
+        fields = "".join(f" {name}={value}" for name, value in given.items() if value is not None)
+        line = f"{_time(record)[:19]}Z {record.levelname} {record.message}{fields}"
+        text = "\n".join(part for part in (line, record.exc_text, record.stack_info) if part)
+        return _CONTROL.sub(lambda sign: ascii(sign[0])[1:-1], text)
+
+
+class _JsonFormatter(JsonFormatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return _time(record)
+
+    def process_log_record(self, log_data: dict[str, object]) -> dict[str, object]:
+        known = ("time", "level", "logger", "message", *FIELDS, "exception", "stack")
+        return {name: log_data[name] for name in known if log_data.get(name) is not None}
+
+
+def _json_formatter() -> logging.Formatter:
+    names = {"asctime": "time", "levelname": "level", "name": "logger"}
+    names |= {"exc_info": "exception", "stack_info": "stack"}
+    return _JsonFormatter(["asctime", "levelname", "name", "message", *FIELDS], rename_fields=names)
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
+    """Matches the secrets in every form in which a message may hold them; the longest one first."""
+    forms = {
+        form
+        for secret in secrets
+        if len(secret) >= SHORTEST_SECRET
+        for form in (
+            secret,
+            quote(secret, safe=""),
+            quote_plus(secret),
+            repr(secret)[1:-1],
+            json.dumps(secret)[1:-1],
+        )
+    }
+    longest_first = sorted(forms, key=lambda form: (-len(form), form))
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
