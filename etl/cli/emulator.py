@@ -1,0 +1,186 @@
+"""`numbercheck emulator`: the vendor's endpoint on this machine, with rows made from a seed."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from etl.emulator import KINDS, Behaviour, Book, Emulator, Fault, Faults, parse_fault, utcnow
+from etl.emulator.listing import Order
+from etl.emulator.wording import Wording
+from etl.errors import Misconfigured
+
+HELP = """Serve the vendor's endpoint on this machine, as documented.
+
+Generated batches, the same ones for the same seed and dates. What a client needs to reach it goes to standard
+output as settings; it runs until SIGINT or SIGTERM.
+
+\b
+Example: some batch days with a little trouble, and a sync against them
+  numbercheck emulator --batch-file batches.csv --fault status:503=0.05 --fault reset=0.01 > emulator.env
+  set -a; . ./emulator.env; numbercheck sync      # in another terminal
+
+\b
+Faults (KIND=RATE or KIND:VALUE=RATE; VALUE is the status, the code or seconds):
+"""
+HELP += "\n".join(f"  {kind:<17} {words}" for kind, words in KINDS.items() if kind not in ("data", "body"))
+
+
+class _Rate(click.ParamType[tuple[Fault, float]]):
+    name = "kind=rate"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Fault, float]:
+        kind, _, rate = str(value).rpartition("=")
+        try:
+            fault, share = parse_fault(kind), float(rate)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+        if not 0 <= share <= 1:
+            self.fail(f"{value!r}: the rate is a share of all requests, from 0 to 1", param, ctx)
+        return fault, share
+
+
+class _Moment(click.ParamType[dt.datetime]):
+    name = "iso-8601"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        try:
+            moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a moment such as 2026-03-01T12:00:00+08:00", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} names no time zone; add Z or +08:00", param, ctx)
+        return moment
+
+
+@click.command(help=HELP)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 (the default) takes a free one.")
+@click.option("--wording", type=click.Choice(get_args(Wording)), default="page", show_default=True)
+@click.option("--order", type=click.Choice(get_args(Order)), default="ascending", show_default=True)
+@click.option("--batches", type=click.IntRange(0), default=3, show_default=True, help="Batches of each day.")
+@click.option("--rows", type=click.IntRange(0), default=250, show_default=True, help="Rows of each batch.")
+@click.option("--days", type=click.IntRange(1), default=14, show_default=True, help="Days, today the last.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="Seconds between two requests; an earlier one is refused. 0: no check.",
+)
+@click.option("--latency", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds per answer.")
+@click.option("--fault", "faults", type=_Rate(), multiple=True, metavar="KIND=RATE", help="See above; repeatable.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--now",
+    type=_Moment(),
+    default=None,
+    metavar="ISO",
+    help="Start as if it were that moment; time goes on from there. Tell sync the same.",
+)
+@click.option(
+    "--batch-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the list of batches there, as CSV.",
+)
+def emulator(
+    port: int,
+    wording: Wording,
+    order: Order,
+    batches: int,
+    rows: int,
+    days: int,
+    interval: float,
+    latency: float,
+    faults: tuple[tuple[Fault, float], ...],
+    seed: int,
+    now: dt.datetime | None,
+    batch_file: Path | None,
+) -> None:
+    clock = utcnow if now is None else running_from(now)
+    behaviour = Behaviour(
+        wording=wording,
+        order=order,
+        interval=interval,
+        latency=latency,
+        faults=Faults(dict(faults), seed=seed),
+    )
+    today = clock().astimezone(behaviour.timezone).date()
+    book = _book(today, days, batches, rows, seed)
+    served = Emulator(book, port=port, behaviour=behaviour, now=clock)
+    with _until_told_to_end() as end, ExitStack() as stack:
+        _start(stack, served)
+        if batch_file is not None:
+            _write_batches(book, batch_file)
+        click.echo(f"Serving {batches * days} batch days at {served.url}; Ctrl-C ends it.", err=True)
+        click.echo("\n".join(_settings(served, batch_file)))
+        end.wait()
+
+
+def running_from(start: dt.datetime) -> Callable[[], dt.datetime]:
+    """A clock that shows `start` (aware) now and goes on from there."""
+    began = time.monotonic()
+    return lambda: start + dt.timedelta(seconds=time.monotonic() - began)
+
+
+def _book(today: dt.date, days: int, batches: int, rows: int, seed: int) -> Book:
+    book = Book()
+    for date in (today - dt.timedelta(days=back) for back in reversed(range(days))):
+        for number in range(1, batches + 1):
+            book.add_generated(f"{date:%y%m%d}{number:06d}", date, rows, seed)
+    return book
+
+
+@contextmanager
+def _until_told_to_end() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, instead of what they did before."""
+    end = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: end.set()) for number in numbers]
+    try:
+        yield end
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _start(stack: ExitStack, served: Emulator) -> None:
+    try:
+        stack.enter_context(served)
+    except OSError as error:
+        raise Misconfigured(
+            f"Port {served.port} cannot be used: {error.strerror}. Take another --port."
+        ) from error
+
+
+def _write_batches(book: Book, path: Path) -> None:
+    try:
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            lines = csv.writer(stream, lineterminator="\n")
+            lines.writerow(("batch_no", "date", "rows"))
+            lines.writerows((batch_no, date, len(day)) for batch_no, date, day in book.batch_days())
+    except OSError as error:
+        raise Misconfigured(f"The batch file {path} cannot be written: {error.strerror}.") from error
+
+
+def _settings(served: Emulator, batch_file: Path | None) -> Iterator[str]:
+    """An account name of its own keeps these rows apart from real ones, should both meet in one database."""
+    account, behaviour = served.book.first, served.behaviour
+    yield f"NUMBERCHECK_API_URL={served.url}"
+    yield f"NUMBERCHECK_ACCESS_KEY={account.access_key}"
+    yield f"NUMBERCHECK_ACCESS_SECRET={account.secret}"
+    yield "NUMBERCHECK_ACCOUNT=emulator"
+    yield f"NUMBERCHECK_REQUEST_INTERVAL={behaviour.interval:g}"
+    if batch_file is not None:
+        yield f"NUMBERCHECK_BATCH_FILE={shlex.quote(str(batch_file.resolve()))}"

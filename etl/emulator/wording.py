@@ -1,0 +1,68 @@
+"""The two wordings in which the vendor describes the same row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Wording = Literal["page", "newer"]
+
+NEWER_NAMES = {
+    "messageId": "requestId",
+    "regionCode": "country",
+    "carrier": "operator",
+    "early": "ring",
+    "answered": "answer",
+}
+NEWER_ONLY = frozenset(["mcc", "mnc", "ported", "active", "failReason"])
+MOBILE = 2
+PHONE_FIELDS = ("phone", "nationalNumber", "standNumber")
+
+
+def shown(fields: Mapping[str, Any], wording: Wording, masked: bool = False) -> dict[str, Any]:
+    """A row in the names of that wording, with its phone numbers masked where the account is set up so."""
+    row = newer(fields) if wording == "newer" else page(fields)
+    return {**row, **_masks(row)} if masked else row
+
+
+def page(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The vendor's page knows nothing of these fields."""
+    return {name: value for name, value in fields.items() if name not in NEWER_ONLY}
+
+
+def newer(fields: Mapping[str, Any]) -> dict[str, Any]:
+    row = {NEWER_NAMES.get(name, name): value for name, value in fields.items()}
+    if "numberType" in fields:
+        row["numberType"] = _number_type(fields)
+    return _vary(row)
+
+
+def _number_type(fields: Mapping[str, Any]) -> Any:
+    number_type = fields["numberType"]
+    if fields.get("preCheck") == "NO":
+        return "invalid"
+    if not isinstance(number_type, int):
+        return number_type
+    return "mobile" if number_type == MOBILE else "others"
+
+
+def _vary(row: dict[str, Any]) -> dict[str, Any]:
+    """Where the revisions of the newer pages differ, rows follow one or the other: told by the last digit."""
+    if "price" in row or "currency" in row:
+        row["cost"] = {name: row[name] for name in ("price", "currency") if name in row}
+    if str(row.get("phone", ""))[-1:] in ("1", "3", "5", "7", "9"):
+        if "response" in row:
+            row["responseStatus"] = row.pop("response")
+        row.pop("price", None)
+        row.pop("currency", None)
+    return row
+
+
+def _masks(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Four digits of a number stay, two of its local form."""
+    kept = {
+        name: str(fields[name])[: 2 if name == "nationalNumber" else 4]
+        for name in PHONE_FIELDS
+        if fields.get(name)
+    }
+    return {name: start + "****" for name, start in kept.items()}

@@ -1,0 +1,141 @@
+"""`numbercheck emulator` as a process of its own, and its options."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
+
+from etl.cli.emulator import emulator, running_from
+from etl.errors import Misconfigured
+from tests.emulator.support import question, signed
+
+ROOT = Path(__file__).parents[2]  # `etl` need not be installed
+COMMAND = (sys.executable, "-c", "from etl.cli.emulator import emulator; emulator()")
+
+
+@contextmanager
+def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """The process, and the settings that it told."""
+    process = subprocess.Popen(
+        [*COMMAND, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            told = dict(process.stdout.readline().strip().split("=", 1) for _ in range(5))
+            yield process, told
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_told_to_end(number: signal.Signals) -> None:
+    with running("--rows", "101", "--interval", "0.5", "--now", "2026-03-10T12:00:00+08:00") as (
+        process,
+        told,
+    ):
+        body = question(batchNo="260301000002", date="2026-03-01")
+        url, secret = told["NUMBERCHECK_API_URL"], told["NUMBERCHECK_ACCESS_SECRET"]
+        answer = requests.post(
+            url,
+            data=body,
+            headers=signed(body, access_key=told["NUMBERCHECK_ACCESS_KEY"], secret=secret),
+            timeout=10,
+        ).json()
+        assert answer["data"]["totalSize"] == 101
+        assert (
+            requests.post(
+                url,
+                data=body,
+                headers=signed(body, access_key=told["NUMBERCHECK_ACCESS_KEY"], secret=secret),
+                timeout=10,
+            ).status_code
+            == 429
+        )
+        assert told["NUMBERCHECK_ACCOUNT"] == "emulator"
+        assert told["NUMBERCHECK_REQUEST_INTERVAL"] == "0.5"
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        note = process.stderr.read()
+        assert "42 batch days" in note
+        assert told["NUMBERCHECK_ACCESS_SECRET"] not in note
+
+
+def test_the_list_of_batches_and_the_other_options(tmp_path: Path) -> None:
+    batch_file = tmp_path / "my batches.csv"
+    options = (
+        "--batches=2",
+        "--rows=7",
+        "--days=3",
+        "--order=hash",
+        "--wording=newer",
+        "--seed=4",
+        "--latency=0.01",
+    )
+    moment = ("--now", "2026-03-09T17:00:00Z", "--fault", "status:500=1", "--batch-file", str(batch_file))
+    with running(*options, *moment) as (process, told):
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"NUMBERCHECK_BATCH_FILE='{batch_file}'\n"
+        assert requests.post(told["NUMBERCHECK_API_URL"], json={}, timeout=10).status_code == 500
+    with batch_file.open(encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert lines[0] == {"batch_no": "260308000001", "date": "2026-03-08", "rows": "7"}
+    assert [line["date"] for line in lines] == [f"2026-03-{day:02d}" for day in (8, 8, 9, 9, 10, 10)]
+
+
+def test_help_has_an_example() -> None:
+    shown = CliRunner().invoke(emulator, ["--help"]).output
+    assert "Example" in shown
+    assert "numbercheck emulator --" in shown
+    assert "duplicate_rows" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--fault", "nonsense=0.1"], "nonsense"),
+        (["--fault", "html"], "html"),
+        (["--fault", "html=2"], "from 0 to 1"),
+        (["--fault", "html=nan"], "from 0 to 1"),
+        (["--now", "yesterday"], "yesterday"),
+        (["--now", "2026-03-10T12:00:00"], "time zone"),
+        (["--rows", "-1"], "-1"),
+    ],
+)
+def test_wrong_options(options: list[str], word: str) -> None:
+    result = CliRunner().invoke(emulator, options)
+    assert result.exit_code == 2
+    assert word in result.output
+
+
+def test_a_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Misconfigured, match=f"{port}"):
+            CliRunner().invoke(emulator, ["--port", str(port)], catch_exceptions=False)
+
+
+def test_a_batch_file_that_cannot_be_written(tmp_path: Path) -> None:
+    path = str(tmp_path / "missing" / "batches.csv")
+    with pytest.raises(Misconfigured, match="missing"):
+        CliRunner().invoke(emulator, ["--batch-file", path], catch_exceptions=False)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_time_goes_on_from_now() -> None:
+    start = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
+    clock = running_from(start)
+    first, second = clock(), clock()
+    assert start <= first < second < start + dt.timedelta(seconds=10)
