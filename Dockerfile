@@ -1,0 +1,43 @@
+# docker build -t numbercheck-etl:0.1.0 .
+# docker run --rm --init --read-only --tmpfs /data:uid=10001 --tmpfs /tmp numbercheck-etl:0.1.0 demo
+FROM python:3.11-slim-bookworm AS base
+
+
+FROM base AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+WORKDIR /src
+
+# The backend lives in an environment of its own, so that nothing of it reaches the image.
+COPY requirements-build.lock requirements-runtime.lock ./
+RUN python3 -m venv /opt/backend \
+    && /opt/backend/bin/python -m pip install --quiet --require-hashes -r requirements-build.lock \
+    && python3 -m venv /opt/numbercheck \
+    && /opt/numbercheck/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-runtime.lock
+
+COPY pyproject.toml README.md LICENSE ./
+COPY etl etl
+COPY migrations migrations
+RUN /opt/backend/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel . \
+    && /opt/numbercheck/bin/python -m pip install --quiet --no-deps --no-index /wheel/*.whl \
+    && /opt/numbercheck/bin/python -m pip check \
+    && /opt/numbercheck/bin/python -m pip uninstall --quiet --yes setuptools pip
+
+
+FROM base
+LABEL org.opencontainers.image.title="numbercheck-etl" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT"
+RUN groupadd --gid 10001 numbercheck \
+    && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /data --shell /usr/sbin/nologin numbercheck \
+    && install -d -o 10001 -g 10001 /data
+COPY --from=build /opt/numbercheck /opt/numbercheck
+ENV PATH=/opt/numbercheck/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+
+# By number: Kubernetes cannot tell from a name that it is not root. /data is for SQLite; elsewhere nothing is written.
+USER 10001:10001
+WORKDIR /data
+ENTRYPOINT ["numbercheck"]
+CMD ["sync"]

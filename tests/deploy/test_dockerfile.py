@@ -1,0 +1,94 @@
+"""The Dockerfile: hadolint, and what the image promises (non-root, locked with hashes, the job only)."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sysconfig
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "Dockerfile"
+HADOLINT = Path(sysconfig.get_path("scripts")) / "hadolint"
+
+
+def instructions() -> list[tuple[str, str]]:
+    """(instruction, the rest on one line), comments dropped."""
+    text = re.sub(r"^#.*\n", "", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    lines = re.sub(r"\\\n\s*", "", text).splitlines()
+    return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in lines if line.strip()]
+
+
+def last(name: str) -> str:
+    return [rest for instruction, rest in instructions() if instruction == name][-1]
+
+
+def lint(path: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([HADOLINT, "--no-color", "--failure-threshold", "style", path], capture_output=True)
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    result = lint(FILE)
+    assert (result.returncode, result.stdout.decode()) == (0, "")
+
+
+def test_hadolint_notices_a_mistake(tmp_path: Path) -> None:
+    wrong = tmp_path / "Dockerfile"
+    wrong.write_text(FILE.read_text(encoding="utf-8").replace("python:3.11-slim-bookworm", "python:latest"))
+    assert b"DL3007" in lint(wrong).stdout
+
+
+def test_runs_as_a_numbered_user_that_is_not_root() -> None:
+    assert last("USER") == "10001:10001"
+
+
+def test_starts_the_command_itself_without_a_shell() -> None:
+    assert json.loads(last("ENTRYPOINT")) == ["numbercheck"]
+    assert json.loads(last("CMD")) == ["sync"]
+
+
+def test_the_base_image_is_pinned_and_stands_once() -> None:
+    sources = [rest.split()[0] for instruction, rest in instructions() if instruction == "FROM"]
+    assert sources == ["python:3.11-slim-bookworm", "base", "base"]
+
+
+def test_everything_from_an_index_is_checked_against_a_hash() -> None:
+    installs = re.findall(r"pip (?:install|wheel) [^&]*", " && ".join(rest for _, rest in instructions()))
+    assert len(installs) == 4
+    for install in installs:
+        assert "--require-hashes" in install or "--no-index" in install or "--no-build-isolation" in install
+
+
+def test_the_last_stage_takes_the_environment_and_nothing_else() -> None:
+    position = max(i for i, (instruction, _) in enumerate(instructions()) if instruction == "FROM")
+    copies = [rest for instruction, rest in instructions()[position:] if instruction in {"COPY", "ADD"}]
+    assert copies == ["--from=build /opt/numbercheck /opt/numbercheck"]
+
+
+def test_no_secret_can_get_into_a_layer() -> None:
+    assert not {"ARG", "ADD"} & {instruction for instruction, _ in instructions()}
+    copied = {
+        Path(word).name for instruction, rest in instructions() if instruction == "COPY" for word in rest.split()
+    }
+    assert "." not in copied
+
+
+def test_the_build_context_is_a_list_of_what_is_needed() -> None:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+    copied = {
+        word
+        for instruction, rest in instructions()
+        if instruction == "COPY" and not rest.startswith("--from")
+        for word in rest.split()[:-1]
+    }
+    assert copied == allowed
+
+
+def test_the_label_names_the_version_of_this_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f'image.version="{project["version"]}"' in FILE.read_text(encoding="utf-8")
