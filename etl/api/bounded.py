@@ -1,0 +1,139 @@
+"""A requests session whose requests end in time as a whole.
+
+The timeout of requests is one for each read: an answer that trickles in byte by byte never meets it. Here
+everything that a request waits for, from the connection to the last byte, shares one limit.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import threading
+import time
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
+from urllib3 import exceptions as urllib3_errors
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.connection import allowed_gai_family, create_connection
+
+
+class Limit(threading.local):
+    """When the request that this thread has under way must have ended, on the monotonic clock."""
+
+    until = 0.0
+
+    def seconds_left(self) -> float:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        return left
+
+
+limit = Limit()
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket within the limit: a socket's own timeout begins anew with each byte."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._sock = sock
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(limit.seconds_left())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Reader(sock, self.fp.detach()))
+
+
+class _HTTPConnection(HTTPConnection):
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self._dns_host)
+
+
+class _HTTPSConnection(HTTPSConnection):
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self._dns_host)
+
+
+def _connect(connection: HTTPConnection, host: str) -> socket.socket:
+    """Like urllib3's, which grants each address of the host the whole timeout."""
+    error: OSError = OSError("the host has no address")
+    try:
+        addresses = socket.getaddrinfo(host.strip("[]"), connection.port, allowed_gai_family(), socket.SOCK_STREAM)
+        for *_, address in addresses:
+            try:
+                sock = create_connection(
+                    (str(address[0]), connection.port),
+                    limit.seconds_left(),
+                    socket_options=connection.socket_options,
+                )
+                sock.settimeout(limit.seconds_left())  # a TLS handshake comes next
+                return sock
+            except OSError as failure:
+                error = failure
+        raise error
+    except UnicodeError:
+        raise urllib3_errors.LocationParseError(host) from None
+    except socket.gaierror as failure:
+        raise urllib3_errors.NameResolutionError(host, connection, failure) from failure
+    except TimeoutError as failure:
+        raise urllib3_errors.ConnectTimeoutError(connection, "timed out") from failure
+    except OSError as failure:
+        raise urllib3_errors.NewConnectionError(connection, "no connection") from failure
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        if isinstance(manager, ProxyManager):
+            manager.pool_classes_by_scheme = POOLS
+        return manager
+
+
+class BoundedSession(requests.Session):
+    """Keeps up to `connections` connections to a host. Set `limit.until` before each request."""
+
+    def __init__(self, connections: int) -> None:
+        super().__init__()
+        adapter = _Adapter(pool_connections=2, pool_maxsize=connections)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect is followed. Nor prepared: requests reads a whole body for that, whatever its size."""
+        return

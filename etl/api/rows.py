@@ -1,0 +1,158 @@
+"""One row of the vendor's answer becomes one typed row: the vendor's field names are known here only."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import simplejson
+
+from etl.api.columns import (
+    COLUMNS,
+    CURRENCY,
+    MAX_LENGTH,
+    MESSAGE_ID,
+    PHONE,
+    PRICE,
+    UNFIT,
+    Column,
+    digits_or_text,
+    is_blank,
+)
+from etl.api.jsontext import as_json, is_storable
+
+__all__ = ["MAX_LENGTH", "CheckRow", "RejectedRow", "convert", "reject"]
+
+MAX_DEPTH = 30
+"""Levels of lists and objects in one row; more would trouble whoever writes the row as JSON."""
+
+CALL_CHECK = 4
+HLR_CHECK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One number check as the vendor reports it; None where the vendor leaves a field blank.
+
+    Texts stand exactly as sent, but for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
+    `currency`. `extra` holds, under the vendor's names, what has no column or does not fit into its column.
+    """
+
+    message_id: str
+    phone: str
+    check_level: int | None
+    pre_check: str | None
+    region_code: str | None
+    country_code: str | None
+    national_number: str | None
+    standard_number: str | None
+    number_type: str | None
+    carrier: str | None
+    price: Decimal | None
+    currency: str | None
+    validity: str | None
+    reachable: str | None
+    roaming: str | None
+    mcc: str | None
+    mnc: str | None
+    ported: str | None
+    active: str | None
+    early: str | None
+    answered: str | None
+    response: str | None
+    fail_reason: str | None
+    extra: dict[str, Any] | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.message_id, self.phone)
+
+    @property
+    def awaits_outcome(self) -> bool:
+        """Whether the check behind this row has not reported its result yet."""
+        if self.pre_check == "NO":
+            return False
+        if self.check_level == HLR_CHECK:
+            results = (self.validity, self.reachable, self.roaming, self.mcc, self.ported, self.active)
+            return all(result is None for result in results)
+        return self.check_level == CALL_CHECK and self.response is None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that cannot be stored as it is. `payload`: the vendor's JSON as text, safe to store anywhere.
+
+    `digest`: SHA-256 (hexadecimal) of the payload whatever the order of its fields: how such rows are told
+    apart.
+    """
+
+    reason: str
+    payload: str
+    digest: str
+
+
+def convert(raw: object, batch_no: str) -> CheckRow | RejectedRow:
+    """The typed row of one element of the vendor's `result`, read while asking for `batch_no`.
+
+    `raw` is JSON as `answers.parse` reads it (no floats). Never raises: what cannot be stored is rejected.
+    """
+    if not isinstance(raw, dict):
+        return reject("not_an_object", raw)
+    if flaw := _flaw(raw):
+        return reject(flaw, raw)
+    fields = dict(raw)
+    values = {column.name: column.take(fields) for column in COLUMNS}
+    for column, word in ((MESSAGE_ID, "message_id"), (PHONE, "phone")):
+        if values[column.name] is None:
+            return reject(f"{word}_{_why_no_key(column, raw)}", raw)
+    _take_cost(values, fields)
+    if digits_or_text(fields.get("batchNo")) == batch_no:
+        del fields["batchNo"]
+    extra = {name: value for name, value in fields.items() if not is_blank(value)}
+    return CheckRow(**values, extra=extra or None)
+
+
+def reject(reason: str, raw: object) -> RejectedRow:
+    """`raw` as a row that cannot be stored for this reason."""
+    try:
+        payload, canonical = as_json(raw), simplejson.dumps(raw, use_decimal=True, sort_keys=True)
+    except RecursionError:
+        payload = canonical = '"nested too deeply to be shown"'
+    return RejectedRow(reason, payload, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _take_cost(values: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Price and currency may stand in an object `cost`; what else it says stays in `fields`."""
+    cost = fields.get("cost")
+    if not isinstance(cost, dict):
+        return
+    rest = dict(cost)
+    for column in (PRICE, CURRENCY):
+        values[column.name] = column.take(rest, values[column.name])
+    fields["cost"] = {name: value for name, value in rest.items() if not is_blank(value)} or None
+
+
+def _why_no_key(column: Column, raw: dict[str, Any]) -> str:
+    sent = next((raw[name] for name in column.vendor if not is_blank(raw.get(name))), None)
+    if sent is None:
+        return "missing"
+    return "invalid" if digits_or_text(sent) is UNFIT else "too_long"
+
+
+def _flaw(raw: dict[str, Any]) -> str | None:
+    """Why no database could keep this row: a text that some of them refuse, or too deep a nesting."""
+    waiting: list[tuple[Any, int]] = [(raw, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            return "nested_too_deeply"
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in parts:
+            if isinstance(part, str):
+                if not part.isprintable() and not is_storable(part):
+                    return "unstorable_text"
+            elif isinstance(part, dict | list):
+                waiting.append((part, depth + 1))
+    return None

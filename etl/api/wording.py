@@ -1,0 +1,46 @@
+"""The vendor's words, made fit for messages and logs."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from etl.scrub import scrub
+
+LONGEST = 200
+
+
+def presentable(text: str, secrets: Collection[str] = ()) -> str:
+    """`text` on one line of 200 characters at most, without control characters, secrets or whole numbers."""
+    line = _without(visible(_without(text, secrets)[: 100 * LONGEST]), secrets)
+    line = scrub(line)
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def presentable_url(url: str, secrets: Collection[str] = ()) -> str:
+    """The same for an address, without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an unusable address"
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+    return presentable(bare.geturl(), secrets)
+
+
+def visible(text: str) -> str:
+    """`text` on one line, without control characters and others that do not show."""
+    return " ".join("".join(_shown(sign) for sign in text).split())
+
+
+def _without(text: str, secrets: Collection[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _shown(sign: str) -> str:
+    category = unicodedata.category(sign)
+    if category in ("Cc", "Zl", "Zp"):
+        return " "
+    return "" if category.startswith("C") else sign
