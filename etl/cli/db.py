@@ -1,0 +1,100 @@
+"""`numbercheck db`: the schema of the database, through Alembic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import sqlalchemy as sa
+
+from etl.cli.common import load_settings
+from etl.errors import Misconfigured
+from etl.store import migrate
+from etl.store.engine import connect
+
+NAMED = 5
+"""Differences that `check` names; it counts the others."""
+
+
+@click.group(short_help="The schema of the database.")
+def db() -> None:
+    """The schema of the database that NUMBERCHECK_DATABASE_URL names.
+
+    \b
+    Example: after installing a new version
+      numbercheck db upgrade
+    """
+
+
+@db.command(short_help="Bring the schema up to date; rows are kept.")
+def upgrade() -> None:
+    """Bring the schema up to date; rows are kept.
+
+    Two at once do no harm: the second waits, and finds nothing to do.
+
+    \b
+    Example: on a server, before the first sync and after each new version
+      numbercheck db upgrade
+    """
+    with _database() as engine:
+        before = migrate.current(engine)
+        migrate.upgrade(engine)
+        after = migrate.current(engine)
+    if before == after:
+        click.echo(f"The schema is up to date: {after}.")
+    else:
+        click.echo(f"The schema went from {before or 'nothing'} to {after}.")
+
+
+@db.command(short_help="Show the revision of the schema.")
+def current() -> None:
+    """Show the revision of the schema, and the one that this version needs.
+
+    \b
+    Example:
+      numbercheck db current
+    """
+    with _database() as engine:
+        found = migrate.current(engine)
+    needed = migrate.head()
+    click.echo(f"{found or 'none'} (this version needs {needed})" if found != needed else f"{found} (current)")
+
+
+@db.command(short_help="Compare the schema with what this version needs.")
+def check() -> None:
+    """Compare the schema with what this version needs; exit status 78 where it differs.
+
+    \b
+    Example: is the database the one that the job expects?
+      numbercheck db check && echo fine
+    """
+    with _database() as engine:
+        differences = migrate.check(engine)
+    if differences:
+        more = f" And {len(differences) - NAMED} more." if len(differences) > NAMED else ""
+        raise Misconfigured(" ".join(differences[:NAMED]) + more)
+    click.echo(f"The schema is as it should be: {migrate.head()}.")
+
+
+@db.command(short_help="Take the schema back to a revision.")
+@click.argument("revision")
+def downgrade(revision: str) -> None:
+    """Take the schema back to REVISION. What later revisions added is dropped, rows included.
+
+    \b
+    Example: drop everything that this job has stored
+      numbercheck db downgrade base
+    """
+    with _database() as engine:
+        migrate.downgrade(engine, revision)
+        click.echo(f"The schema is at {migrate.current(engine) or 'nothing: every table was dropped'}.")
+
+
+@contextmanager
+def _database() -> Iterator[sa.Engine]:
+    engine = connect(load_settings().database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

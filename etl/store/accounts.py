@@ -1,0 +1,45 @@
+"""Accounts: the name under which rows are kept, and the fingerprint of the key that belongs to it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import sqlalchemy as sa
+
+from etl.errors import Misconfigured
+from etl.store.schema import account
+from etl.store.sql import insert_missing
+
+
+def find(connection: sa.Connection, name: str) -> int | None:
+    """The account's number; None where it never synced here."""
+    return connection.execute(sa.select(account.c.account_id).where(account.c.name == name)).scalar_one_or_none()
+
+
+def register(connection: sa.Connection, name: str) -> int:
+    """The account's number, given now if it is new."""
+    known = find(connection, name)
+    if known is not None:
+        return known
+    insert_missing(connection, account, [{"name": name}])
+    return register(connection, name)
+
+
+def fingerprint(access_key: str) -> str:
+    """What is kept of an accessKey: enough to tell another one apart, not to use it."""
+    return hashlib.sha256(b"numbercheck accessKey\0" + access_key.encode()).hexdigest()
+
+
+def check_key(connection: sa.Connection, account_id: int, access_key: str, *, accept: bool = False) -> None:
+    """Keep the fingerprint of the first key, and refuse another one (Misconfigured) unless `accept`."""
+    mine = account.c.account_id == account_id
+    row = connection.execute(sa.select(account.c.name, account.c.key_fingerprint).where(mine)).one()
+    now = fingerprint(access_key)
+    if row.key_fingerprint not in (None, now) and not accept:
+        raise Misconfigured(
+            f"The account {row.name!r} was synced with another accessKey before, and rows of two customers must "
+            "not mix. Set NUMBERCHECK_ACCOUNT to another name, or, if this account's key was replaced, run "
+            "`numbercheck doctor --accept-new-key`."
+        )
+    if row.key_fingerprint != now:
+        connection.execute(sa.update(account).where(mine).values(key_fingerprint=now))

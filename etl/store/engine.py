@@ -1,0 +1,131 @@
+"""The connection to the customer's database, the same on every server: UTC, strict, exact, READ COMMITTED."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import simplejson
+import sqlalchemy as sa
+from sqlalchemy.engine import ExceptionContext
+
+from etl.database_url import require_driver
+from etl.errors import Misconfigured
+from etl.store.explain import explain, words
+from etl.store.types import MYSQL_FAMILY
+
+__all__ = ["connect", "explain", "reading"]
+
+LOCK_SECONDS = 30
+"""How long a statement waits for the other writers of an SQLite file."""
+
+_POSTGRESQL = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds; keepalives do not notice a peer that is gone while we send
+    "application_name": "numbercheck",
+}
+_MYSQL = {
+    "connect_timeout": 10,
+    "read_timeout": 300,
+    "write_timeout": 60,
+    "init_command": "SET time_zone = '+00:00'",
+    "sql_mode": "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY",
+}
+
+
+def connect(url: sa.URL) -> sa.Engine:
+    """An engine for `url`; nothing is connected yet. What the URL's query says wins over our defaults.
+
+    Raises Misconfigured where the driver's package or the directory of an SQLite file is missing.
+    """
+    require_driver(url)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    if url.get_backend_name() in MYSQL_FAMILY:
+        return _engine(url, _defaults(url, _MYSQL) | {"charset": "utf8mb4"}, isolation_level="READ COMMITTED")
+    engine = _engine(url, _defaults(url, _POSTGRESQL), isolation_level="READ COMMITTED")
+    sa.event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def reading(engine: sa.Engine) -> sa.Engine:
+    """The same engine for work that only reads: on SQLite it waits for no writer, and lets them write."""
+    return engine.execution_options(reads_only=True)
+
+
+def _defaults(url: sa.URL, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in url.query}
+
+
+def _engine(url: sa.URL, connect_args: dict[str, Any], **options: Any) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        connect_args=connect_args,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        json_serializer=_to_json,
+        json_deserializer=_from_json,
+        **options,
+    )
+    sa.event.listen(engine, "handle_error", _without_values)
+    return engine
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    name = url.database or ":memory:"
+    if name != ":memory:" and not name.startswith("file:") and not Path(name).parent.is_dir():
+        raise Misconfigured(
+            f"The directory of the SQLite file {name} does not exist. "
+            "Remedy: create it, or correct NUMBERCHECK_DATABASE_URL."
+        )
+    engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # Python begins no transaction before DDL or SELECT: _begin_sqlite does, and Python not at all.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    # Readers and a writer at once. The file remembers it; a read-only or busy one stays as it is.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # Who reads first and writes later fails at once where another wrote in between; IMMEDIATE waits instead.
+    reads_only = connection.get_execution_options().get("reads_only")
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    # Not as a start-up option: poolers refuse those, and a URL may have options of its own.
+    connection.autocommit = True
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.autocommit = False
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Whoever prints the error: PostgreSQL's DETAIL and MariaDB's quotes hold phone numbers."""
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    text = words(original)
+    if wrapped is not None:
+        wrapped.args = (f"({type(original).__module__}.{type(original).__name__}) {text}",)
+    number = original.args[0] if original.args else None
+    original.args = (number, text) if isinstance(number, int) else (text,)
+
+
+def _to_json(value: object) -> str:
+    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False)
+
+
+def _from_json(text: str | bytes) -> Any:
+    return simplejson.loads(text, use_decimal=True)

@@ -1,0 +1,149 @@
+"""One sync per account over all hosts. The lock is released when its process or its host dies."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from etl.errors import Locked, TryLater
+from etl.store.schema import account
+from etl.store.types import MYSQL_FAMILY
+
+
+class Lock(Protocol):
+    """A lock that is held: on the connection that writes, or on a file beside it."""
+
+    def held(self) -> bool:
+        """Whether it still is."""
+        ...
+
+    def release(self) -> None:
+        """Let the next one in."""
+        ...
+
+
+def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
+    """Lock the account for `connection`, the only one that writes while the lock is held.
+
+    On a server the lock belongs to that connection: when it breaks, so does the transaction under way.
+    Raises Locked, with who holds it, where another sync of the account is running.
+    """
+    lock: Lock | None
+    match connection.dialect.name:
+        case "postgresql":
+            lock = _PostgresLock.take(connection, account_id)
+        case name if name in MYSQL_FAMILY:
+            lock = _MysqlLock.take(connection, account_id)
+        case _:
+            lock = _FileLock.take(connection, account_id)
+    mine = account.c.account_id == account_id
+    if lock is None:
+        other = connection.execute(sa.select(account.c.name, account.c.holder).where(mine)).one()
+        connection.rollback()
+        raise Locked(f"Another sync of the account {other.name!r} is running: {other.holder or 'just started'}.")
+    connection.execute(sa.update(account).where(mine).values(holder=holder))
+    connection.commit()
+    return lock
+
+
+def verify(lock: Lock) -> None:
+    """Raise TryLater where the lock is lost: what is not committed yet must not be."""
+    if not lock.held():
+        raise TryLater(
+            "This run lost its lock on the account (the connection to the database was cut, or a pooler in "
+            "transaction mode stands between): nothing more is written. The next run goes on from here."
+        )
+
+
+class _PostgresLock:
+    """A session-level advisory lock."""
+
+    def __init__(self, connection: sa.Connection, key: tuple[int, int]) -> None:
+        self._connection = connection
+        self._key = {"space": key[0], "id": key[1]}
+
+    @classmethod
+    def take(cls, connection: sa.Connection, account_id: int) -> _PostgresLock | None:
+        schema = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
+        lock = cls(connection, (_number(f"numbercheck sync {schema}"), account_id))
+        taken = connection.execute(sa.text("SELECT pg_try_advisory_lock(:space, :id)"), lock._key).scalar_one()
+        connection.commit()
+        return lock if taken else None
+
+    def held(self) -> bool:
+        query = sa.text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() "
+            "AND classid::bigint = :space AND objid::bigint = :id AND objsubid = 2"
+        )
+        return bool(self._connection.execute(query, self._key).scalar_one())
+
+    def release(self) -> None:
+        # The lock goes with the session, whatever state it is in.
+        self._connection.invalidate()
+
+
+class _MysqlLock:
+    """A named user-level lock; names are shared by all databases of a server."""
+
+    def __init__(self, connection: sa.Connection, name: str) -> None:
+        self._connection = connection
+        self._name = {"name": name}
+
+    @classmethod
+    def take(cls, connection: sa.Connection, account_id: int) -> _MysqlLock | None:
+        database = connection.execute(sa.text("SELECT database()")).scalar_one()
+        lock = cls(connection, f"numbercheck sync {_number(database)} {account_id}")
+        taken = connection.execute(sa.text("SELECT get_lock(:name, 0)"), lock._name).scalar_one()
+        connection.commit()
+        return lock if taken else None
+
+    def held(self) -> bool:
+        query = sa.text("SELECT is_used_lock(:name) = connection_id()")
+        return bool(self._connection.execute(query, self._name).scalar_one())
+
+    def release(self) -> None:
+        self._connection.invalidate()
+
+
+class _FileLock:
+    """A locked file beside a SQLite database. A database in memory has no second process to keep out."""
+
+    def __init__(self, path: Path | None, descriptor: int | None) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, connection: sa.Connection, account_id: int) -> _FileLock | None:
+        database = connection.engine.url.database
+        if not database or database == ":memory:":
+            return cls(None, None)
+        path = Path(f"{database}.sync-{account_id}.lock").absolute()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return cls(path, descriptor)
+
+    def held(self) -> bool:
+        if self._path is None or self._descriptor is None:
+            return True
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        return False
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+
+def _number(text: str) -> int:
+    """A 31-bit number for `text`."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1

@@ -1,0 +1,70 @@
+"""Codes and names that checks refer to. An unknown code is added when it is seen, and named as unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.api.rows import CheckRow
+from etl.store.schema import call_response, carrier, check_level, currency, number_type, region
+from etl.store.sql import insert_missing
+
+
+def _unknown(code: object) -> str:
+    return f"Unknown ({code})"
+
+
+def _number_type(value: str) -> dict[str, Any]:
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 9 else None
+    return {"vendor_value": value, "code": number, "name": value if number is None else f"unknown_{number}"}
+
+
+# table, field of a row, a new line of the table for an unknown value
+LOOKUPS: Sequence[tuple[sa.Table, str, Callable[[Any], dict[str, Any]]]] = (
+    (check_level, "check_level", lambda code: {"code": code, "name": _unknown(code)}),
+    (number_type, "number_type", _number_type),
+    (call_response, "response", lambda code: {"code": code, "name": _unknown(code)}),
+    (region, "region_code", lambda code: {"code": code, "name": _unknown(code)}),
+    (currency, "currency", lambda code: {"code": code}),
+)
+
+
+class Lookups:
+    """What the lookup tables hold, read once a run and kept up to date with what this run adds.
+
+    An addition is part of the transaction that needs it: where that fails, so does the run.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[Any]] = {}
+        self._carriers: dict[str, int] = {}
+
+    def ensure(self, connection: sa.Connection, rows: Iterable[CheckRow]) -> None:
+        """Add the codes of `rows` that are not there yet."""
+        rows = list(rows)
+        for table, name, line in LOOKUPS:
+            known = self._codes(connection, table)
+            new = {getattr(row, name) for row in rows} - known - {None}
+            insert_missing(connection, table, [line(code) for code in sorted(new)])
+            known |= new
+        self._ensure_carriers(connection, {row.carrier for row in rows if row.carrier is not None})
+
+    def carrier_id(self, name: str | None) -> int | None:
+        """The number of a carrier that `ensure` has seen."""
+        return None if name is None else self._carriers[name]
+
+    def _codes(self, connection: sa.Connection, table: sa.Table) -> set[Any]:
+        if table.name not in self._known:
+            key = next(iter(table.primary_key))
+            self._known[table.name] = set(connection.execute(sa.select(key)).scalars())
+        return self._known[table.name]
+
+    def _ensure_carriers(self, connection: sa.Connection, names: set[str]) -> None:
+        new = names - self._carriers.keys()
+        if not new:
+            return
+        insert_missing(connection, carrier, [{"name": name} for name in sorted(new)])
+        found = sa.select(carrier.c.name, carrier.c.carrier_id).where(carrier.c.name.in_(new))
+        self._carriers |= {row.name: row.carrier_id for row in connection.execute(found)}

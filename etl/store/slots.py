@@ -1,0 +1,41 @@
+"""The pace of an account over all processes: a row that tells when its next request may start."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from etl.store.schema import request_slot
+from etl.store.sql import insert_missing, server_clock
+
+# A slot farther off than any back-off can push it means that a clock was set back: it does not count.
+LONGEST_WAIT = 600.0
+
+
+class Slots:
+    """The slots of one account. Every call is a short transaction of its own, from any thread."""
+
+    def __init__(self, engine: sa.Engine, account_id: int) -> None:
+        self._engine = engine
+        self._account_id = account_id
+        with engine.begin() as connection:
+            insert_missing(connection, request_slot, [{"account_id": account_id, "next_at": 0.0}])
+
+    def claim(self, interval: float) -> float:
+        """Take the next slot and return 0, or the seconds until there is one."""
+        mine, next_at = request_slot.c.account_id == self._account_id, request_slot.c.next_at
+        with self._engine.begin() as connection:
+            now = server_clock(connection.dialect)
+            free = sa.or_(next_at <= now, next_at > now + interval + LONGEST_WAIT)
+            taken = sa.update(request_slot).where(mine, free).values(next_at=now + interval)
+            if connection.execute(taken).rowcount:
+                return 0.0
+            wait = connection.execute(sa.select(next_at - now).where(mine)).scalar_one()
+        return max(float(wait), 0.001)
+
+    def push(self, seconds: float) -> None:
+        """Let no request of this account start for `seconds`."""
+        mine, next_at = request_slot.c.account_id == self._account_id, request_slot.c.next_at
+        with self._engine.begin() as connection:
+            until = server_clock(connection.dialect) + min(seconds, LONGEST_WAIT)
+            later = sa.update(request_slot).where(mine, next_at < until).values(next_at=until)
+            connection.execute(later)

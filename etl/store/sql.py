@@ -1,0 +1,66 @@
+"""The few statements that each dialect writes in its own way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from etl.store.types import MYSQL_FAMILY
+
+Row = Mapping[str, Any]
+
+
+def upsert(
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Row],
+    key: Sequence[str],
+    keep: Collection[str] = (),
+    fixed: Collection[str] = (),
+) -> None:
+    """Insert `rows` (distinct keys, every column in each) or update those whose `key` is there.
+
+    `keep`: columns in which a NULL never replaces a value. `fixed`: columns that only an insert sets.
+    """
+    if not rows:
+        return
+    changing = [name for name in rows[0] if name not in key and name not in fixed]
+    if connection.dialect.name in MYSQL_FAMILY:
+        insert = mysql.insert(table)
+        insert = insert.on_duplicate_key_update(_changes(table, insert.inserted, changing, keep))
+        connection.execute(insert, rows)
+        return
+    other = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    changes = _changes(table, other.excluded, changing, keep)
+    connection.execute(other.on_conflict_do_update(index_elements=list(key), set_=changes), rows)
+
+
+def _changes(table: sa.Table, new: Any, names: Sequence[str], keep: Collection[str]) -> dict[str, Any]:
+    return {name: sa.func.coalesce(new[name], table.c[name]) if name in keep else new[name] for name in names}
+
+
+def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    """Insert those of `rows` (every column in each) that no unique key of the table has yet."""
+    if not rows:
+        return
+    if connection.dialect.name in MYSQL_FAMILY:
+        own_key = next(iter(table.primary_key))
+        insert = mysql.insert(table).on_duplicate_key_update({own_key.name: own_key})
+        connection.execute(insert, rows)
+    elif connection.dialect.name == "postgresql":
+        connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
+    else:
+        connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+
+
+def server_clock(dialect: sa.Dialect) -> sa.ColumnElement[float]:
+    """Now, by the clock that all processes share: the server's, or this machine's for SQLite; epoch seconds."""
+    if dialect.name == "postgresql":
+        return sa.literal_column("extract(epoch from clock_timestamp())::double precision", sa.Double())
+    if dialect.name in MYSQL_FAMILY:
+        return sa.literal_column("(unix_timestamp(sysdate(6)) + 0e0)", sa.Double())
+    return sa.literal(time.time(), sa.Double())

@@ -1,0 +1,96 @@
+"""Column types that mean the same on SQLite, PostgreSQL, MariaDB and MySQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+MYSQL_FAMILY = ("mysql", "mariadb")
+
+
+def exact_collation(dialect: Dialect) -> str:
+    """The collation of this server under which texts are equal only when every character is."""
+    return "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", True) else "utf8mb4_0900_bin"
+
+
+class ExactText(TypeDecorator[str]):
+    """Text of at most `length` characters; case and trailing spaces count when it is compared."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in MYSQL_FAMILY:
+            length = cast(sa.String, self.impl_instance).length
+            return dialect.type_descriptor(mysql.VARCHAR(length, collation=exact_collation(dialect)))
+        return dialect.type_descriptor(self.impl_instance)
+
+
+class UtcTime(TypeDecorator[dt.datetime]):
+    """A moment: timestamptz on PostgreSQL, DATETIME(6) in UTC on MariaDB, ISO 8601 text on SQLite."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(32))
+        if dialect.name in MYSQL_FAMILY:
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        utc = value.astimezone(dt.UTC)
+        if dialect.name == "sqlite":
+            return utc.isoformat(timespec="microseconds")
+        return utc.replace(tzinfo=None) if dialect.name in MYSQL_FAMILY else utc
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+class Price(TypeDecorator[Decimal]):
+    """Exact money, NUMERIC(18,6); SQLite has no decimals, so there it is the number's text."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(20))
+        return dialect.type_descriptor(sa.Numeric(18, 6))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return canonical_price(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+def canonical_price(value: Decimal) -> str:
+    """The shortest plain notation of an amount: equal amounts have equal texts."""
+    text = format(value, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+JsonObject = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+LongText = sa.Text().with_variant(mysql.LONGTEXT(), *MYSQL_FAMILY)
+# SQLite numbers rows by itself only in a column declared INTEGER.
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+# A DOUBLE keeps microseconds since the epoch; SQLAlchemy's Float is single precision on MariaDB.
+Seconds: sa.Double[float] = sa.Double()

@@ -1,0 +1,39 @@
+"""How Alembic reaches the database.
+
+The job hands in a connection that is in a transaction and holds the lock (etl/store/migrate.py).
+A developer's `alembic -c migrations/alembic.ini …` has none: it takes the database of the settings.
+"""
+
+from __future__ import annotations
+
+import logging.config
+
+import sqlalchemy as sa
+from alembic import context
+
+from etl import settings
+from etl.errors import Misconfigured
+from etl.store import engine, migrate
+
+
+def run(connection: sa.Connection) -> None:
+    context.configure(connection=connection, **migrate.options(connection))
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_for_developer() -> None:
+    if context.config.config_file_name:
+        logging.config.fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+    database = engine.connect(settings.load().database_url)
+    with migrate.alone(database) as connection:
+        run(connection)
+    database.dispose()
+
+
+if context.is_offline_mode():
+    raise Misconfigured("These migrations look at the database: they cannot be written to a script (--sql).")
+if "connection" in context.config.attributes:
+    run(context.config.attributes["connection"])
+else:
+    run_for_developer()

@@ -1,0 +1,143 @@
+"""Databases for tests, and guards: nothing outside of loopback, nothing of the developer's is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import os
+import socket
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from etl.store.engine import connect
+from tests import servers
+
+SERVERS: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {
+    "sqlite": servers.sqlite,
+    "postgresql": servers.postgresql,
+    "mariadb": servers.mariadb,
+}
+# Read now: no test sees variables of this prefix.
+MUST_HAVE_SERVERS = os.environ.get("NUMBERCHECK_TEST_REQUIRE_SERVERS", "") not in ("", "0")
+
+# Why a server is not here: told in one line, however many tests want it.
+MISSING: set[str] = set()
+
+Start = Callable[[str], servers.Server]
+
+
+@pytest.fixture(scope="session")
+def start_server() -> Iterator[Start]:
+    """Starts each kind of server once, when a test first asks for it."""
+    running: dict[str, servers.Server] = {}
+    missing: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+
+        def start(kind: str) -> servers.Server:
+            if kind not in running and kind not in missing:
+                try:
+                    running[kind] = stack.enter_context(SERVERS[kind]())
+                except servers.NotHere as error:
+                    missing[kind] = str(error)
+                    MISSING.add(str(error))
+            if kind in missing:
+                (pytest.fail if MUST_HAVE_SERVERS else pytest.skip)(missing[kind])
+            return running[kind]
+
+        yield start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    reason = getattr(call.excinfo.value, "msg", None) if call.excinfo else None
+    if report.skipped and reason in MISSING:
+        report.longrepr = ("tests/conftest.py", 0, f"Skipped: {reason}")
+    return report
+
+
+@pytest.fixture(params=[servers.SQLITE, servers.POSTGRESQL, servers.MARIADB])
+def server(request: pytest.FixtureRequest, start_server: Start) -> servers.Server:
+    """A server of each kind in turn: `-k sqlite`, `-k postgresql`, `-k mariadb` pick one."""
+    return start_server(request.param)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, server: servers.Server) -> Iterator[sa.URL]:
+    """The URL of a fresh database: empty, or what `engine` is connected to where a test asks for that too."""
+    url = server.create(at_head="engine" in request.fixturenames)
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def engine(database: sa.URL) -> Iterator[sa.Engine]:
+    """An engine for a fresh database with the schema at head; its address is `engine.url`."""
+    engine = connect(database)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that connects to another host fails, whatever the code does with the error."""
+
+    def guard(name: str) -> None:
+        original = getattr(socket.socket, name)
+
+        def guarded(sock: socket.socket, address: Any) -> Any:
+            if sock.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+                pytest.fail(f"This test reaches for the network: {address[0]}")
+            return original(sock, address)
+
+        monkeypatch.setattr(socket.socket, name, guarded)
+
+    guard("connect")
+    guard("connect_ex")
+    look_up = socket.getaddrinfo
+
+    def guarded_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        # .invalid never exists (RFC 6761): tests of a wrong host name may use it, and nobody is asked.
+        if isinstance(host, str) and host.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if not (host is None or _is_loopback(host)):
+            pytest.fail(f"This test asks for the address of {host}")
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+
+
+def _is_loopback(host: str | bytes) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(name).is_loopback
+    return name in ("", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("NUMBERCHECK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)  # no .env, no numbercheck.db
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    levels = {name: logging.getLogger(name).level for name in ("alembic", "etl", "sqlalchemy")}
+    yield
+    for added in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(added)
+    root.setLevel(level)
+    for name, old in levels.items():
+        logging.getLogger(name).setLevel(old)
+    logging.captureWarnings(False)

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from etl.errors import Misconfigured
+from etl.store import migrate, schema
+from etl.store.engine import connect
+from tests.servers import MARIADB, POSTGRESQL, SQLITE
+from tests.store.support import SAMPLE, add_sample, insert, read_sample
+
+ROOT = Path(migrate.__file__).resolve().parents[2]
+TRANSACTIONAL = pytest.mark.parametrize("server", [SQLITE, POSTGRESQL], indirect=True)
+HEAD = migrate.head()
+
+
+@pytest.fixture
+def empty(database: sa.URL) -> Any:
+    engine = connect(database)
+    yield engine
+    engine.dispose()
+
+
+def objects(engine: sa.Engine) -> set[str]:
+    inspector = sa.inspect(engine)
+    return {*inspector.get_table_names(), *inspector.get_view_names()}
+
+
+def details(engine: sa.Engine) -> dict[str, Any]:
+    """What the server tells about our tables, in comparable form."""
+    inspector = sa.inspect(engine)
+    readers: list[Callable[[str], Any]] = [
+        inspector.get_columns,
+        inspector.get_pk_constraint,
+        inspector.get_foreign_keys,
+        inspector.get_unique_constraints,
+        inspector.get_check_constraints,
+        inspector.get_indexes,
+    ]
+    if engine.dialect.supports_comments:
+        readers.append(inspector.get_table_comment)
+    return {f"{table} {read.__name__}": str(read(table)) for table in schema.metadata.tables for read in readers}
+
+
+# -- up and down -------------------------------------------------------------------------------------------
+
+
+def test_up_down_and_up_again(empty: sa.Engine) -> None:
+    migrate.upgrade(empty)
+    first = objects(empty)
+    assert first == {*schema.metadata.tables, *migrate.VIEWS, "alembic_version"}
+    assert migrate.current(empty) == HEAD
+    migrate.downgrade(empty, "base")
+    assert objects(empty) == {"alembic_version"}
+    assert migrate.current(empty) is None
+    migrate.upgrade(empty)
+    assert objects(empty) == first
+    assert migrate.check(empty) == []
+
+
+def test_one_revision_at_a_time(empty: sa.Engine) -> None:
+    revisions = [script.revision for script in migrate._scripts().walk_revisions()][::-1]
+    assert revisions == [f"{number:04}" for number in range(1, len(revisions) + 1)]
+    for revision in revisions:
+        migrate.upgrade(empty, revision)
+        assert migrate.current(empty) == revision
+    for revision in [*revisions[-2::-1], "base"]:
+        migrate.downgrade(empty, revision)
+        assert migrate.current(empty) == (None if revision == "base" else revision)
+
+
+def test_rows_live_through_every_revision(empty: sa.Engine) -> None:
+    migrate.upgrade(empty, "0001")
+    with empty.begin() as connection:
+        add_sample(connection)
+    while migrate.current(empty) != HEAD:
+        migrate.upgrade(empty, "+1")
+    migrate.upgrade(empty)  # nothing to do
+    with empty.connect() as connection:
+        assert read_sample(connection) == SAMPLE
+    assert migrate.check(empty) == []
+
+
+def test_the_revisions_make_what_the_metadata_says(server: Any, engine: sa.Engine) -> None:
+    other = connect(server.create())
+    schema.metadata.create_all(other)
+    assert details(engine) == details(other)
+    other.dispose()
+    server.drop(other.url)
+
+
+# -- two at once -------------------------------------------------------------------------------------------
+
+UPGRADE = """
+import sys, sqlalchemy
+from etl.store import engine, migrate
+database = engine.connect(sqlalchemy.make_url(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+migrate.upgrade(database)
+print(migrate.current(database), migrate.check(database))
+"""
+
+
+def test_two_processes_at_once(database: sa.URL) -> None:
+    command = [sys.executable, "-c", UPGRADE, database.render_as_string(hide_password=False)]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    processes = [subprocess.Popen(command, text=True, env=environment, **pipes) for _ in range(2)]
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 2
+    answers = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        answers.append(process.communicate(timeout=60))
+    assert answers == [(f"{HEAD} []\n", "")] * 2
+
+
+def test_an_upgrade_waits_for_another(database: sa.URL, empty: sa.Engine) -> None:
+    other = connect(database)
+    second = threading.Thread(target=migrate.upgrade, args=[other])
+    with migrate.alone(empty):
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
+    second.join(30)
+    other.dispose()
+    assert not second.is_alive()
+    assert migrate.current(empty) == HEAD
+
+
+# -- when it fails -----------------------------------------------------------------------------------------
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(engine: sa.Engine, statements: int) -> Callable[[], None]:
+    """Let the engine fail at one statement; returns what ends that."""
+    left = iter(range(statements, 0, -1))
+
+    def count(*_: Any) -> None:
+        if next(left, None) is None:
+            raise Interrupted
+
+    sa.event.listen(engine, "before_cursor_execute", count)
+    return lambda: sa.event.remove(engine, "before_cursor_execute", count)
+
+
+def test_an_interrupted_upgrade_leaves_nothing_or_can_go_on(empty: sa.Engine) -> None:
+    transactional = empty.dialect.name != "mariadb"
+    interruptions = 0
+    for statements in range(6, 1000, 11):
+        undo = interrupt_after(empty, statements)
+        try:
+            migrate.upgrade(empty)
+        except Interrupted:
+            interruptions += 1
+        else:
+            break
+        finally:
+            undo()
+        if transactional:
+            assert objects(empty) <= {"alembic_version"}
+            assert migrate.current(empty) is None
+        else:
+            migrate.upgrade(empty)
+            assert migrate.check(empty) == []
+            migrate.downgrade(empty, "base")
+    assert interruptions > 3
+    assert migrate.check(empty) == []
+
+
+@TRANSACTIONAL
+def test_a_downgrade_that_fails_leaves_everything(engine: sa.Engine) -> None:
+    before = objects(engine)
+    undo = interrupt_after(engine, 12)
+    with pytest.raises(Interrupted):
+        migrate.downgrade(engine, "base")
+    undo()
+    assert objects(engine) == before
+    assert migrate.check(engine) == []
+
+
+@pytest.mark.parametrize("server", [SQLITE], indirect=True)
+def test_foreign_keys_hold_again_after_an_upgrade(empty: sa.Engine) -> None:
+    migrate.upgrade(empty)
+    with empty.connect() as connection, pytest.raises(sa.exc.IntegrityError):
+        insert(connection, schema.batch, account_id=1, batch_no="B")
+
+
+@pytest.mark.parametrize("server", [SQLITE], indirect=True)
+def test_a_migration_that_orphans_rows_is_taken_back(engine: sa.Engine) -> None:
+    def orphan() -> None:
+        with migrate.alone(engine) as connection:
+            insert(connection, schema.batch, account_id=1, batch_no="B")
+
+    with pytest.raises(RuntimeError, match="batch without their account"):
+        orphan()
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(schema.batch)).all() == []
+
+
+# -- what is there already ---------------------------------------------------------------------------------
+
+
+def test_a_database_that_is_not_at_head_is_told_from_one_that_is(empty: sa.Engine) -> None:
+    with pytest.raises(Misconfigured, match=f"no schema yet, this version needs {HEAD}.*db upgrade"):
+        migrate.require_current(empty)
+    assert objects(empty) == set()
+    migrate.upgrade(empty, "0001")
+    with pytest.raises(Misconfigured, match=f"at 0001, this version needs {HEAD}.*db upgrade"):
+        migrate.require_current(empty)
+    assert len(migrate.check(empty)) == 1
+    migrate.upgrade(empty)
+    migrate.require_current(empty)
+    with empty.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    for task in (migrate.require_current, migrate.upgrade, lambda engine: migrate.downgrade(engine, "base")):
+        with pytest.raises(Misconfigured, match=r"at 9999.*does not know.*newer"):
+            task(empty)
+
+
+def test_tables_of_another_program_are_left_alone(empty: sa.Engine) -> None:
+    with empty.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE region (id INTEGER)")
+    with pytest.raises(Misconfigured, match="another program: region"):
+        migrate.upgrade(empty)
+    assert objects(empty) == {"region"}
+
+
+def test_a_revision_that_does_not_exist(engine: sa.Engine) -> None:
+    for task in (migrate.upgrade, migrate.downgrade):
+        with pytest.raises(Misconfigured, match=r"nonsense.*Remedy"):
+            task(engine, "nonsense")
+    assert migrate.current(engine) == HEAD
+
+
+def test_check_tells_what_differs_and_ignores_what_others_added(engine: sa.Engine) -> None:
+    sqlite = engine.dialect.name == "sqlite"
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE TABLE somebody_elses (id INTEGER)",
+            "CREATE INDEX a_dbas ON number_check (country_code)",
+            "DROP VIEW v_sync_run",
+            "DROP INDEX ix_number_check_phone" + ("" if engine.dialect.name != "mariadb" else " ON number_check"),
+            "ALTER TABLE carrier ADD COLUMN colour INTEGER",
+            "DROP TABLE repeated_key",
+        ):
+            connection.exec_driver_sql(statement)
+        if not sqlite:
+            change = (
+                "MODIFY holder VARCHAR(7)" if engine.dialect.name == "mariadb" else "ALTER holder TYPE VARCHAR(7)"
+            )
+            connection.exec_driver_sql(f"ALTER TABLE account {change}")
+    found = migrate.check(engine)
+    expected = {
+        "The view v_sync_run is missing.",
+        "The index ix_number_check_phone of table number_check is missing.",
+        "The column carrier.colour is not ours.",
+        "The table repeated_key is missing.",
+    }
+    assert expected <= set(found)
+    rest = " ".join(set(found) - expected)
+    assert ("type of column account.holder" in rest) is not sqlite
+    assert "somebody_elses" not in rest
+    assert "a_dbas" not in rest
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
+def test_check_sees_a_comment_that_is_gone(engine: sa.Engine) -> None:
+    change = {"mariadb": "ALTER TABLE batch COMMENT ''", "postgresql": "COMMENT ON TABLE batch IS NULL"}
+    with engine.begin() as connection:
+        connection.exec_driver_sql(change[engine.dialect.name])
+    assert migrate.check(engine) == ["The comment of table batch differs."]
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
+def test_two_schemas_of_one_postgresql_database(database: sa.URL, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA reporting")
+    second = connect(database.update_query_dict({"options": "-csearch_path=reporting"}))
+    assert migrate.current(second) is None
+    migrate.upgrade(second)
+    assert migrate.check(second) == []
+    assert objects(second) == objects(engine)
+    migrate.downgrade(second, "base")
+    second.dispose()
+    assert migrate.check(engine) == []
