@@ -65,7 +65,7 @@ class _Moment(click.ParamType[dt.datetime]):
         return moment
 
 
-@click.command(help=HELP)
+@click.command(help=HELP, short_help="Serve the vendor's endpoint on this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 (the default) takes a free one.")
 @click.option("--wording", type=click.Choice(get_args(Wording)), default="page", show_default=True)
 @click.option("--order", type=click.Choice(get_args(Order)), default="ascending", show_default=True)

@@ -1,0 +1,107 @@
+"""What several commands share: settings with their log, the database, moments and dates as options."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+
+from etl import log, settings
+from etl.api.transport import is_loopback
+from etl.errors import Misconfigured
+from etl.settings import Settings
+from etl.store import migrate
+from etl.store.engine import connect
+
+
+def load_settings() -> Settings:
+    """The settings of this process, with the log set up so that it holds no secret."""
+    log.configure(None, ())
+    found = settings.load()
+    log.configure(found.log_format, found.secrets())
+    for warning in found.warnings:
+        logging.getLogger(__name__).warning("%s", warning)
+    return found
+
+
+@contextmanager
+def open_database(found: Settings) -> Iterator[sa.Engine]:
+    """The database, its schema being the one that this version needs."""
+    engine = connect(found.database_url)
+    try:
+        migrate.require_current(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def prepare_schema(found: Settings) -> None:
+    """Bring the schema up to date where the settings say so."""
+    if not found.auto_migrate:
+        return
+    engine = connect(found.database_url)
+    try:
+        if migrate.current(engine) != migrate.head():
+            migrate.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def has_schema(found: Settings) -> bool:
+    """Whether the database was ever installed; creates nothing, not even the file of SQLite."""
+    url = found.database_url
+    if url.get_backend_name() == "sqlite" and not _file(url).exists():
+        return False
+    engine = connect(url)
+    try:
+        return migrate.current(engine) is not None
+    finally:
+        engine.dispose()
+
+
+def _file(url: sa.URL) -> Path:
+    """The file of an SQLite database, which may be written as file:PATH?mode=…"""
+    return Path((url.database or "").removeprefix("file:").partition("?")[0])
+
+
+class Moment(click.ParamType[dt.datetime]):
+    """ISO 8601; UTC where it names no zone."""
+
+    name = "iso-8601"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        """The moment, aware."""
+        try:
+            moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a moment such as 2026-03-01T12:00:00+08:00", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+class Date(click.ParamType[dt.date]):
+    """yyyy-MM-dd."""
+
+    name = "date"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        """The date."""
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return dt.datetime.strptime(str(value), "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+        except ValueError:
+            self.fail(f"{value!r} is not a date such as 2026-03-01", param, ctx)
+
+
+def require_loopback(found: Settings) -> None:
+    """Refuse a moment other than now against the real vendor."""
+    if not is_loopback(found.api_url):
+        raise Misconfigured(
+            "--now is for drills against an emulator: it is refused unless NUMBERCHECK_API_URL names a loopback "
+            "address. Remedy: leave --now out, or start `numbercheck emulator`."
+        )

@@ -1,0 +1,197 @@
+"""`numbercheck doctor`: is everything in place for a sync? Says what to put right."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import click
+import sqlalchemy as sa
+
+from etl.api.client import Client, Question
+from etl.api.transport import is_loopback
+from etl.cli.common import load_settings, open_database, prepare_schema
+from etl.cli.group import explained
+from etl.cli.output import count
+from etl.clock import Clock
+from etl.errors import BatchDayFailed, CredentialsRefused, EtlError, Misconfigured, TryLater
+from etl.gate import Bounds, Gate
+from etl.known import NO_BATCHES, has_source, read_lists
+from etl.settings import Settings
+from etl.store import accounts, listings
+from etl.store.slots import Slots
+from etl.window import Window
+
+# The vendor refuses requests that are more than 60 s off.
+CLOCK_TOLERANCE = 30.0
+# No batch has this number: it is asked for only to see whether the credentials are taken.
+NO_BATCH = "numbercheck-doctor"
+
+Check = Callable[[], Iterator[str]]
+
+
+class Skipped(Exception):
+    """A check that cannot be made, and why."""
+
+
+@click.command(short_help="Check that everything is in place; say what to put right.")
+@click.option("--accept-new-key", is_flag=True, help="This account's accessKey was replaced: keep the new one.")
+@click.pass_context
+def doctor(ctx: click.Context, accept_new_key: bool) -> None:
+    """Check settings, database, schema, clock, credentials (one request) and https; say what to put right.
+
+    \b
+    Example: before the first sync
+      numbercheck doctor
+    """
+    patient = Patient(load_settings(), accept_new_key)
+    ctx.exit(max(_look(name, check) for name, check in patient.checks()))
+
+
+def _look(name: str, check: Check) -> int:
+    """Make a check and tell what came of it; the exit status that it calls for."""
+    try:
+        for line in check():
+            click.echo(f"ok    {name}: {line}")
+    except Skipped as reason:
+        click.echo(f"skip  {name}: {reason}")
+    except (EtlError, sa.exc.SQLAlchemyError, OSError) as error:
+        known = explained(error)
+        if known is None:
+            raise
+        click.echo(f"FIX   {name}: {known}")
+        return known.exit_status
+    return 0
+
+
+class Patient:
+    """What is looked at. A check yields what it found in order; it raises what `explained` knows, or Skipped."""
+
+    def __init__(self, settings: Settings, accept_new_key: bool) -> None:
+        self._settings = settings
+        self._accept_new_key = accept_new_key
+        self._account_id: int | None = None
+        self._window = Window.at(Clock().now(), settings)
+
+    def checks(self) -> list[tuple[str, Check]]:
+        """The checks, in an order in which each needs only those before it."""
+        return [
+            ("settings", self._credentials),
+            ("database", self._database),
+            ("batches", self._batches),
+            ("vendor", self._vendor),
+            ("https", self._https),
+        ]
+
+    def _credentials(self) -> Iterator[str]:
+        self._settings.credentials()
+        yield f"credentials are set, the account is {self._settings.account!r}"
+
+    def _database(self) -> Iterator[str]:
+        prepare_schema(self._settings)
+        with self._connected() as connection:
+            self._account_id = accounts.register(connection, self._settings.account)
+        yield f"{self._settings.database_url.get_backend_name()} answers, its schema is the current one"
+
+    def _batches(self) -> Iterator[str]:
+        read = read_lists(self._settings, self._window)
+        for listing in read:
+            if not listing.problems:
+                yield f"the {listing.source} lists {_entries(len(listing.lines))}"
+        problems = [problem for listing in read for problem in listing.problems]
+        if problems:
+            wrong = any(problem.exit_status == Misconfigured.exit_status for problem in problems)
+            raise (Misconfigured if wrong else TryLater)(" ".join(problem.text for problem in problems))
+        if not has_source(self._settings):
+            yield from self._own_list()
+
+    def _own_list(self) -> Iterator[str]:
+        if self._account_id is None:
+            raise Skipped("no file, query or template is set, so they are in the database")
+        with self._connected() as connection:
+            known = listings.load(connection, self._account_id, self._window.first)
+        if not known:
+            raise Misconfigured(NO_BATCHES)
+        yield f"the list in the database has {_entries(len(known))}"
+
+    def _vendor(self) -> Iterator[str]:
+        settings = dataclasses.replace(self._settings, max_attempts=2)
+        if self._account_id is None or not (settings.access_key and settings.access_secret):
+            raise Skipped("this needs the credentials, and the database, which keeps the pace of requests")
+        if not self._accept_new_key:
+            self._check_key(self._account_id, settings.access_key)
+        with open_database(self._settings) as engine:
+            gate = Gate(Slots(engine, self._account_id), settings.request_interval, Bounds())
+            with Client(settings, gate) as client:
+                _try(client, self._window)
+        yield f"{urlsplit(settings.api_url).hostname} answers and takes the credentials"
+        with self._connected() as connection:
+            accounts.check_key(connection, self._account_id, settings.access_key, accept=self._accept_new_key)
+        if self._accept_new_key:
+            yield f"the account {settings.account!r} has this accessKey from now on"
+        yield from _clock(client.clock_difference)
+
+    def _check_key(self, account_id: int, key: str) -> None:
+        """Raise Misconfigured for another key than the account's. A first one is kept once the vendor took it."""
+        with open_database(self._settings) as engine, engine.connect() as connection:
+            accounts.check_key(connection, account_id, key)
+            connection.rollback()
+
+    def _https(self) -> Iterator[str]:
+        url = urlsplit(self._settings.api_url)
+        if url.scheme == "https":
+            yield "the API URL is https"
+        elif is_loopback(self._settings.api_url):
+            yield "not needed, the API URL is on this machine"
+        elif _speaks_tls(url.hostname or "", self._settings.timeout):
+            secure = self._settings.api_url.replace("http://", "https://", 1)
+            raise Misconfigured(
+                f"https answers too. Set NUMBERCHECK_API_URL={secure}: plain http can be read on the way."
+            )
+        else:
+            yield "the vendor does not answer over https; requests go over plain http, readable on the way"
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        with open_database(self._settings) as engine, engine.begin() as connection:
+            yield connection
+
+
+def _entries(number: int) -> str:
+    return count(number, "batch and date", "batches and dates")
+
+
+def _try(client: Client, window: Window) -> None:
+    """One request, for a batch that does not exist."""
+    try:
+        client.ask(Question(NO_BATCH, window.last))
+    except (BatchDayFailed, CredentialsRefused) as failure:
+        raise type(failure)(str(failure).replace(f"Batch {NO_BATCH}", "A trial request")) from None
+
+
+def _clock(difference: float | None) -> Iterator[str]:
+    if difference is None:
+        yield "the vendor tells no time"
+    elif abs(difference) > CLOCK_TOLERANCE:
+        raise Misconfigured(
+            f"This machine's clock is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the "
+            "vendor's, which refuses requests 60 s off. Set the clock (NTP); syncs correct for it meanwhile."
+        )
+    else:
+        yield f"the clocks differ by {abs(difference):.0f} s"
+
+
+def _speaks_tls(host: str, timeout: float) -> bool:
+    context = ssl.create_default_context()
+    try:
+        with (
+            socket.create_connection((host, 443), timeout=min(timeout, 10)) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    except (OSError, ssl.SSLError):
+        return False

@@ -1,0 +1,61 @@
+"""Turns errors into a sentence and an exit status (CONTRACT: Exit status)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from etl.cli.output import AS_JSON, print_as_it_can, print_json, tell
+from etl.errors import EtlError, Misconfigured, TryLater
+from etl.log import configure
+from etl.result import STATUS
+from etl.store.engine import explain
+
+log = logging.getLogger(__name__)
+
+
+class Group(click.Group):
+    """A command group whose errors end the process with the documented exit status, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        print_as_it_can()
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (nothing may end in a bare traceback)
+            known = explained(error)
+            if known is None:
+                ctx.exit(_defect(error))
+            tell(known)
+            if ctx.meta.get(AS_JSON):
+                print_json({"status": STATUS.get(known.exit_status), "exit_code": known.exit_status})
+            ctx.exit(known.exit_status)
+
+
+def explained(error: BaseException) -> EtlError | None:
+    """What an error means for the person on duty; None: it is a defect."""
+    match error:
+        case EtlError():
+            return error
+        case sa.exc.SQLAlchemyError():
+            return explain(error)
+        case KeyboardInterrupt():
+            return TryLater("Stopped by a signal. What was stored is kept; the next run goes on from here.")
+        case OSError(filename=str() | bytes() as name, strerror=str() as reason):
+            return Misconfigured(
+                f"{name!r} cannot be used ({reason}). Remedy: see that it is there and permitted."
+            )
+    return None
+
+
+def _defect(error: BaseException) -> int:
+    """Log what nobody expected, with its traceback (masked like every log record); the exit status."""
+    if not logging.getLogger().handlers:
+        configure(None, ())
+    log.error("This is a defect of numbercheck: please report it, with these lines", exc_info=error)
+    return 1

@@ -1,0 +1,81 @@
+"""What the commands write: results on standard output, complaints on standard error."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.cells import cell_len
+
+from etl.log import SafeHandler, TextFormatter
+
+AS_JSON = "etl.cli.as_json"
+"""Under this name the context of a command knows that --json was given."""
+
+
+def tell(complaint: object) -> None:
+    """Say on standard error what is wrong and what helps: a sentence, or a line of JSON where logs are JSON."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, SafeHandler) and not isinstance(handler.formatter, TextFormatter):
+            # Not through the handler, which masks long numbers: that of a batch has to be readable here.
+            record = logging.LogRecord("numbercheck", logging.ERROR, "", 0, str(complaint), None, None)
+            click.echo(handler.formatter.format(record) if handler.formatter else complaint, err=True)
+            return
+    click.echo(f"numbercheck: {complaint}", err=True)
+
+
+def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    ctx.meta[AS_JSON] = value
+    return value
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_remember, help="Print one JSON object, as the last line."
+)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object, the last line of standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def count(number: int, one: str, more: str = "") -> str:
+    """`1 batch day`, `2 batch days`."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def print_as_it_can() -> None:
+    """Where a terminal or a file cannot show a sign of a batch number, show its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows in columns, numbers to the right; a dash for None."""
+    right = [bool(rows) and all(isinstance(row[n], int | None) for row in rows) for n in range(len(head))]
+    lines = [list(head), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(cell_len(line[n]) for line in lines) for n in range(len(head))]
+    return "\n".join(_line(line, widths, right) for line in lines)
+
+
+def _line(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    """A Chinese sign or an emoji takes two places, so `ljust` would not do."""
+    parts = []
+    for text, width, to_the_right in zip(texts, widths, right, strict=True):
+        space = " " * (width - cell_len(text))
+        parts.append(space + text if to_the_right else text + space)
+    return "  ".join(parts).rstrip()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "-" if value is None else str(value)

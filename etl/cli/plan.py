@@ -1,0 +1,146 @@
+"""`numbercheck plan`: what sync would do, without doing it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import Counter
+from typing import Any
+
+import click
+
+from etl import plan as planning
+from etl.batchday import State
+from etl.batches import Listing
+from etl.cli.common import has_schema, load_settings, open_database, require_loopback
+from etl.cli.options import SHOWN, named, options, rules_of
+from etl.cli.output import count, print_json, table, tell
+from etl.clock import Clock
+from etl.known import Gathered, gather, read_lists
+from etl.plan import Plan, Rules, Task
+from etl.result import at_risk, risk_as_json
+from etl.settings import Settings
+from etl.store import accounts
+from etl.store.engine import reading
+from etl.window import Window
+
+FURTHER_DAY = "never asked; a batch may run past midnight (NUMBERCHECK_SPILL_DAYS)"
+
+
+@click.command(short_help="Show what sync would ask for, and how long that takes.")
+@options
+def plan(
+    batches: tuple[str, ...],
+    dates: tuple[dt.date, ...],
+    full: bool,
+    max_requests: int | None,
+    max_seconds: float | None,
+    now: dt.datetime | None,
+    as_json: bool,
+) -> None:
+    """Show what sync would ask for and why, how many requests that takes, and what would come too late.
+
+    Sends nothing and writes nothing.
+
+    \b
+    Examples: how long would a first run take? How far would a run of an hour get?
+      numbercheck plan
+      numbercheck plan --max-seconds 3600
+    """
+    settings = load_settings().with_bounds(max_requests, max_seconds)
+    if now is not None:
+        require_loopback(settings)
+    window = Window.at(Clock(now).now(), settings)
+    rules = rules_of(settings, Rules(0, False, full, frozenset(batches), frozenset(dates)), window)
+    read = read_lists(settings, window)
+    problems = [problem for listing in read for problem in listing.problems]
+    known = _gather(settings, window, rules, read)
+    made = planning.make(known.facts, window, rules)
+    for problem in problems:
+        tell(problem.text)
+    if as_json:
+        print_json(_plan_as_json(made, window, settings))
+    else:
+        click.echo(_plan_text(made, window, settings))
+    if problems:
+        click.get_current_context().exit(max(problem.exit_status for problem in problems))
+
+
+def _gather(settings: Settings, window: Window, rules: Rules, read: list[Listing]) -> Gathered:
+    """What is known, without writing anything, not even a database that is not there yet."""
+    if not has_schema(settings):
+        return gather(None, None, read, settings, window, rules)
+    with open_database(settings) as engine, reading(engine).connect() as connection:
+        account_id = accounts.find(connection, settings.account)
+        return gather(connection, account_id, read, settings, window, rules)
+
+
+def _plan_as_json(made: Plan, window: Window, settings: Settings) -> dict[str, Any]:
+    reasons: Counter[str] = Counter()
+    requests: Counter[str] = Counter()
+    for task in made.tasks:
+        reasons[_why(task)] += 1
+        requests[_why(task)] += task.requests
+    missed = planning.will_miss(made, window, settings.request_interval)
+    risky = at_risk([task.day for task in made.tasks], window)
+    return {
+        "account": settings.account,
+        "window": {"first": window.first.isoformat(), "last": window.last.isoformat()},
+        "batch_days": len(made.tasks),
+        "requests": made.requests,
+        "seconds": round(made.requests * settings.request_interval, 1),
+        "one_run": _one_run(made, settings),
+        "reasons": [{"why": why, "batch_days": n, "requests": requests[why]} for why, n in reasons.items()],
+        "at_risk": [risk_as_json(day, window) for day in risky],
+        "will_miss": [risk_as_json(day, window) for day in missed],
+        "will_be_lost": [risk_as_json(day, window) for day in made.lose],
+    }
+
+
+def _why(task: Task) -> str:
+    """The reason; that of a day which no list names is told apart, so that nobody wonders where it comes from."""
+    return FURTHER_DAY if task.day.spill and task.day.state is State.PENDING else str(task.why)
+
+
+def _one_run(made: Plan, settings: Settings) -> dict[str, int]:
+    """How far one run gets within its bounds: batch days begun and finished, requests sent."""
+    bound: float = made.requests if settings.max_requests is None else settings.max_requests
+    if settings.max_seconds is not None and settings.request_interval:
+        bound = min(bound, math.ceil(settings.max_seconds / settings.request_interval))
+    finished = spent = 0
+    for task in made.tasks:
+        spent += task.requests
+        finished += spent <= bound
+    return {"batch_days": finished, "requests": min(made.requests, int(bound))}
+
+
+def _plan_text(made: Plan, window: Window, settings: Settings) -> str:
+    figures = _plan_as_json(made, window, settings)
+    lines = [f"Account {settings.account}, window {window.first} to {window.last}: {_extent(figures, settings)}"]
+    if made.tasks:
+        rows = [(r["why"], r["batch_days"], r["requests"]) for r in figures["reasons"]]
+        first = [(t.day.batch_no, t.day.date, t.day.state, t.requests, _why(t)) for t in made.tasks[:SHOWN]]
+        lines += ["", table(("why", "batch days", "requests"), rows)]
+        lines += ["", "In this order:", table(("batch", "date", "state", "requests", "why"), first)]
+        lines += [f"and {len(made.tasks) - SHOWN:,} more"] if len(made.tasks) > SHOWN else []
+    unfinished = [task.day for task in made.tasks if task.day.state in (State.PENDING, State.INCOMPLETE)]
+    lines += named("At risk (the vendor forgets them within 48 hours)", at_risk(unfinished, window), window)
+    missed = planning.will_miss(made, window, settings.request_interval)
+    lines += named("Will miss their deadline if nothing changes", missed, window)
+    lines += named("Gone before they were complete", made.lose, window)
+    return "\n".join(lines)
+
+
+def _extent(figures: dict[str, Any], settings: Settings) -> str:
+    if not figures["batch_days"]:
+        return "nothing is to be asked for now."
+    requests, run = figures["requests"], figures["one_run"]
+    pace = "not paced"
+    if settings.request_interval:
+        duration = dt.timedelta(seconds=round(figures["seconds"]))
+        pace = f"{duration} at one request each {settings.request_interval:g} s"
+    extent = f"{count(figures['batch_days'], 'batch day')}, about {count(requests, 'request')}, {pace}."
+    if run["requests"] < requests:
+        done = count(run["batch_days"], "batch day")
+        extent += f" Within its bound one run sends {count(run['requests'], 'request')}, enough for {done}."
+    return extent

@@ -1,0 +1,171 @@
+"""`numbercheck sync`: the main job, its summary, its exit status."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+import sqlalchemy as sa
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from etl import sync as job
+from etl.cli.common import has_schema, load_settings, open_database, prepare_schema, require_loopback
+from etl.cli.group import explained
+from etl.cli.options import SHOWN, named, options, rules_of
+from etl.cli.output import print_json, tell
+from etl.clock import Clock
+from etl.errors import EtlError, Locked, Misconfigured
+from etl.known import NO_BATCHES, has_source
+from etl.plan import Rules
+from etl.result import STATUS, Result
+from etl.settings import Settings
+from etl.window import Window
+
+MEANING = {
+    "complete": "every batch day asked for holds all that the vendor reported",
+    "incomplete": "work is left, the next run goes on from here",
+    "lost": "batch days left the vendor's window before they were complete",
+    "misconfigured": "something has to be put right; what could be done was done",
+}
+
+
+@click.command(short_help="Copy what the vendor holds into the database: the main job.")
+@options
+@click.pass_context
+def sync(
+    ctx: click.Context,
+    batches: tuple[str, ...],
+    dates: tuple[dt.date, ...],
+    full: bool,
+    max_requests: int | None,
+    max_seconds: float | None,
+    now: dt.datetime | None,
+    as_json: bool,
+) -> None:
+    """Copy what the vendor holds of the window into the database: the main job.
+
+    Goes on where the last run ended, asks for nothing that is settled, and tells by its exit status whether
+    every batch day is complete: 0 yes, 75 work is left, 65 something was lost, 78 something must be put right.
+
+    \b
+    Examples:
+      numbercheck sync
+      numbercheck sync --date 2026-03-01 --max-requests 500 --json
+    """
+    window = None
+    try:
+        with _sigterm_as_ctrl_c():
+            settings = load_settings().with_bounds(max_requests, max_seconds)
+            window = Window.at(Clock(now).now(), settings)
+            result = run(settings, now, Rules(0, False, full, frozenset(batches), frozenset(dates)))
+    except (EtlError, sa.exc.SQLAlchemyError, OSError, KeyboardInterrupt) as error:
+        known = explained(error)
+        if known is None:
+            raise
+        ctx.exit(_not_begun(known, window, as_json))
+    _tell_reasons(result)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        click.echo(summary(result))
+    ctx.exit(result.exit_code)
+
+
+def run(settings: Settings, now: dt.datetime | None, rules: Rules) -> Result:
+    """One sync, with progress where a person watches. Raises EtlError where it could not begin."""
+    settings.credentials()
+    if now is not None:
+        require_loopback(settings)
+    if not has_source(settings) and not has_schema(settings):
+        raise Misconfigured(NO_BATCHES)
+    clock = Clock(now)
+    rules = rules_of(settings, rules, Window.at(clock.now(), settings))
+    prepare_schema(settings)
+    with open_database(settings) as engine, _progress() as progress:
+        return job.sync(settings, engine, clock, rules, progress)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends in good order also before the first request and after the last one."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _not_begun(error: EtlError, window: Window | None, as_json: bool) -> int:
+    tell(error)
+    if as_json:
+        status = "locked" if isinstance(error, Locked) else STATUS.get(error.exit_status, "incomplete")
+        print_json(_nothing(window) | {"status": status, "exit_code": error.exit_status})
+    return error.exit_status
+
+
+def _nothing(window: Window | None) -> dict[str, Any]:
+    """The object of a run that did nothing: what is not known is null."""
+    empty = Window(dt.datetime.now(dt.UTC), 1, dt.UTC, dt.timedelta())  # type: ignore[arg-type]
+    figures = Result("", window or empty).as_json() | {"run_id": None}
+    return figures if window else figures | {"window": {"first": None, "last": None}}
+
+
+def _tell_reasons(result: Result) -> None:
+    """Why the run did not end with 0; what failed of single batch days was logged when it happened."""
+    logged = {day.note for day in result.days}
+    reasons = list(dict.fromkeys(reason for _, reason in result.reasons if reason not in logged))
+    for reason in reasons[:SHOWN]:
+        tell(reason)
+    if len(reasons) > SHOWN:
+        tell(f"And {len(reasons) - SHOWN:,} more reasons.")
+
+
+def summary(result: Result) -> str:
+    """What a run came to, for people."""
+    figures = result.as_json()
+    days, rows = figures["batch_days"], figures["rows"]
+    retries = f" ({result.retries:,} of them retries)" if result.retries else ""
+    lines = [
+        f"{result.status}: {MEANING[result.status]}",
+        f"  window      {result.window.first} to {result.window.last}",
+        f"  batch days  {days['planned']:,} asked for; now {days['settled']:,} settled, {days['open']:,} open, "
+        f"{days['incomplete']:,} incomplete, {days['lost']:,} lost",
+        f"  requests    {result.requests:,}{retries} in {result.seconds:,.1f} s",
+        f"  rows        {rows['received']:,} received: {rows['inserted']:,} new, {rows['updated']:,} changed, "
+        f"{rows['unchanged']:,} as before, {rows['rejected']:,} rejected",
+        f"  run         {result.run_id}",
+    ]
+    lines += named("At risk", result.at_risk, result.window) + named("Lost", result.lost, result.window)
+    return "\n".join(lines)
+
+
+def _silently(_done: int, _planned: int, _requests: int) -> None:
+    pass
+
+
+@contextmanager
+def _progress() -> Iterator[job.Progress]:
+    """A bar on a terminal; nothing under cron."""
+    if not sys.stderr.isatty():
+        yield _silently
+        return
+    columns = (
+        TextColumn("batch days"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[requests]:,} requests"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("sync", total=None, requests=0)
+        yield lambda done, planned, requests: bar.update(task, completed=done, total=planned, requests=requests)

@@ -1,0 +1,112 @@
+"""The one place where a request may start: the pace, the bounds of the run, signals to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from etl.errors import RunEnded
+from etl.store.slots import Slots
+
+# How long a sleeping thread may take to notice that the run is to stop, seconds.
+NOTICE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many requests a run may send, and for how many seconds; None: no bound."""
+
+    requests: int | None = None
+    seconds: float | None = None
+
+
+class Gate:
+    """Lets requests of one account start, at least the interval apart, as long as the run may send any.
+
+    `delay` and `claim` serve the loop that decides what is asked next, as late as possible; `take`, `pause`,
+    `slow_down` and `seconds_left` serve the client, from several threads.
+    """
+
+    def __init__(self, slots: Slots, interval: float, bounds: Bounds, clock: Callable[[], float] = time.monotonic):
+        self.requests = 0
+        self._slots = slots
+        self._interval = interval
+        self._bounds = bounds
+        self._clock = clock
+        self._began = clock()
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+        self._last_start = float("-inf")
+        self._stop: str | None = None
+        self._mine = threading.local()
+
+    def stop(self, reason: str) -> None:
+        """Let no request start any more; those under way are kept."""
+        self._stop = reason
+
+    def delay(self) -> float:
+        """Seconds until it is worth asking for a slot."""
+        return max(0.0, self._not_before - self._clock())
+
+    def claim(self) -> bool:
+        """Take the right to start one request, for the thread that calls `granted` next; False: not yet.
+
+        Raises RunEnded where the run may send no more.
+        """
+        with self._lock:
+            self._check(0.0)
+            if self._interval or self._not_before > self._clock():
+                wait = self._slots.claim(self._interval)
+                if wait:
+                    self._check(wait)
+                    self._not_before = self._clock() + wait
+                    return False
+            self._not_before = self._clock() + self._interval
+            self.requests += 1
+            return True
+
+    def granted(self) -> None:
+        """This thread starts the request that was claimed for it: its next `take` does not wait."""
+        self._mine.granted = True
+
+    def take(self) -> None:
+        """Wait until one more request may start, and count it. Raises RunEnded."""
+        if getattr(self._mine, "granted", False):
+            self._mine.granted = False
+        else:
+            while not self.claim():
+                self.pause(self.delay())
+        with self._lock:
+            # Threads may be late: what counts is where requests really start.
+            time.sleep(max(0.0, self._last_start + self._interval - self._clock()))
+            self._last_start = self._clock()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep. Raises RunEnded where the run is to end before that."""
+        until = self._clock() + seconds
+        self._check(seconds)
+        while (rest := until - self._clock()) > 0:
+            time.sleep(min(rest, NOTICE))
+            self._check(0.0)
+
+    def slow_down(self, seconds: float) -> None:
+        """The vendor throttles the account: let nobody start for so long, in any process."""
+        self._slots.push(seconds)
+        self._not_before = max(self._not_before, self._clock() + seconds)
+
+    def seconds_left(self) -> float | None:
+        """Until the run's bound; None where it has none."""
+        if self._bounds.seconds is None:
+            return None
+        return max(0.0, self._began + self._bounds.seconds - self._clock())
+
+    def _check(self, wait: float) -> None:
+        if self._stop:
+            raise RunEnded(self._stop)
+        if self._bounds.requests is not None and self.requests >= self._bounds.requests:
+            raise RunEnded(f"the bound of {self._bounds.requests} requests is reached")
+        left = self.seconds_left()
+        if left is not None and wait >= left:
+            raise RunEnded(f"the bound of {self._bounds.seconds:g} seconds is reached")

@@ -1,0 +1,80 @@
+"""What is known before a run: the lists of batches, read now or kept from earlier runs, and the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from etl.batches import Listing, read_sources
+from etl.batches.known import Entry, overlay
+from etl.errors import Misconfigured
+from etl.plan import Known, Rules
+from etl.settings import Settings
+from etl.store import ledger, listings
+from etl.window import Window
+
+NO_BATCHES = (
+    "No batch source is set and no batch is known, so there is nothing to ask for. Set NUMBERCHECK_BATCH_FILE, "
+    "NUMBERCHECK_BATCH_QUERY or NUMBERCHECK_BATCH_TEMPLATE, or run `numbercheck batches add BATCH --date DATE`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """`entries` of all lists now, `before` as the database had them; `outside`: lines outside the window."""
+
+    facts: Known
+    entries: list[Entry] = field(default_factory=list)
+    before: list[Entry] = field(default_factory=list)
+    outside: int = 0
+
+
+def has_source(settings: Settings) -> bool:
+    """Whether any list of batches besides the database's is set."""
+    return bool(settings.batch_file or settings.batch_query or settings.batch_template)
+
+
+def read_lists(settings: Settings, window: Window) -> list[Listing]:
+    """What the lists say now. Never raises: what is wrong with one stands in it."""
+    return read_sources(settings, window.first, window.last)
+
+
+def gather(
+    connection: sa.Connection | None,
+    account_id: int | None,
+    read: Sequence[Listing],
+    settings: Settings,
+    window: Window,
+    rules: Rules,
+) -> Gathered:
+    """Lists and ledger together. None for a database or an account that is not there yet: nothing is known.
+
+    Raises Misconfigured where there is nothing that could be asked for.
+    """
+    since = window.first - dt.timedelta(days=settings.spill_days)
+    before: list[Entry] = []
+    retired: set[str] = set()
+    if connection is not None and account_id is not None:
+        before = listings.load(connection, account_id, since)
+        retired = listings.retired(connection, account_id)
+    entries, outside = overlay(before, read, window, retired)
+    lines = [entry.line for entry in entries]
+    facts = Known(lines, [])
+    if connection is not None and account_id is not None:
+        facts = ledger.load(connection, account_id, lines, window, full=rules.full)
+    _require_some(settings, facts, retired, rules)
+    return Gathered(facts, entries, before, outside)
+
+
+def _require_some(settings: Settings, facts: Known, retired: set[str], rules: Rules) -> None:
+    names = {line.batch_no for line in facts.lines} | {day.batch_no for day in facts.days}
+    names |= {name for of_date in facts.settled.values() for name in of_date} | retired
+    if not names and not has_source(settings):
+        raise Misconfigured(NO_BATCHES)
+    for unknown in sorted(rules.batches - names):
+        raise Misconfigured(
+            f"The batch {unknown!r} is not known. Add it with `numbercheck batches add`, or check its spelling."
+        )

@@ -1,0 +1,36 @@
+"""What a person should know of a batch day, in a sentence: for the log and the ledger's note."""
+
+from __future__ import annotations
+
+from etl.batchday import BatchDay, State
+from etl.window import Window
+
+
+def lacking(day: BatchDay) -> str:
+    """Why a batch day that was read to its end is not complete."""
+    if day.missing and day.missing < 0:
+        return f"{day.accounted:,} rows are held, {day.reported:,} are reported, and no pass accounts for them"
+    return f"{day.missing or 0:,} of {day.reported or 0:,} reported rows did not turn up in several passes"
+
+
+def on_complete(day: BatchDay, window: Window) -> str | None:
+    """What is odd about a batch day that holds all that the vendor reports."""
+    if not window.is_over(day.date) or day.spill or day.submitted is None:
+        return None
+    if (day.reported or 0) >= day.submitted:
+        return None
+    return f"{day.submitted:,} numbers were submitted, the vendor reports {day.reported or 0:,} rows"
+
+
+def on_lost(day: BatchDay) -> str:
+    """How a batch day came to be lost."""
+    if day.reported is None:
+        return "It was never answered for before it left the vendor's window"
+    if day.state is State.OPEN:
+        return "It was last looked at before its rows were final, and then left the vendor's window"
+    return "It was not complete when it left the vendor's window"
+
+
+def place(day: BatchDay) -> dict[str, str]:
+    """The fields of a log record that say which batch day it is about."""
+    return {"batch": day.batch_no, "date": day.date.isoformat()}

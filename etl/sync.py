@@ -1,0 +1,304 @@
+"""The main job: plan, fetch, convert, store, prove, record. The one place that sees both API and database."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from etl import plan, remarks
+from etl.api.answers import Page
+from etl.api.client import Client
+from etl.batchday import BatchDay, State
+from etl.batches import Listing
+from etl.clock import Clock
+from etl.errors import (
+    BatchDayFailed,
+    DateRefused,
+    EtlError,
+    RunEnded,
+    TryLater,
+    Unanswered,
+)
+from etl.fetch import Fetcher
+from etl.gate import Bounds, Gate
+from etl.known import gather, read_lists
+from etl.plan import Plan, Rules, Task, Why
+from etl.reading import Ask, Awaited, Listed, Memory, Reading
+from etl.result import Result
+from etl.settings import Settings
+from etl.signals import ending_on_signals
+from etl.store import accounts, checks, ledger, listings, lock, runs, waiting
+from etl.store.lookups import Lookups
+from etl.store.slots import Slots
+from etl.version import version
+from etl.window import Window
+
+# Batch days in a row of which nobody answers any request: then it is not about them.
+NOBODY_ANSWERS = 5
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int, int], None]
+"""Told after every answer: batch days done, batch days planned, requests sent."""
+
+
+def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, progress: Progress) -> Result:
+    """Copy what the vendor holds of the window into the database, as far as the bounds allow.
+
+    The schema must be the current one. Raises Misconfigured, Locked and other EtlErrors where nothing could
+    be begun; what goes wrong later stands in the result.
+    """
+    key, _ = settings.credentials()
+    began = time.monotonic()
+    with engine.connect() as connection:
+        with connection.begin():
+            account_id = accounts.register(connection, settings.account)
+            accounts.check_key(connection, account_id, key)
+        run = Run(settings, engine, connection, account_id, clock, rules, progress)
+        held = lock.acquire(connection, account_id, run.holder())
+        try:
+            result = run.go(held)
+            result.seconds = time.monotonic() - began
+            return result
+        finally:
+            held.release()
+
+
+class Run:
+    """One run of the job, with the lock held."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: sa.Engine,
+        connection: sa.Connection,
+        account_id: int,
+        clock: Clock,
+        rules: Rules,
+        progress: Progress,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._connection = connection
+        self._account_id = account_id
+        self._clock = clock
+        self._rules = rules
+        self._progress = progress
+        self._window = Window.at(clock.now(), settings)
+        self._result = Result(uuid.uuid4().hex, self._window)
+        self._lookups = Lookups()
+        self._tasks: dict[int, Task] = {}
+        self._done = 0
+        self._unanswered = 0
+
+    def holder(self) -> str:
+        """Who holds the lock, for the one who finds it taken."""
+        began = self._window.moment.isoformat(timespec="seconds")
+        return f"process {os.getpid()} on {socket.gethostname()}, run {self._result.run_id}, since {began}"[:255]
+
+    def go(self, held: lock.Lock) -> Result:
+        """The whole run; a failure after its beginning is part of the result."""
+        self._lock = held
+        log.info("Sync of the account %s begins", self._settings.account, extra={"run_id": self._result.run_id})
+        todo = self._prepare()
+        slots = Slots(self._engine, self._account_id)
+        gate = Gate(
+            slots,
+            self._settings.request_interval,
+            Bounds(self._settings.max_requests, self._settings.max_seconds),
+        )
+        with Client(self._settings, gate) as client:
+            self._client, self._gate = client, gate
+            try:
+                self._fetch(todo)
+            except RunEnded as end:
+                self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
+            except EtlError as error:
+                self._result.because(error.exit_status, str(error))
+            self._finish()
+        return self._result
+
+    # -- before the first request ------------------------------------------------------------------------
+
+    def _prepare(self) -> Plan:
+        """Bring lists and ledger up to date, and plan."""
+        read = read_lists(self._settings, self._window)
+        self._tell_problems(read)
+        with self._transaction() as connection:
+            known = gather(connection, self._account_id, read, self._settings, self._window, self._rules)
+            listings.save(connection, self._account_id, known.before, known.entries)
+            todo = plan.make(known.facts, self._window, self._rules)
+            new = [task.day for task in todo.tasks if not task.day.id]
+            ledger.record(connection, self._account_id, new, self._window)
+            self._settle(connection, todo.settle)
+            self._lose(connection, todo.lose)
+            runs.begin(connection, self._result.run_id, self._account_id, self._window, version())
+        if known.outside:
+            log.info("%d lines of the batch lists lie outside the window and are left alone", known.outside)
+        covered = [day for day in known.facts.days if self._rules.covers(day) and day.state is not State.SETTLED]
+        asked = {id(task.day) for task in todo.tasks}
+        unasked = [day for day in covered if id(day) not in asked and day.state is not State.LOST]
+        self._result.days = [task.day for task in todo.tasks] + unasked + todo.settle
+        self._result.planned = len(todo.tasks)
+        return todo
+
+    def _tell_problems(self, found: list[Listing]) -> None:
+        for listing in found:
+            for problem in listing.problems:
+                self._result.because(problem.exit_status, problem.text)
+
+    def _settle(self, connection: sa.Connection, days: list[BatchDay]) -> None:
+        for day in days:
+            day.state = State.SETTLED
+        ledger.save_all(connection, days)
+
+    def _lose(self, connection: sa.Connection, days: list[BatchDay]) -> None:
+        for day in days:
+            day.state, day.note = State.LOST, remarks.on_lost(day)
+        ledger.save_all(connection, days)
+
+    # -- the requests ------------------------------------------------------------------------------------
+
+    def _fetch(self, todo: Plan) -> None:
+        fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, self._store, self._close)
+        with ending_on_signals(self._gate, fetcher.wake):
+            fetcher.run(self._readings(todo.tasks))
+
+    def _readings(self, tasks: list[Task]) -> Iterator[Reading]:
+        for task in tasks:
+            self._tasks[task.day.id] = task
+            look = task.why is Why.LAST_LOOK or plan.wants_look(task.day, self._window)
+            yield Reading(task.day, self._memory(task.day.id), full=task.why is Why.FULL, look=look)
+
+    def _memory(self, day_id: int) -> Memory:
+        def awaited() -> list[Awaited]:
+            with self._transaction() as connection:
+                return waiting.due(connection, day_id, self._clock.now())
+
+        def listed() -> dict[checks.Key, Listed]:
+            with self._transaction() as connection:
+                return checks.listed(connection, day_id)
+
+        return Memory(awaited, listed)
+
+    def _store(self, answers: list[tuple[Reading, Ask, Page]]) -> None:
+        """Rows, and the note of having them, in one transaction."""
+        self._unanswered = 0
+        with self._transaction() as connection:
+            for reading, ask, page in answers:
+                self._result.rows += self._store_one(connection, reading, ask, page)
+            self._record(connection)
+        self._progress(self._done, self._result.planned, self._gate.requests)
+
+    def _store_one(self, connection: sa.Connection, reading: Reading, ask: Ask, page: Page) -> checks.Stored:
+        day, moment = reading.day, self._clock.now()
+        listed = reading.take(ask, page)
+        at_page = page.number if ask.whole_day else None
+        several = checks.listed(connection, day.id) if day.rejected and ask.whole_day else {}
+        fixed = {key for key, found in several.items() if found.conflicts}
+        stored = checks.store(connection, self._lookups, day.id, page, at_page=at_page, moment=moment, fixed=fixed)
+        day.stored += stored.new_keys
+        day.rejected += stored.new_rejected
+        if listed is not None and ask.message_id and ask.phone:
+            day.repeated += checks.note_listed(connection, day.id, (ask.message_id, ask.phone), listed)
+        reading.conclude()
+        day.last_asked_at = moment
+        if ask.whole_day:
+            day.last_synced_at = moment
+        if not (day.state is State.SETTLED and day.proven):
+            day.state = State.OPEN if day.proven else State.INCOMPLETE
+        ledger.save(connection, day)
+        return stored
+
+    def _close(self, reading: Reading, failure: BatchDayFailed | None) -> None:
+        """A batch day came to its end in this run: settle it, or say why it is not complete."""
+        day = reading.day
+        task, window = self._tasks.pop(day.id), Window.at(self._clock.now(), self._settings)
+        with self._transaction() as connection:
+            if failure is None:
+                self._conclude(connection, task, reading, window)
+            else:
+                self._fail(day, failure, window)
+            day.last_asked_at = window.moment
+            ledger.save(connection, day)
+        self._done += 1
+        self._progress(self._done, self._result.planned, self._gate.requests)
+        if self._unanswered >= NOBODY_ANSWERS:
+            raise TryLater(f"{NOBODY_ANSWERS} batch days in a row got no answer, so this run stops: {failure}")
+
+    def _conclude(self, connection: sa.Connection, task: Task, reading: Reading, window: Window) -> None:
+        day = task.day
+        waiting.postpone(connection, day.id, window.moment)
+        day.unresolved, day.next_outcome_at = waiting.of_day(connection, day.id)
+        if task.why is Why.LAST_LOOK:
+            day.last_look_at = window.moment
+        if day.proven and day.state is not State.SETTLED:
+            day.state = State.OPEN
+            if plan.can_settle(day, window):
+                day.state = State.SETTLED
+        elif not day.proven:
+            day.state = State.INCOMPLETE
+            log.warning("Not complete: %s", remarks.lacking(day), extra=remarks.place(day))
+        day.note = reading.note or remarks.on_complete(day, window)
+        if day.note:
+            log.info("%s", day.note, extra=remarks.place(day))
+
+    def _fail(self, day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
+        self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
+        if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
+            day.state = State.LOST
+        elif day.state is State.PENDING or not day.proven:
+            day.state = State.INCOMPLETE
+        day.note = str(failure)
+        self._result.because(75, str(failure))
+        log.warning("%s", failure, extra=remarks.place(day))
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Tell what is lost, and write the run's record."""
+        try:
+            with self._transaction() as connection:
+                untold = ledger.untold_losses(connection, self._account_id)
+                self._result.lost = [day for day in untold if self._rules.covers(day)]
+                if self._result.exit_code == 65:
+                    ledger.losses_told(connection, self._result.lost)
+                self._record(connection)
+                runs.finish(
+                    connection,
+                    self._result.run_id,
+                    self._clock.now(),
+                    self._result.status,
+                    self._result.exit_code,
+                )
+        except EtlError as error:
+            self._result.because(error.exit_status, str(error))
+
+    def _record(self, connection: sa.Connection) -> None:
+        rows = self._result.rows
+        self._result.requests, self._result.retries = self._gate.requests, self._client.counts.retries
+        runs.update(
+            connection,
+            self._result.run_id,
+            requests=self._result.requests,
+            retries=self._result.retries,
+            rows_received=rows.received,
+            rows_inserted=rows.inserted,
+            rows_updated=rows.updated,
+            rows_unchanged=rows.unchanged,
+            rows_rejected=rows.rejected,
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """A transaction that is committed only while this run still has its lock."""
+        with self._connection.begin():
+            yield self._connection
+            lock.verify(self._lock)

@@ -1,0 +1,130 @@
+"""The job against an emulated vendor, for tests: real HTTP, a real database, the moment handed in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl import settings, sync
+from etl.clock import Clock
+from etl.emulator import Emulator
+from etl.plan import Rules
+from etl.result import Result
+from etl.store import migrate
+from etl.store.engine import connect, reading
+
+# The vendor's field → the column of v_number_check, in both wordings.
+COLUMNS = {
+    "messageId": "message_id",
+    "requestId": "message_id",
+    "phone": "phone",
+    "checkLevel": "check_level",
+    "preCheck": "pre_check",
+    "regionCode": "region_code",
+    "country": "region_code",
+    "countryCode": "country_code",
+    "nationalNumber": "national_number",
+    "standNumber": "standard_number",
+    "carrier": "carrier",
+    "operator": "carrier",
+    "price": "price",
+    "currency": "currency",
+    "validity": "validity",
+    "reachable": "reachable",
+    "roaming": "roaming",
+    "mcc": "mcc",
+    "mnc": "mnc",
+    "ported": "ported",
+    "active": "active",
+    "early": "early",
+    "ring": "early",
+    "answered": "answered",
+    "answer": "answered",
+    "response": "response",
+    "responseStatus": "response",
+    "failReason": "fail_reason",
+}
+
+
+class Job:
+    """One account's job: `sync` runs it in this process at a given moment, and gives its result."""
+
+    def __init__(self, url: sa.URL, vendor: Emulator, lines: Iterable[str], directory: Any, **given: str) -> None:
+        self.vendor = vendor
+        self.batch_file = directory / "batches.csv"
+        self.list(lines)
+        self.environment = {
+            "NUMBERCHECK_API_URL": vendor.url,
+            "NUMBERCHECK_ACCESS_KEY": vendor.book.first.access_key,
+            "NUMBERCHECK_ACCESS_SECRET": vendor.book.first.secret,
+            "NUMBERCHECK_DATABASE_URL": url.render_as_string(hide_password=False),
+            "NUMBERCHECK_BATCH_FILE": str(self.batch_file),
+            "NUMBERCHECK_REQUEST_INTERVAL": "0",
+        } | {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
+        self.engine = connect(url)
+        if migrate.current(self.engine) is None:
+            migrate.upgrade(self.engine)
+
+    def list(self, lines: Iterable[str]) -> None:
+        """What the batch file says from now on, below its header."""
+        self.batch_file.write_text("\n".join(["batch_no,date,rows", *lines]) + "\n", encoding="utf-8")
+
+    def sync(self, moment: dt.datetime | None = None, rules: Rules | None = None, **given: str) -> Result:
+        """One run, as if it were `moment`; the vendor's time stands still there meanwhile."""
+        if moment is not None:
+            self.vendor.now = lambda: moment
+        return self.run_at(Clock(moment), rules, **given)
+
+    def run_at(self, clock: Clock, rules: Rules | None = None, **given: str) -> Result:
+        """One run by this clock, with further settings."""
+        further = {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
+        found = settings.load(self.environment | further, None)
+        rules = rules or Rules(found.spill_days, found.last_look)
+        return sync.sync(found, self.engine, clock, rules, lambda *_: None)
+
+    def query(self, text: str, **values: Any) -> list[dict[str, Any]]:
+        """Rows of a query, as dictionaries."""
+        with reading(self.engine).connect() as connection:
+            return [dict(row._mapping) for row in connection.execute(sa.text(text), values)]
+
+    def coverage(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """v_coverage by batch and date."""
+        return {(row["batch_no"], str(row["check_date"])): row for row in self.query("SELECT * FROM v_coverage")}
+
+    def states(self) -> dict[tuple[str, str], str]:
+        """The state of each batch day."""
+        return {key: row["state"] for key, row in self.coverage().items()}
+
+    def assert_equals_vendor(self) -> None:
+        """Every row that the vendor lists is held, field by field, and none that it does not list."""
+        rows = {(row["message_id"], row["phone"]): row for row in self.query("SELECT * FROM v_number_check")}
+        seen = set()
+        for batch_no, date, _ in self.vendor.book.batch_days():
+            for sent in self.vendor.held(batch_no, date):
+                key = (sent.get("messageId") or sent["requestId"], sent["phone"])
+                seen.add(key)
+                assert key in rows, f"{batch_no} on {date} lacks a row"
+                for name, column in COLUMNS.items():
+                    if sent.get(name) not in (None, ""):
+                        assert plain(rows[key][column]) == plain(sent[name]), (name, rows[key], sent)
+        assert rows.keys() == seen
+
+    def assert_claims_hold(self) -> None:
+        """No batch day is called open or settled that lacks a row which the vendor lists now."""
+        held = {(row["message_id"], row["phone"]) for row in self.query("SELECT message_id, phone FROM v_number_check")}
+        for (batch_no, date), row in self.coverage().items():
+            if row["state"] not in ("open", "settled"):
+                continue
+            assert row["missing_rows"] == 0
+            listed = self.vendor.held(batch_no, dt.date.fromisoformat(date))
+            keys = {(sent.get("messageId") or sent.get("requestId"), sent["phone"]) for sent in listed}
+            assert not keys - held, f"{batch_no} on {date} is {row['state']} and lacks {len(keys - held)} rows"
+
+
+def plain(value: Any) -> str:
+    """A value as text; amounts in the shortest notation."""
+    return format(Decimal(value).normalize(), "f") if isinstance(value, Decimal | float) else str(value)
