@@ -47,8 +47,9 @@ class Gate:
         self._stop = reason
 
     def delay(self) -> float:
-        """Seconds until it is worth asking for a slot."""
-        return max(0.0, self._not_before - self._clock())
+        """Seconds until it is worth calling `claim`: no more where the run ends before that."""
+        wait, left = max(0.0, self._not_before - self._clock()), self.seconds_left()
+        return 0.0 if self._stop or (left is not None and wait >= left) else wait
 
     def claim(self) -> bool:
         """Take the right to start one request, for the thread that calls `granted` next; False: not yet.
@@ -94,7 +95,8 @@ class Gate:
     def slow_down(self, seconds: float) -> None:
         """The vendor throttles the account: let nobody start for so long, in any process."""
         self._slots.push(seconds)
-        self._not_before = max(self._not_before, self._clock() + seconds)
+        with self._lock:
+            self._not_before = max(self._not_before, self._clock() + seconds)
 
     def seconds_left(self) -> float | None:
         """Until the run's bound; None where it has none."""

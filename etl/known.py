@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from etl.batches import Listing, read_sources
+from etl.batches import Line, Listing, read_sources
 from etl.batches.known import Entry, overlay
 from etl.errors import Misconfigured
 from etl.plan import Known, Rules
@@ -62,19 +62,29 @@ def gather(
         retired = listings.retired(connection, account_id)
     entries, outside = overlay(before, read, window, retired)
     lines = [entry.line for entry in entries]
+    _require_some(connection, account_id, lines, settings, rules)
     facts = Known(lines, [])
     if connection is not None and account_id is not None:
         facts = ledger.load(connection, account_id, lines, window, full=rules.full)
-    _require_some(settings, facts, retired, rules)
     return Gathered(facts, entries, before, outside)
 
 
-def _require_some(settings: Settings, facts: Known, retired: set[str], rules: Rules) -> None:
-    names = {line.batch_no for line in facts.lines} | {day.batch_no for day in facts.days}
-    names |= {name for of_date in facts.settled.values() for name in of_date} | retired
-    if not names and not has_source(settings):
+def _require_some(
+    connection: sa.Connection | None,
+    account_id: int | None,
+    lines: Collection[Line],
+    settings: Settings,
+    rules: Rules,
+) -> None:
+    missing = rules.batches - {line.batch_no for line in lines}
+    some = bool(lines) or has_source(settings)
+    if connection is not None and account_id is not None:
+        # Of other dates than those of the window, or retired.
+        missing -= listings.batches(connection, account_id, missing).keys()
+        some = some or listings.any_batch(connection, account_id)
+    if not some:
         raise Misconfigured(NO_BATCHES)
-    for unknown in sorted(rules.batches - names):
+    for unknown in sorted(missing):
         raise Misconfigured(
             f"The batch {unknown!r} is not known. Add it with `numbercheck batches add`, or check its spelling."
         )

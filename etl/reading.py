@@ -102,7 +102,7 @@ class Reading:
         """The requests of this reading, step by step, until the day is proven or this run has tried enough."""
         if self._full:
             yield from self._look_at(1)
-            yield from self._pass_until_proven(at_least=1)
+            yield from self._pass_until_proven(whole=True)
         elif self.day.state in (State.OPEN, State.SETTLED):
             yield from self._outcomes()
             if self._look_wanted and self._total is None:
@@ -162,20 +162,25 @@ class Reading:
         for further in range(1, math.ceil((self.day.missing or 0) / PAGE_SIZE) + 1):
             self._read.discard(page + further)
 
-    def _pass_until_proven(self, at_least: int = 0) -> Steps:
-        """Whole passes, from alternate ends, each followed by the question whether keys really repeat."""
+    def _pass_until_proven(self, whole: bool = False) -> Steps:
+        """Passes, from alternate ends, each followed by the question whether keys really repeat.
+
+        `whole`: read every page, whatever is proven before.
+        """
         self._forget_pages()
-        while self._passes < MAX_PASSES and (self._passes < at_least or not self.day.proven):
-            pages = self._sweep.lacking(self.day.pages)
-            if pages:
+        while True:
+            if pages := self._sweep.lacking(self.day.pages):
+                if self._passes == MAX_PASSES:
+                    return
                 self._passes += 1
                 pages = pages[::-1] if self._passes % 2 == 0 else pages
-                yield Step([Ask(page) for page in pages], lambda: self._is_proven() and not at_least)
-            if self._sweep.lacking(self.day.pages):
-                continue
+                yield Step([Ask(page) for page in pages], lambda: self.day.proven and not whole)
+                if not self.day.proven and self._sweep.lacking(self.day.pages):
+                    continue
             yield from self._confirm_repeats()
-            if not self.day.proven and not self._accounts_for_all_listed():
-                self._sweep = Sweep()
+            if self.day.proven or self._accounts_for_all_listed():
+                return
+            self._sweep = Sweep()
 
     def _confirm_repeats(self) -> Steps:
         """Ask for each key that this pass showed more than once; the first refutation tells that rows shifted."""

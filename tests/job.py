@@ -110,7 +110,9 @@ class Job:
                 assert key in rows, f"{batch_no} on {date} lacks a row"
                 for name, column in COLUMNS.items():
                     if sent.get(name) not in (None, ""):
-                        assert plain(rows[key][column]) == plain(sent[name]), (name, rows[key], sent)
+                        stored = rows[key][column]
+                        stored = Decimal(stored) if column == "price" else stored
+                        assert plain(stored) == plain(sent[name]), (name, rows[key], sent)
         assert rows.keys() == seen
 
     def assert_claims_hold(self) -> None:
@@ -121,10 +123,14 @@ class Job:
                 continue
             assert row["missing_rows"] == 0
             listed = self.vendor.held(batch_no, dt.date.fromisoformat(date))
-            keys = {(sent.get("messageId") or sent.get("requestId"), sent["phone"]) for sent in listed}
+            sent_ids = ((sent.get("messageId") or sent.get("requestId"), sent["phone"]) for sent in listed)
+            keys = {key for key in sent_ids if key[0]}
             assert not keys - held, f"{batch_no} on {date} is {row['state']} and lacks {len(keys - held)} rows"
 
 
 def plain(value: Any) -> str:
-    """A value as text; amounts in the shortest notation."""
-    return format(Decimal(value).normalize(), "f") if isinstance(value, Decimal | float) else str(value)
+    """A value as text; amounts in the shortest notation, and YES, NO, UNKNOWN in upper case."""
+    if isinstance(value, Decimal | float):
+        return format(Decimal(value).normalize(), "f")
+    text = str(value)
+    return text.upper() if text.upper() in ("YES", "NO", "UNKNOWN") else text

@@ -199,6 +199,8 @@ def mariadb() -> Iterator[Mariadb]:
         options += f" --init-file={directory}/init.sql --skip-name-resolve --innodb-flush-log-at-trx-commit=0"
         options += " --character-set-server=latin1 --collation-server=latin1_swedish_ci --sql-mode="
         options += " --default-time-zone=+09:00 --innodb-buffer-pool-size=64M --skip-log-bin"
+        # A server that starts clears away what look like its temporary tables, another server's too.
+        options += f" --tmpdir={directory}"
         options += " --innodb-file-per-table=0 --innodb-doublewrite=0"
         with _running([server_program, *common, *options.split()], directory):
             url = sa.URL.create("mariadb+pymysql", "tester", PASSWORD, "127.0.0.1", port)

@@ -67,8 +67,20 @@ class _Moment(click.ParamType[dt.datetime]):
 
 @click.command(help=HELP, short_help="Serve the vendor's endpoint on this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 (the default) takes a free one.")
-@click.option("--wording", type=click.Choice(get_args(Wording)), default="page", show_default=True)
-@click.option("--order", type=click.Choice(get_args(Order)), default="ascending", show_default=True)
+@click.option(
+    "--wording",
+    type=click.Choice(get_args(Wording)),
+    default="page",
+    show_default=True,
+    help="How the fields of a row are named: as on the vendor's page, or as in its newer documents.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(get_args(Order)),
+    default="ascending",
+    show_default=True,
+    help="In which order rows are listed; shuffled: another one at each request.",
+)
 @click.option("--batches", type=click.IntRange(0), default=3, show_default=True, help="Batches of each day.")
 @click.option("--rows", type=click.IntRange(0), default=250, show_default=True, help="Rows of each batch.")
 @click.option("--days", type=click.IntRange(1), default=14, show_default=True, help="Days, today the last.")
@@ -81,7 +93,7 @@ class _Moment(click.ParamType[dt.datetime]):
 )
 @click.option("--latency", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds per answer.")
 @click.option("--fault", "faults", type=_Rate(), multiple=True, metavar="KIND=RATE", help="See above; repeatable.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed makes other rows.")
 @click.option(
     "--now",
     type=_Moment(),

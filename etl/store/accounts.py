@@ -33,7 +33,9 @@ def fingerprint(access_key: str) -> str:
 def check_key(connection: sa.Connection, account_id: int, access_key: str, *, accept: bool = False) -> None:
     """Keep the fingerprint of the first key, and refuse another one (Misconfigured) unless `accept`."""
     mine = account.c.account_id == account_id
-    row = connection.execute(sa.select(account.c.name, account.c.key_fingerprint).where(mine)).one()
+    # Two first runs at once, with different keys, must not both be the first.
+    query = sa.select(account.c.name, account.c.key_fingerprint).where(mine).with_for_update(key_share=True)
+    row = connection.execute(query).one()
     now = fingerprint(access_key)
     if row.key_fingerprint not in (None, now) and not accept:
         raise Misconfigured(

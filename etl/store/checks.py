@@ -176,9 +176,10 @@ def _sight(connection: sa.Connection, day_id: int, keys: Collection[Key]) -> int
     if not keys:
         return 0
     table = further_sighting
-    ids = sorted({key[0] for key in keys})
     query = sa.select(table.c.message_id, table.c.phone).where(
-        table.c.batch_day_id == day_id, table.c.message_id.in_(ids)
+        table.c.batch_day_id == day_id,
+        table.c.message_id.in_(sorted({key[0] for key in keys})),
+        table.c.phone.in_(sorted({key[1] for key in keys})),
     )
     known = {(message_id, phone) for message_id, phone in connection.execute(query)}
     new = [{"batch_day_id": day_id, "message_id": m, "phone": p} for m, p in keys if (m, p) not in known]

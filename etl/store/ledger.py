@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from etl.batchday import BatchDay, State
 from etl.batches.listing import Line
 from etl.plan import Known, Rows
+from etl.store import listings
 from etl.store.schema import awaited_check, batch, batch_day
+from etl.store.sql import STREAMED
 from etl.window import Window
 
 UNFINISHED = (State.PENDING, State.INCOMPLETE, State.OPEN)
 
-# column of batch_day → attribute of BatchDay, as they are written after every answer
+# column of batch_day → attribute of BatchDay, in its order, as they are written after every answer
 FIGURES = {
     "state": "state",
     "reported_rows": "reported",
@@ -41,41 +43,40 @@ def load(
     """What the ledger knows that may matter now.
 
     Settled batch days come whole only where they may be asked for again: on the last date in the window, and
-    for `full`; of the others only the count.
+    for `full`; of the others only the count. What was lost and is in the window again (more days are set, or a
+    clock was put right) is incomplete. What was never asked of a batch that is retired is left out.
     """
-    mine = sa.and_(batch.c.account_id == account_id, batch_day.c.state != State.LOST)
-    since = window.first - dt.timedelta(days=window.days)
+    mine = batch.c.account_id == account_id
     settled = batch_day.c.state == State.SETTLED
-    again = batch_day.c.check_date >= window.first if full else batch_day.c.check_date == window.first
-    recent = sa.and_(mine, batch_day.c.check_date >= since)
-    unfinished = sa.and_(mine, sa.not_(settled))
-    counts = sa.select(batch.c.batch_no, batch_day.c.check_date, batch_day.c.reported_rows)
-    counts = counts.join_from(batch_day, batch).where(recent, settled, sa.not_(again))
-    finished: Rows = defaultdict(dict)
-    for batch_no, date, rows in connection.execute(counts):
-        finished[date][batch_no] = rows or 0
-    return Known(lines, _days(connection, sa.or_(unfinished, sa.and_(recent, settled, again))), finished)
+    in_window = batch_day.c.check_date >= window.first
+    again = in_window if full else batch_day.c.check_date == window.first
+    wanted = sa.or_(batch.c.retired_at.is_(None), batch_day.c.state != State.PENDING)
+    unfinished = sa.and_(batch_day.c.state.in_(UNFINISHED), wanted)
+    back = sa.and_(batch_day.c.state == State.LOST, in_window)
+    days = _days(connection, sa.and_(mine, sa.or_(unfinished, back, sa.and_(settled, again))))
+    for day in days:
+        day.state = State.INCOMPLETE if day.state is State.LOST else day.state
+    since = window.first - dt.timedelta(days=window.days)
+    return Known(lines, days, _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since))
+
+
+def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Rows:
+    query = sa.select(batch_day.c.check_date, batch.c.batch_no, batch_day.c.reported_rows)
+    query = query.join_from(batch_day, batch).where(*which)
+    counts: Rows = defaultdict(dict)
+    for date, batch_no, rows in connection.execute(query, execution_options=STREAMED):
+        counts[date][batch_no] = rows or 0
+    return counts
 
 
 def _days(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[BatchDay]:
-    columns = [batch_day.c[name] for name in FIGURES]
-    query = sa.select(
-        batch.c.batch_no,
-        batch_day.c.check_date,
-        batch_day.c.batch_day_id,
-        batch.c.appkey,
-        batch_day.c.spill,
-        *columns,
-    ).join_from(batch_day, batch)
-    waiting = _waiting(connection)
-    days = []
-    for batch_no, date, day_id, appkey, spill, *figures in connection.execute(query.where(which)):
-        day = BatchDay(batch_no, date, day_id, appkey, bool(spill))
-        for name, value in zip(FIGURES.values(), figures, strict=True):
-            setattr(day, name, value)
-        day.state = State(day.state)
-        day.unresolved, day.next_outcome_at = waiting.get(day_id, (0, None))
-        days.append(day)
+    first = (batch.c.batch_no, batch_day.c.check_date, batch_day.c.batch_day_id, batch.c.appkey, batch_day.c.spill)
+    query = sa.select(*first, *(batch_day.c[name] for name in FIGURES)).join_from(batch_day, batch).where(which)
+    waiting, days = _waiting(connection), []
+    for row in connection.execute(query, execution_options=STREAMED):
+        # By position: there may be 100,000 of them.
+        fields: list[Any] = [*row[:5], None, State(row[5]), *row[6:10], *waiting.get(row[2], (0, None)), *row[10:]]
+        days.append(BatchDay(*fields))
     return days
 
 
@@ -91,18 +92,21 @@ def _waiting(connection: sa.Connection) -> dict[int, tuple[int, dt.datetime | No
 
 
 def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay], window: Window) -> None:
-    """Write down batch days that were never seen before, as pending, and give them their numbers."""
+    """Write down batch days that were never seen before, as pending, and give them their numbers.
+
+    For the one that holds the account's lock. What was never asked of a batch that is retired goes.
+    """
+    _drop(connection, account_id)
     if not days:
         return
-    query = sa.select(batch.c.batch_no, batch.c.batch_id).where(batch.c.account_id == account_id)
-    ids = {row.batch_no: row.batch_id for row in connection.execute(query)}
-    deadlines = {date: window.deadline(date) for date in {day.date for day in days}}
+    batches = listings.batches(connection, account_id, {day.batch_no for day in days})
+    ids = {name: batch_id for name, (batch_id, _) in batches.items()}
     rows = [
         {
             "batch_id": ids[day.batch_no],
             "check_date": day.date,
             "spill": day.spill,
-            "deadline": deadlines[day.date],
+            "deadline": window.deadline(day.date),
             "state": State.PENDING,
         }
         for day in days
@@ -117,6 +121,12 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
         day.id = numbers[ids[day.batch_no], day.date]
 
 
+def _drop(connection: sa.Connection, account_id: int) -> None:
+    mine = sa.and_(batch.c.account_id == account_id, batch.c.retired_at.is_not(None))
+    retired = batch_day.c.batch_id.in_(sa.select(batch.c.batch_id).where(mine))
+    connection.execute(sa.delete(batch_day).where(retired, batch_day.c.state == State.PENDING))
+
+
 def save(connection: sa.Connection, day: BatchDay) -> None:
     """Write a batch day's figures as they are now."""
     values: dict[str, Any] = {column: getattr(day, name) for column, name in FIGURES.items()}
@@ -126,7 +136,8 @@ def save(connection: sa.Connection, day: BatchDay) -> None:
 _SAVE = (
     sa.update(batch_day)
     .where(batch_day.c.batch_day_id == sa.bindparam("day_id"))
-    .values({name: sa.bindparam(name) for name in FIGURES})
+    # What was lost and is taken up again may be lost again, and is told again.
+    .values({name: sa.bindparam(name) for name in FIGURES} | {"loss_told": sa.false()})
 )
 
 

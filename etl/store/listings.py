@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.batches.known import DATABASE, Entry
 from etl.batches.listing import Line
-from etl.store.schema import batch, batch_day, batch_listing
-from etl.store.sql import insert_missing
+from etl.store.schema import account, batch, batch_listing
+from etl.store.sql import STREAMED, chunks, insert_missing
 
 
 def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Entry]:
@@ -25,7 +26,8 @@ def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Ent
         batch.c.appkey,
     )
     mine = sa.select(*columns).join_from(batch_listing, batch).where(batch.c.account_id == account_id)
-    found = connection.execute(mine.where(recent, batch.c.retired_at.is_(None)))
+    wanted = mine.where(recent, batch.c.retired_at.is_(None))
+    found = connection.execute(wanted, execution_options=STREAMED)
     return [Entry(source, Line(*line)) for source, *line in found]
 
 
@@ -35,17 +37,37 @@ def retired(connection: sa.Connection, account_id: int) -> set[str]:
     return set(connection.execute(mine).scalars())
 
 
+def batches(
+    connection: sa.Connection, account_id: int, names: Collection[str]
+) -> dict[str, tuple[int, str | None]]:
+    """The numbers and the appkeys of those of these batches that are known."""
+    query = sa.select(batch.c.batch_no, batch.c.batch_id, batch.c.appkey).where(
+        batch.c.account_id == account_id, batch.c.batch_no.in_(sa.bindparam("names", expanding=True))
+    )
+    found = (row for some in chunks(names) for row in connection.execute(query, {"names": some}))
+    return {name: (batch_id, appkey) for name, batch_id, appkey in found}
+
+
+def any_batch(connection: sa.Connection, account_id: int) -> bool:
+    """Whether any batch of this account was ever known."""
+    query = sa.select(batch.c.batch_id).where(batch.c.account_id == account_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def save(connection: sa.Connection, account_id: int, before: Iterable[Entry], after: Iterable[Entry]) -> None:
     """Write what changed from `before`, as `load` returned it, to `after`."""
     old, new = {entry.key: entry for entry in before}, {entry.key: entry for entry in after}
-    changed = [entry for key, entry in new.items() if old.get(key) != entry]
-    if changed:
-        ids = _batch_ids(connection, account_id, changed)
-        added = [_values(entry, ids) for entry in changed if entry.key not in old]
-        if added:
-            connection.execute(sa.insert(batch_listing), added)
-        _update(connection, [_values(entry, ids) for entry in changed if entry.key in old])
-    _delete(connection, account_id, old.keys() - new.keys())
+    added = [entry for key, entry in new.items() if key not in old]
+    changed = [entry for key, entry in new.items() if key in old and _says_more(entry.line, old[key].line)]
+    if added or changed:
+        ids = _batch_ids(connection, account_id, [*added, *changed])
+        _execute(connection, sa.insert(batch_listing), [_values(entry, ids) for entry in added])
+        _execute(connection, _UPDATE, [_names(entry, ids) for entry in changed])
+    gone = [old[key] for key in old.keys() - new.keys()]
+    if gone:
+        found = batches(connection, account_id, {entry.line.batch_no for entry in gone})
+        ids = {name: batch_id for name, (batch_id, _) in found.items()}
+        _execute(connection, _DELETE, [_names(entry, ids) for entry in gone])
 
 
 def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, more: bool) -> None:
@@ -54,34 +76,36 @@ def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, 
     `more`: rows are further submissions, added to those of an earlier line for this batch and date;
     otherwise they replace them, so that a file can be imported twice.
     """
-    names = {line.batch_no for line in lines}
-    _for_names(connection, account_id, names, retired_at=None)
-    before = [entry for entry in load(connection, account_id, dt.date.min) if entry.source == DATABASE]
+    # Two at once would both add to the same earlier line.
+    mine = account.c.account_id == account_id
+    connection.execute(sa.select(account.c.account_id).where(mine).with_for_update(key_share=True))
+    _bring_back(connection, account_id, {line.batch_no for line in lines})
+    since = min((line.date for line in lines if line.date), default=dt.date.max)
+    before = [entry for entry in load(connection, account_id, since) if entry.source == DATABASE]
     after = {entry.key: entry for entry in before}
     for line in lines:
         entry = Entry(DATABASE, line)
         earlier = after.get(entry.key)
         if more and earlier is not None and earlier.line.rows is not None:
-            rows = earlier.line.rows + (line.rows or 0)
-            entry = Entry(DATABASE, Line(line.batch_no, line.date, rows, line.appkey or earlier.line.appkey))
+            entry = Entry(DATABASE, replace(line, rows=earlier.line.rows + (line.rows or 0)))
         after[entry.key] = entry
     save(connection, account_id, before, after.values())
 
 
 def retire(connection: sa.Connection, account_id: int, batch_no: str, moment: dt.datetime) -> bool:
-    """Look for a batch on no further date; False where it is not known. What was asked for already goes on."""
+    """Look for a batch on no further date; False where it is not known.
+
+    What was asked for already goes on; what was not is left out of every plan, and dropped by the next sync:
+    one that is running now may be about to ask for it.
+    """
     mine = sa.and_(batch.c.account_id == account_id, batch.c.batch_no == batch_no)
-    ids = sa.select(batch.c.batch_id).where(mine).scalar_subquery()
-    never_asked = sa.and_(batch_day.c.state == "pending", batch_day.c.last_asked_at.is_(None))
-    connection.execute(sa.delete(batch_day).where(batch_day.c.batch_id == ids, never_asked))
     return bool(connection.execute(sa.update(batch).where(mine).values(retired_at=moment)).rowcount)
 
 
-def _for_names(connection: sa.Connection, account_id: int, names: set[str], **values: Any) -> None:
+def _bring_back(connection: sa.Connection, account_id: int, names: set[str]) -> None:
     mine = sa.and_(batch.c.account_id == account_id, batch.c.batch_no == sa.bindparam("name"))
-    rows = [{"name": name} for name in sorted(names)]
-    if rows:
-        connection.execute(sa.update(batch).where(mine, batch.c.retired_at.is_not(None)).values(**values), rows)
+    rows = [{"name": name} for name in sorted(names & retired(connection, account_id))]
+    _execute(connection, sa.update(batch).where(mine).values(retired_at=None), rows)
 
 
 def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Entry]) -> dict[str, int]:
@@ -89,19 +113,21 @@ def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Ent
     appkeys: dict[str, str | None] = {}
     for entry in entries:
         appkeys[entry.line.batch_no] = entry.line.appkey or appkeys.get(entry.line.batch_no)
-    query = sa.select(batch.c.batch_no, batch.c.batch_id, batch.c.appkey).where(batch.c.account_id == account_id)
-    there = {name: appkey for name, _, appkey in connection.execute(query)}
-    new = [
-        {"account_id": account_id, "batch_no": name, "appkey": appkey}
-        for name, appkey in appkeys.items()
-        if name not in there
-    ]
-    insert_missing(connection, batch, new)
-    for name, appkey in appkeys.items():
-        if appkey and there.get(name, appkey) != appkey:
-            mine = sa.and_(batch.c.account_id == account_id, batch.c.batch_no == name)
-            connection.execute(sa.update(batch).where(mine).values(appkey=appkey))
-    return {name: batch_id for name, batch_id, _ in connection.execute(query)}
+    there = batches(connection, account_id, appkeys)
+    new = {name: appkey for name, appkey in appkeys.items() if name not in there}
+    rows = [{"account_id": account_id, "batch_no": name, "appkey": appkey} for name, appkey in new.items()]
+    insert_missing(connection, batch, rows)
+    other = {name: key for name, key in appkeys.items() if key and name in there and there[name][1] != key}
+    for name, appkey in other.items():
+        connection.execute(sa.update(batch).where(batch.c.batch_id == there[name][0]).values(appkey=appkey))
+    there |= batches(connection, account_id, new)
+    return {name: batch_id for name, (batch_id, _) in there.items()}
+
+
+def _says_more(line: Line, before: Line) -> bool:
+    """Whether a line says something that the database does not have yet. Appkeys belong to the batch: a line
+    without one takes away none that another line gave."""
+    return line.rows != before.rows or line.appkey not in (None, before.appkey)
 
 
 def _values(entry: Entry, ids: dict[str, int]) -> dict[str, Any]:
@@ -113,21 +139,19 @@ def _values(entry: Entry, ids: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _update(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        same_date = batch_listing.c.check_date.is_not_distinct_from(row["check_date"])
-        same = sa.and_(
-            batch_listing.c.batch_id == row["batch_id"], batch_listing.c.source == row["source"], same_date
-        )
-        connection.execute(sa.update(batch_listing).where(same).values(submitted_rows=row["submitted_rows"]))
+def _names(entry: Entry, ids: dict[str, int]) -> dict[str, Any]:
+    return {f"_{name}": value for name, value in _values(entry, ids).items()}
 
 
-def _delete(connection: sa.Connection, account_id: int, keys: Iterable[tuple[str, str, dt.date | None]]) -> None:
-    for source, name, date in keys:
-        mine = sa.select(batch.c.batch_id).where(batch.c.account_id == account_id, batch.c.batch_no == name)
-        gone = sa.and_(
-            batch_listing.c.batch_id == mine.scalar_subquery(),
-            batch_listing.c.source == source,
-            batch_listing.c.check_date.is_not_distinct_from(date),
-        )
-        connection.execute(sa.delete(batch_listing).where(gone))
+def _execute(connection: sa.Connection, statement: sa.Executable, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+_SAME = sa.and_(
+    batch_listing.c.batch_id == sa.bindparam("_batch_id"),
+    batch_listing.c.source == sa.bindparam("_source"),
+    batch_listing.c.check_date.is_not_distinct_from(sa.bindparam("_check_date")),
+)
+_UPDATE = sa.update(batch_listing).where(_SAME).values(submitted_rows=sa.bindparam("_submitted_rows"))
+_DELETE = sa.delete(batch_listing).where(_SAME)

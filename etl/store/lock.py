@@ -7,11 +7,11 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from etl.errors import Locked, TryLater
+from etl.errors import Locked, Misconfigured, TryLater
 from etl.store.schema import account
 from etl.store.types import MYSQL_FAMILY
 
@@ -84,8 +84,7 @@ class _PostgresLock:
         return bool(self._connection.execute(query, self._key).scalar_one())
 
     def release(self) -> None:
-        # The lock goes with the session, whatever state it is in.
-        self._connection.invalidate()
+        _end(self._connection, sa.text("SELECT pg_advisory_unlock(:space, :id)"), self._key)
 
 
 class _MysqlLock:
@@ -108,7 +107,7 @@ class _MysqlLock:
         return bool(self._connection.execute(query, self._name).scalar_one())
 
     def release(self) -> None:
-        self._connection.invalidate()
+        _end(self._connection, sa.text("SELECT release_lock(:name)"), self._name)
 
 
 class _FileLock:
@@ -120,14 +119,21 @@ class _FileLock:
 
     @classmethod
     def take(cls, connection: sa.Connection, account_id: int) -> _FileLock | None:
-        database = connection.engine.url.database
-        if not database or database == ":memory:":
+        # As SQLite knows it: whole, and where links lead to.
+        database = connection.exec_driver_sql("PRAGMA database_list").first()
+        if database is None or not database[2]:
             return cls(None, None)
-        path = Path(f"{database}.sync-{account_id}.lock").absolute()
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        path = Path(f"{database[2]}.sync-{account_id}.lock")
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise Misconfigured(
+                f"The lock file {path} cannot be opened ({error.strerror}). Remedy: allow this user to write it "
+                "and its directory, or delete it while no sync is running."
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             return None
         return cls(path, descriptor)
@@ -142,6 +148,15 @@ class _FileLock:
     def release(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
+
+
+def _end(connection: sa.Connection, unlock: sa.TextClause, values: dict[str, Any]) -> None:
+    """Unlock, and close the session: the lock goes with it, whatever state it is in, but not at once."""
+    if not connection.invalidated:
+        with suppress(sa.exc.SQLAlchemyError):
+            connection.rollback()
+            connection.execute(unlock, values)
+    connection.invalidate()
 
 
 def _number(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,11 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from etl.store.types import MYSQL_FAMILY
 
 Row = Mapping[str, Any]
+
+STREAMED = {"yield_per": 1000}
+"""Execution options of a query whose result may be long: the driver does not hold all of it at once."""
+CHUNK = 1000
+"""Values of one `IN`: every database takes so many parameters."""
 
 
 def upsert(
@@ -55,6 +60,12 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ro
         connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
     else:
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+
+
+def chunks(values: Collection[str]) -> Iterator[list[str]]:
+    """The values, ordered, in lists that are short enough for an `IN`."""
+    ordered = sorted(values)
+    return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
 
 
 def server_clock(dialect: sa.Dialect) -> sa.ColumnElement[float]:

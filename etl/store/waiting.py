@@ -37,9 +37,11 @@ def due(connection: sa.Connection, day_id: int, moment: dt.datetime) -> list[Awa
 def postpone(connection: sa.Connection, day_id: int, moment: dt.datetime) -> None:
     """Double the interval of checks that were asked for and not found where they were thought to be."""
     table = awaited_check
-    found = connection.execute(sa.select(table).where(table.c.batch_day_id == day_id, table.c.due_at <= moment))
-    rows = [dict(row._mapping) | _later(row.wait_hours, moment) for row in found]
-    upsert(connection, table, rows, ("batch_day_id", *KEY))
+    overdue = sa.and_(table.c.batch_day_id == day_id, table.c.due_at <= moment)
+    waits = connection.execute(sa.select(table.c.wait_hours).where(overdue).distinct()).scalars().all()
+    for hours in waits:
+        later = sa.update(table).where(overdue, table.c.wait_hours == hours).values(_later(hours, moment))
+        connection.execute(later)
 
 
 def note(

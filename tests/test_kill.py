@@ -1,0 +1,144 @@
+"""kill -9 at any point, and the next run goes on with the pages that are lacking."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from etl.emulator import Book, Emulator, VendorRow, generate
+from tests.conftest import Start
+from tests.job import Job
+
+DAY = dt.date(2026, 3, 10)
+LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
+ROOT = Path(__file__).parents[1]
+LINES = [f"A,{DAY},", f"B,{DAY},", f"C,{DAY},5"]
+
+
+class Killer:
+    """The process that runs syncs and lets them die."""
+
+    def __init__(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.killing"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def run(self, job: Job, point: int | None, **given: str) -> dict[str, Any]:
+        """One sync that dies at `point`."""
+        environment = job.environment | {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
+        order = {"point": point, "environment": environment, "moment": LATER.isoformat()}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def killer() -> Iterator[Killer]:
+    made = Killer()
+    yield made
+    made.close()
+
+
+def book() -> Book:
+    """A few pages with all that a page can hold: a key listed twice, an unstorable row, an empty batch day."""
+    made = Book()
+    rows = generate("A", DAY, 730, seed=1)
+    made.add("A", DAY, [*rows, rows[5], VendorRow({"phone": "84900000001"})])
+    made.add("B", DAY, generate("B", DAY, 120, seed=2) + rows[:1])
+    made.add("C", DAY, [])
+    return made
+
+
+def check(job: Job) -> None:
+    """All is there, once, and said so."""
+    rows = job.query("SELECT message_id, phone FROM v_number_check")
+    assert len(rows) == 850
+    assert {state for (batch, _), state in job.states().items() if batch != "C"} == {"settled"}
+    assert job.coverage()["A", str(DAY)] | {"note": None} == job.coverage()["A", str(DAY)]
+    figures = job.coverage()["A", str(DAY)]
+    assert (figures["stored_rows"], figures["repeated_rows"], figures["rejected_rows"]) == (730, 1, 1)
+    assert len(job.query("SELECT id FROM v_rejected_row")) == 1
+    runs = [run["status"] for run in job.query("SELECT status FROM v_sync_run")]
+    assert "running" not in runs
+
+
+def kill_at(points: range, killer: Killer, start_server: Start, kind: str, tmp_path: Path) -> None:
+    server = start_server(kind)
+    with Emulator(book(), now=lambda: LATER) as vendor:
+        for point in points:
+            url = server.create(at_head=True)
+            job = Job(url, vendor, LINES, tmp_path)
+            assert killer.run(job, point)["status"] == -9
+            # What is claimed in between is so, too.
+            job.assert_claims_hold()
+            assert killer.run(job, None)["status"] == 0
+            check(job)
+            job.engine.dispose()
+            server.drop(url)
+
+
+def count_points(killer: Killer, start_server: Start, kind: str, tmp_path: Path) -> int:
+    server = start_server(kind)
+    with Emulator(book(), now=lambda: LATER) as vendor:
+        url = server.create(at_head=True)
+        job = Job(url, vendor, LINES, tmp_path)
+        told = killer.run(job, None)
+        assert told["status"] == 0
+        check(job)
+        job.engine.dispose()
+        server.drop(url)
+    return int(told["points"])
+
+
+@pytest.mark.timeout(400)
+def test_at_every_point_on_sqlite(killer: Killer, start_server: Start, tmp_path: Path) -> None:
+    points = count_points(killer, start_server, "sqlite", tmp_path)
+    assert points >= 200
+    # The order of statements may differ a little from run to run where answers overtake one another.
+    kill_at(range(points - 12), killer, start_server, "sqlite", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_at_a_sample_of_points_on_servers(killer: Killer, start_server: Start, kind: str, tmp_path: Path) -> None:
+    points = count_points(killer, start_server, kind, tmp_path)
+    kill_at(range(3, points - 12, points // 12), killer, start_server, kind, tmp_path)
+
+
+def test_six_kills_cost_few_requests(killer: Killer, start_server: Start, tmp_path: Path) -> None:
+    server, made = start_server("sqlite"), Book()
+    for number, size in enumerate((300, 1_000, 2_500, 5_000)):
+        made.add_generated(f"K{number}", DAY, size, seed=number)
+    lines = [f"K{number},{DAY}," for number in range(4)]
+    with Emulator(made, now=lambda: LATER) as vendor:
+        url: sa.URL = server.create(at_head=True)
+        undisturbed = killer.run(Job(url, vendor, lines, tmp_path), None)
+        vendor.clear()
+        url = server.create(at_head=True)
+        job = Job(url, vendor, lines, tmp_path)
+        for _ in range(6):
+            assert killer.run(job, int(undisturbed["points"]) // 9)["status"] == -9
+        assert killer.run(job, None)["status"] == 0
+        job.assert_equals_vendor()
+        assert len(vendor.requests) <= 1.25 * undisturbed["requests"]
+        job.engine.dispose()

@@ -1,0 +1,86 @@
+"""The main job from end to end, on every database, compared with what the vendor holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from etl.emulator import Behaviour, Book, Emulator, Fault, Faults
+from etl.plan import Rules
+from tests.job import Job
+
+FIRST = dt.date(2026, 3, 1)
+# 40 batch days: ten dates, four batches each.
+SIZES = (0, 1, 99, 100, 101, 5_000, *(37,) * 34)
+# All of the dates are over and settled in the vendor's zone, and none has left the window.
+LATER = dt.datetime(2026, 3, 12, 12, tzinfo=dt.UTC)
+EVERY_FAULT = {
+    "status": 0.01,
+    "reset": 0.01,
+    "cut_short": 0.01,
+    "half_json": 0.01,
+    "html": 0.01,
+    "throttled": 0.01,
+    "data_null": 0.01,
+    "short_page": 0.01,
+    "long_page": 0.01,
+    "lying_total_page": 0.01,
+    "empty_ok": 0.01,
+    "duplicate_rows": 0.01,
+}
+
+
+def book() -> Book:
+    made = Book()
+    for number, size in enumerate(SIZES):
+        made.add_generated(f"B{number % 4}", FIRST + dt.timedelta(days=number // 4), size, seed=number)
+    return made
+
+
+def lines() -> list[str]:
+    return [f"B{number % 4},{FIRST + dt.timedelta(days=number // 4)}," for number in range(len(SIZES))]
+
+
+@pytest.fixture
+def job(engine: sa.Engine, tmp_path: Path) -> Iterator[Job]:
+    with Emulator(book()) as vendor:
+        made = Job(engine.url, vendor, lines(), tmp_path)
+        yield made
+        made.engine.dispose()
+
+
+def test_forty_batch_days_equal_the_vendors(job: Job) -> None:
+    first = job.sync(LATER)
+    assert (first.exit_code, first.status) == (0, "complete")
+    assert first.rows.received == first.rows.inserted == sum(SIZES)
+    job.assert_equals_vendor()
+    assert set(job.states().values()) == {"settled"}
+    again = job.sync(LATER)
+    assert (again.exit_code, again.requests, again.rows.received) == (0, 0, 0)
+
+
+def test_a_full_read_of_what_is_there_changes_nothing(job: Job) -> None:
+    job.sync(LATER)
+    before = job.query("SELECT * FROM v_number_check ORDER BY message_id, phone")
+    full = job.sync(LATER + dt.timedelta(hours=1), Rules(full=True))
+    assert full.rows.unchanged == full.rows.received == sum(SIZES)
+    assert full.rows.updated == full.rows.inserted == 0
+    assert job.query("SELECT * FROM v_number_check ORDER BY message_id, phone") == before
+
+
+@pytest.mark.parametrize("wording", ["page", "newer"])
+def test_both_wordings_and_a_tenth_of_all_answers_failing(engine: sa.Engine, tmp_path: Path, wording: str) -> None:
+    faults = Faults({Fault(kind): share for kind, share in EVERY_FAULT.items()}, seed=3)
+    behaviour = Behaviour(wording=wording, faults=faults, clock_skew=300)  # type: ignore[arg-type]
+    with Emulator(book(), behaviour=behaviour) as vendor:
+        job = Job(engine.url, vendor, lines(), tmp_path)
+        result = job.sync(LATER)
+        assert result.retries > 0
+        assert result.exit_code == 0, result.reasons
+        job.assert_equals_vendor()
+        job.assert_claims_hold()
+        job.engine.dispose()
