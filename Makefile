@@ -22,7 +22,7 @@ demo: $(STAMP) ## the whole job on SQLite against the bundled emulator, nothing 
 	@$(BIN)/numbercheck demo $(ARGS)
 
 test: $(STAMP) ## all tests with coverage; ARGS="-k word" for some of them
-	@$(BIN)/python -m pytest -q --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --cov --cov-report=term $(ARGS)
 
 lint: $(STAMP) ## lint, format and types; changes nothing
 	@$(BIN)/ruff check .
