@@ -73,7 +73,7 @@ SCENARIOS = (
 
 @dataclass
 class Outcome:
-    """Requests of this job and of the naive one, the floor, and looks at days that could still grow."""
+    """Requests of this job and of the naive one, the floor, and hourly looks until each day is settled."""
 
     floor: int = 0
     requests: int = 0
@@ -86,7 +86,10 @@ def run(scenario: Scenario, days: int, seed: int) -> Outcome:
     """Simulate `days` days of submissions and the runs after each, until everything is settled."""
     dice, book, outcome = random.Random(seed), Book(), Outcome()  # noqa: S311
     submitted: list[tuple[dt.date, str, int]] = []
-    with tempfile.TemporaryDirectory() as directory, Emulator(book, behaviour=Behaviour(order=scenario.order)) as vendor:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        Emulator(book, behaviour=Behaviour(order=scenario.order)) as vendor,
+    ):
         url = sa.make_url(f"sqlite:///{directory}/bench.db")
         job = Job(url, vendor, [], Path(directory), max_in_flight="1")
         for day in range(days + WINDOW_DAYS + 2):
@@ -104,10 +107,11 @@ def run(scenario: Scenario, days: int, seed: int) -> Outcome:
                 result = job.sync(now)
                 outcome.requests += result.requests
                 outcome.naive += _naive(submitted, book, now)
-                outcome.looks += sum(now < moment(when, 36) for when, _, _ in submitted)
-        outcome.lacking = sum(rows for _, _, rows in submitted) - job.query(
-            "SELECT count(*) AS held FROM v_number_check"
-        )[0]["held"]
+                outcome.looks += sum(now < moment(when, 37) for when, _, _ in submitted)
+        outcome.lacking = (
+            sum(rows for _, _, rows in submitted)
+            - job.query("SELECT count(*) AS held FROM v_number_check")[0]["held"]
+        )
         assert {row["state"] for row in job.coverage().values()} == {"settled"}
         assert job.sync(now).requests == 0
         job.engine.dispose()
@@ -133,7 +137,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="scenarios whose name holds this")
     given = parser.parse_args()
     logging.disable(logging.WARNING)
-    print(f"{'scenario':<42} {'floor':>7} {'job':>7} {'ratio':>6} {'looks':>6} {'naive':>7} {'ratio':>6} lacking rows")
+    print(
+        f"{'scenario':<42} {'floor':>7} {'job':>7} {'ratio':>6} {'looks':>6} {'naive':>7} {'ratio':>6} lacking rows"
+    )
     for scenario in SCENARIOS:
         if given.only in scenario.name:
             o = run(scenario, given.days, given.seed)

@@ -103,18 +103,23 @@ class Reading:
         if self._full:
             yield from self._look_at(1)
             yield from self._pass_until_proven(whole=True)
-        elif self.day.state in (State.OPEN, State.SETTLED):
-            yield from self._outcomes()
-            if self._look_wanted and self._total is None:
-                yield from self._look_at(self.day.pages if self.day.growth == "end" else 1)
-        else:
+        elif self.day.state not in (State.OPEN, State.SETTLED):
             yield from self._unread()
+        elif self._look_wanted:
+            yield from self._look_at(self.day.pages if self.day.growth == "end" else 1)
+        yield from self._until_proven()
+        if self.day.proven:
+            # After what was new: some that wait have been seen on the same pages.
+            yield from self._outcomes()
+            yield from self._until_proven()
+        if not self.day.proven:
+            self.day.fruitless_runs += 1
+
+    def _until_proven(self) -> Steps:
         if not self.day.proven:
             yield from self._grown()
         if not self.day.proven:
             yield from self._pass_until_proven()
-        if not self.day.proven:
-            self.day.fruitless_runs += 1
 
     def _unread(self) -> Steps:
         """The pages that are lacking. A total that grows meanwhile adds some, so look again at the end."""

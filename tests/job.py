@@ -117,7 +117,9 @@ class Job:
 
     def assert_claims_hold(self) -> None:
         """No batch day is called open or settled that lacks a row which the vendor lists now."""
-        held = {(row["message_id"], row["phone"]) for row in self.query("SELECT message_id, phone FROM v_number_check")}
+        held = {
+            (row["message_id"], row["phone"]) for row in self.query("SELECT message_id, phone FROM v_number_check")
+        }
         for (batch_no, date), row in self.coverage().items():
             if row["state"] not in ("open", "settled"):
                 continue

@@ -125,18 +125,14 @@ class _FileLock:
             return cls(None, None)
         path = Path(f"{database[2]}.sync-{account_id}.lock")
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return cls(path, _lock_file(path))
+        except BlockingIOError:
+            return None
         except OSError as error:
             raise Misconfigured(
-                f"The lock file {path} cannot be opened ({error.strerror}). Remedy: allow this user to write it "
+                f"The lock file {path} cannot be locked ({error.strerror}). Remedy: allow this user to write it "
                 "and its directory, or delete it while no sync is running."
             ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return cls(path, descriptor)
 
     def held(self) -> bool:
         if self._path is None or self._descriptor is None:
@@ -148,6 +144,17 @@ class _FileLock:
     def release(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
+
+
+def _lock_file(path: Path) -> int:
+    """The descriptor of a file that is locked as long as it is open. Raises BlockingIOError, OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _end(connection: sa.Connection, unlock: sa.TextClause, values: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from etl.store.schema import KEY, awaited_check
 from etl.store.sql import upsert
 
 FIRST_WAIT_HOURS = 1
+# A job that runs each hour never runs on the dot.
+SLACK = dt.timedelta(minutes=10)
 
 Key = tuple[str, str]
 
@@ -59,8 +61,7 @@ def note(
     resolved = {row.key for row in seen_before if not row.awaits_outcome}
     _forget(connection, {key for _, key in there if key in resolved})
     place = {"page": at_page, "total": page.total} if at_page else {}
-    due_at = moment + dt.timedelta(hours=FIRST_WAIT_HOURS)
-    first = {"page": at_page or 1, "total": page.total, "wait_hours": FIRST_WAIT_HOURS, "due_at": due_at}
+    first = {"page": at_page or 1, "total": page.total} | _wait(FIRST_WAIT_HOURS, moment)
     rows = []
     for row in (*new, *seen_before):
         if not row.awaits_outcome:
@@ -79,8 +80,11 @@ def _key(day_id: int, key: Key) -> dict[str, Any]:
 
 
 def _later(wait_hours: int, moment: dt.datetime) -> dict[str, Any]:
-    hours = wait_hours * 2
-    return {"wait_hours": hours, "due_at": moment + dt.timedelta(hours=hours)}
+    return _wait(wait_hours * 2, moment)
+
+
+def _wait(hours: int, moment: dt.datetime) -> dict[str, Any]:
+    return {"wait_hours": hours, "due_at": moment + dt.timedelta(hours=hours) - SLACK}
 
 
 def _of_rows(connection: sa.Connection, rows: Iterable[CheckRow]) -> dict[tuple[int, Key], dict[str, Any]]:
