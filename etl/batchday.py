@@ -25,7 +25,8 @@ class State(StrEnum):
 class BatchDay:
     """One line of the ledger, as it stands in the database, or not there yet where `id` is 0.
 
-    Times are UTC. `reported` is the vendor's count at the last look; None: it never answered.
+    Times are UTC. `reported` is the vendor's count at the last look; None: it never answered. `dated`: a list
+    names this batch with this date.
     """
 
     batch_no: str
@@ -49,6 +50,7 @@ class BatchDay:
     last_synced_at: dt.datetime | None = None
     last_look_at: dt.datetime | None = None
     note: str | None = field(default=None, repr=False)
+    dated: bool = False
 
     @property
     def accounted(self) -> int:

@@ -94,6 +94,9 @@ def make(known: Known, window: Window, rules: Rules) -> Plan:
     for day in known.days:
         day.submitted = submitted[day.date].get(day.batch_no)
     new = list(filter(rules.covers, _never_seen(known, submitted, window, rules.spill_days)))
+    dated = {(line.batch_no, line.date) for line in known.lines if line.date is not None}
+    for day in (*known.days, *new):
+        day.dated = (day.batch_no, day.date) in dated
     settle, lose, asked = [], [], new
     for day in filter(rules.covers, known.days):
         finished = day.state is State.SETTLED

@@ -15,11 +15,13 @@ def lacking(day: BatchDay) -> str:
 
 def on_complete(day: BatchDay, window: Window) -> str | None:
     """What is odd about a batch day that holds all that the vendor reports."""
-    if not window.is_over(day.date) or day.spill or day.submitted is None:
+    if not window.is_over(day.date) or day.spill:
         return None
-    if (day.reported or 0) >= day.submitted:
-        return None
-    return f"{day.submitted:,} numbers were submitted, the vendor reports {day.reported or 0:,} rows"
+    if day.submitted is not None and (day.reported or 0) < day.submitted:
+        return f"{day.submitted:,} numbers were submitted, the vendor reports {day.reported or 0:,} rows"
+    if day.dated and not day.reported and day.submitted is None:
+        return "The batch is listed with this date, the vendor reports no row: is the batch number right?"
+    return None
 
 
 def on_lost(day: BatchDay) -> str:

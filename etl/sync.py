@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from etl import plan, remarks
+from etl import plan, recording, remarks
 from etl.api.answers import Page
 from etl.api.client import Client
 from etl.batchday import BatchDay, State
@@ -20,7 +20,6 @@ from etl.batches import Listing
 from etl.clock import Clock
 from etl.errors import (
     BatchDayFailed,
-    DateRefused,
     EtlError,
     RunEnded,
     TryLater,
@@ -35,6 +34,7 @@ from etl.result import Result
 from etl.settings import Settings
 from etl.signals import ending_on_signals
 from etl.store import accounts, checks, ledger, listings, lock, runs, waiting
+from etl.store.engine import explain
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.version import version
@@ -120,10 +120,17 @@ class Run:
                 self._fetch(todo)
             except RunEnded as end:
                 self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
-            except EtlError as error:
-                self._result.because(error.exit_status, str(error))
+            except (EtlError, sa.exc.SQLAlchemyError) as error:
+                self._blame(error)
             self._finish()
         return self._result
+
+    def _blame(self, error: EtlError | sa.exc.SQLAlchemyError) -> None:
+        """Make an error part of the result; what is neither known nor explained is a defect, and raised."""
+        known = explain(error) if isinstance(error, sa.exc.SQLAlchemyError) else error
+        if known is None:
+            raise error
+        self._result.because(known.exit_status, str(known))
 
     # -- before the first request ------------------------------------------------------------------------
 
@@ -193,29 +200,11 @@ class Run:
         self._unanswered = 0
         with self._transaction() as connection:
             for reading, ask, page in answers:
-                self._result.rows += self._store_one(connection, reading, ask, page)
+                self._result.rows += recording.store_answer(
+                    connection, self._lookups, reading, ask, page, self._clock.now()
+                )
             self._record(connection)
         self._progress(self._done, self._result.planned, self._gate.requests)
-
-    def _store_one(self, connection: sa.Connection, reading: Reading, ask: Ask, page: Page) -> checks.Stored:
-        day, moment = reading.day, self._clock.now()
-        listed = reading.take(ask, page)
-        at_page = page.number if ask.whole_day else None
-        several = checks.listed(connection, day.id) if day.rejected and ask.whole_day else {}
-        fixed = {key for key, found in several.items() if found.conflicts}
-        stored = checks.store(connection, self._lookups, day.id, page, at_page=at_page, moment=moment, fixed=fixed)
-        day.stored += stored.new_keys
-        day.rejected += stored.new_rejected
-        if listed is not None and ask.message_id and ask.phone:
-            day.repeated += checks.note_listed(connection, day.id, (ask.message_id, ask.phone), listed)
-        reading.conclude()
-        day.last_asked_at = moment
-        if ask.whole_day:
-            day.last_synced_at = moment
-        if not (day.state is State.SETTLED and day.proven):
-            day.state = State.OPEN if day.proven else State.INCOMPLETE
-        ledger.save(connection, day)
-        return stored
 
     def _close(self, reading: Reading, failure: BatchDayFailed | None) -> None:
         """A batch day came to its end in this run: settle it, or say why it is not complete."""
@@ -223,47 +212,25 @@ class Run:
         task, window = self._tasks.pop(day.id), Window.at(self._clock.now(), self._settings)
         with self._transaction() as connection:
             if failure is None:
-                self._conclude(connection, task, reading, window)
+                recording.conclude(connection, task, reading, window)
             else:
-                self._fail(day, failure, window)
+                recording.fail(day, failure, window)
             day.last_asked_at = window.moment
             ledger.save(connection, day)
+        self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
+        if failure is not None:
+            self._result.because(75, str(failure))
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
         if self._unanswered >= NOBODY_ANSWERS:
             raise TryLater(f"{NOBODY_ANSWERS} batch days in a row got no answer, so this run stops: {failure}")
 
-    def _conclude(self, connection: sa.Connection, task: Task, reading: Reading, window: Window) -> None:
-        day = task.day
-        waiting.postpone(connection, day.id, window.moment)
-        day.unresolved, day.next_outcome_at = waiting.of_day(connection, day.id)
-        if task.why is Why.LAST_LOOK:
-            day.last_look_at = window.moment
-        if day.proven and day.state is not State.SETTLED:
-            day.state = State.OPEN
-            if plan.can_settle(day, window):
-                day.state = State.SETTLED
-        elif not day.proven:
-            day.state = State.INCOMPLETE
-            log.warning("Not complete: %s", remarks.lacking(day), extra=remarks.place(day))
-        day.note = reading.note or remarks.on_complete(day, window)
-        if day.note:
-            log.info("%s", day.note, extra=remarks.place(day))
-
-    def _fail(self, day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
-        self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
-        if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
-            day.state = State.LOST
-        elif day.state is State.PENDING or not day.proven:
-            day.state = State.INCOMPLETE
-        day.note = str(failure)
-        self._result.because(75, str(failure))
-        log.warning("%s", failure, extra=remarks.place(day))
-
     # -- the end -----------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Tell what is lost, and write the run's record."""
+        """Tell what is lost, and write the run's record, where the database still answers."""
+        if self._connection.invalidated:
+            return
         try:
             with self._transaction() as connection:
                 untold = ledger.untold_losses(connection, self._account_id)
@@ -278,8 +245,8 @@ class Run:
                     self._result.status,
                     self._result.exit_code,
                 )
-        except EtlError as error:
-            self._result.because(error.exit_status, str(error))
+        except (EtlError, sa.exc.SQLAlchemyError) as error:
+            self._blame(error)
 
     def _record(self, connection: sa.Connection) -> None:
         rows = self._result.rows

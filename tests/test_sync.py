@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from etl.clock import Clock
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults
 from etl.plan import Rules
 from tests.job import Job
+from tests.servers import MARIADB, POSTGRESQL
 
 FIRST = dt.date(2026, 3, 1)
 # 40 batch days: ten dates, four batches each.
@@ -84,3 +87,46 @@ def test_both_wordings_and_a_tenth_of_all_answers_failing(engine: sa.Engine, tmp
         job.assert_equals_vendor()
         job.assert_claims_hold()
         job.engine.dispose()
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
+def test_a_database_that_drops_every_connection_in_the_middle(engine: sa.Engine, tmp_path: Path) -> None:
+    with Emulator(book()) as vendor:
+        job = Job(engine.url, vendor, lines(), tmp_path)
+        asked = []
+
+        def now_and_cut() -> dt.datetime:
+            asked.append(1)
+            if len(asked) == 20:
+                cut_all_others(engine)
+            return LATER
+
+        vendor.now = now_and_cut
+        result = job.run_at(Clock(LATER))
+        assert result.exit_code == 75
+        assert any("database" in reason for _, reason in result.reasons)
+        job.assert_claims_hold()
+        vendor.now = lambda: LATER
+        assert job.sync(LATER).exit_code == 0
+        job.assert_equals_vendor()
+        assert len(vendor.requests) <= 1.1 * (len(SIZES) + 49 + 4)
+        job.engine.dispose()
+
+
+def cut_all_others(engine: sa.Engine) -> None:
+    """End every connection to this database but our own."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+            return
+        others = sa.text(
+            "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
+        )
+        for number in connection.execute(others).scalars().all():
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                connection.exec_driver_sql(f"KILL {int(number)}")

@@ -1,0 +1,73 @@
+"""What is written when an answer came, and when a batch day came to its end in a run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+import sqlalchemy as sa
+
+from etl import plan, remarks
+from etl.api.answers import Page
+from etl.batchday import BatchDay, State
+from etl.errors import BatchDayFailed, DateRefused
+from etl.plan import Task, Why
+from etl.reading import Ask, Reading
+from etl.store import checks, ledger, waiting
+from etl.store.lookups import Lookups
+from etl.window import Window
+
+log = logging.getLogger(__name__)
+
+
+def store_answer(
+    connection: sa.Connection, lookups: Lookups, reading: Reading, ask: Ask, page: Page, moment: dt.datetime
+) -> checks.Stored:
+    """Rows, and the note of having them, in the caller's transaction."""
+    day = reading.day
+    listed = reading.take(ask, page)
+    at_page = page.number if ask.whole_day else None
+    several = checks.listed(connection, day.id) if day.rejected and ask.whole_day else {}
+    fixed = {key for key, found in several.items() if found.conflicts}
+    stored = checks.store(connection, lookups, day.id, page, at_page=at_page, moment=moment, fixed=fixed)
+    day.stored += stored.new_keys
+    day.rejected += stored.new_rejected
+    if listed is not None and ask.message_id and ask.phone:
+        day.repeated += checks.note_listed(connection, day.id, (ask.message_id, ask.phone), listed)
+    reading.conclude()
+    day.last_asked_at = moment
+    if ask.whole_day:
+        day.last_synced_at = moment
+    if not (day.state is State.SETTLED and day.proven):
+        day.state = State.OPEN if day.proven else State.INCOMPLETE
+    ledger.save(connection, day)
+    return stored
+
+
+def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Window) -> None:
+    """A batch day was read to its end: settle it, or say why it is not complete. The caller saves it."""
+    day = task.day
+    waiting.postpone(connection, day.id, window.moment)
+    day.unresolved, day.next_outcome_at = waiting.of_day(connection, day.id)
+    if task.why is Why.LAST_LOOK:
+        day.last_look_at = window.moment
+    if not day.proven:
+        day.state, day.note = State.INCOMPLETE, remarks.lacking(day)
+    else:
+        day.note = reading.note or remarks.on_complete(day, window)
+        if day.state is not State.SETTLED:
+            day.state = State.OPEN
+            if plan.can_settle(day, window):
+                day.state = State.SETTLED
+    if day.note:
+        log.warning("%s", day.note, extra=remarks.place(day))
+
+
+def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
+    """A batch day could not be read to its end. The caller saves it."""
+    if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
+        day.state = State.LOST
+    elif not day.proven:
+        day.state = State.INCOMPLETE
+    day.note = str(failure)
+    log.warning("%s", failure, extra=remarks.place(day))
