@@ -41,7 +41,7 @@ lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml;
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
 
 clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
-	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build demo-output dist
+	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made anew where there is none of a suitable Python; otherwise only what the lock changed is installed.

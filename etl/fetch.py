@@ -13,9 +13,10 @@ from queue import Empty, SimpleQueue
 
 from etl.api.answers import Page
 from etl.api.client import Client, Question
+from etl.asking import Ask, Step
 from etl.errors import BatchDayFailed
 from etl.gate import Gate
-from etl.reading import Ask, Reading, Step, Steps
+from etl.reading import Reading, Steps
 
 
 @dataclass(slots=True, eq=False)

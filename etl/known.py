@@ -13,7 +13,7 @@ from etl.batches.known import Entry, overlay
 from etl.errors import Misconfigured
 from etl.plan import Known, Rules
 from etl.settings import Settings
-from etl.store import ledger, listings
+from etl.store import accounts, ledger, listings
 from etl.window import Window
 
 NO_BATCHES = (
@@ -35,6 +35,14 @@ class Gathered:
 def has_source(settings: Settings) -> bool:
     """Whether any list of batches besides the database's is set."""
     return bool(settings.batch_file or settings.batch_query or settings.batch_template)
+
+
+def require_batches(connection: sa.Connection, settings: Settings) -> None:
+    """Raise Misconfigured where no source is set and no batch of this account was ever known."""
+    account_id = accounts.find(connection, settings.account)
+    known = account_id is not None and listings.any_batch(connection, account_id)
+    if not known and not has_source(settings):
+        raise Misconfigured(NO_BATCHES)
 
 
 def read_lists(settings: Settings, window: Window) -> list[Listing]:

@@ -90,13 +90,11 @@ class Plan:
 
 def make(known: Known, window: Window, rules: Rules) -> Plan:
     """The plan for this moment."""
-    submitted = _submitted(known.lines)
+    submitted, listed = _submitted(known.lines), _listed(known.lines)
     for day in known.days:
         day.submitted = submitted[day.date].get(day.batch_no)
-    new = list(filter(rules.covers, _never_seen(known, submitted, window, rules.spill_days)))
-    dated = {(line.batch_no, line.date) for line in known.lines if line.date is not None}
-    for day in (*known.days, *new):
-        day.dated = (day.batch_no, day.date) in dated
+        day.dated = day.batch_no in listed[day.date]
+    new = list(filter(rules.covers, _never_seen(known, submitted, listed, window, rules.spill_days)))
     settle, lose, asked = [], [], new
     for day in filter(rules.covers, known.days):
         finished = day.state is State.SETTLED
@@ -165,17 +163,26 @@ def _reported(known: Known) -> dict[dt.date, dict[str, int | None]]:
     return reported
 
 
-def _never_seen(known: Known, submitted: Rows, window: Window, spill_days: int) -> Iterator[BatchDay]:
+def _listed(lines: Iterable[Line]) -> dict[dt.date | None, set[str]]:
+    """The batches by the date that their lines give."""
+    listed: dict[dt.date | None, set[str]] = defaultdict(set)
+    for line in lines:
+        listed[line.date].add(line.batch_no)
+    return listed
+
+
+def _never_seen(
+    known: Known, submitted: Rows, listed: dict[dt.date | None, set[str]], window: Window, spill_days: int
+) -> Iterator[BatchDay]:
     """Batch days that the lists call for and the ledger does not have."""
     ledger = _reported(known)
     appkeys = {line.batch_no: line.appkey for line in known.lines if line.appkey}
-    listed: dict[dt.date | None, set[str]] = defaultdict(set)
-    for line in known.lines:
-        listed[line.date].add(line.batch_no)
     for date in window.dates:
         there, named = ledger[date].keys(), listed[date] | listed[None]
         for name in sorted(named - there):
-            yield BatchDay(name, date, appkey=appkeys.get(name), submitted=submitted[date].get(name))
+            day = BatchDay(name, date, appkey=appkeys.get(name), submitted=submitted[date].get(name))
+            day.dated = name in listed[date]
+            yield day
         if window.moment < window.settles(date):
             continue
         for own in (date - dt.timedelta(days=days) for days in range(1, spill_days + 1)):

@@ -1,73 +1,24 @@
 """How one batch day is read: which page comes next, and when what is held is proven to be all.
 
 Pure: a reading yields steps of requests, is told each answer, and keeps the batch day's figures. It knows
-neither the network nor the database. DESIGN: "Sync, batch day by batch day", points 3 and 5; ADR 0002.
+neither the network nor the database. Its decisions stand in docs/adr: 0002, 0003, 0004.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Generator, Mapping
 
+from etl import remarks
 from etl.api.answers import Page
+from etl.asking import Ask, Awaited, Key, Listed, Memory, Step
 from etl.batchday import PAGE_SIZE, BatchDay, State, pages_of
 from etl.pages import PageSet
 from etl.sweep import Sweep
 
 MAX_PASSES = 3
-# Keys asked for one by one in a run, because they seem to be listed more than once.
+# Keys asked for one by one after a pass, because they seem to be listed more than once.
 MAX_CONFIRMATIONS = 500
-
-Key = tuple[str, str]
-
-
-class Listed(NamedTuple):
-    """How often a key is listed beyond its first time: saying the same, or something else."""
-
-    repeats: int
-    conflicts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request for a batch day: a page of it, or what it lists for one message id (and phone)."""
-
-    page: int = 1
-    message_id: str | None = None
-    phone: str | None = None
-
-    @property
-    def whole_day(self) -> bool:
-        """Whether the answer counts the batch day's rows."""
-        return self.message_id is None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Requests that may be under way together; `enough` tells that the rest of them is not needed."""
-
-    asks: Iterable[Ask]
-    enough: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Awaited:
-    """A check without an outcome that is due to be asked for again, and where it was last seen."""
-
-    message_id: str
-    page: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the database remembers of a batch day, read only when a reading needs it."""
-
-    awaited: Callable[[], list[Awaited]] = list
-    listed: Callable[[], Mapping[Key, Listed]] = dict
-
 
 Steps = Generator[Step, None, None]
 
@@ -129,7 +80,7 @@ class Reading:
             pages = [1] if self.day.reported is None else self._read.lacking(self.day.pages)
             if not pages or self.day.proven:
                 break
-            yield Step([Ask(page) for page in pages], self._is_proven)
+            yield Step([Ask(page) for page in pages], lambda: self.day.proven)
         self._collecting = False
 
     def _look_at(self, page: int) -> Steps:
@@ -228,7 +179,7 @@ class Reading:
         self.day.needs_pass = False
         self.conclude()
         if kept > 0:
-            self.note = f"{kept} rows are kept that the vendor no longer lists"
+            self.note = remarks.vanished(kept)
         return True
 
     def _outcomes(self) -> Steps:
@@ -298,9 +249,6 @@ class Reading:
             return None
         self._listed[key] = Listed(page.repeats.get(key, 0), page.conflicts.get(key, 0))
         return self._listed[key]
-
-    def _is_proven(self) -> bool:
-        return self.day.proven
 
     def _forget_pages(self) -> None:
         self._read = PageSet()

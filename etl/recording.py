@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from etl import plan, remarks
 from etl.api.answers import Page
+from etl.asking import Ask
 from etl.batchday import BatchDay, State
 from etl.errors import BatchDayFailed, DateRefused
 from etl.plan import Task, Why
-from etl.reading import Ask, Reading
+from etl.reading import Reading
 from etl.store import checks, ledger, waiting
 from etl.store.lookups import Lookups
 from etl.window import Window
@@ -54,7 +55,7 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
     if not day.proven:
         day.state, day.note = State.INCOMPLETE, remarks.lacking(day)
     else:
-        day.note = reading.note or remarks.on_complete(day, window)
+        day.note = reading.note or remarks.still_true(day) or remarks.on_complete(day, window)
         if day.state is not State.SETTLED:
             day.state = State.OPEN
             if plan.can_settle(day, window):
@@ -63,8 +64,17 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
         log.warning("%s", day.note, extra=remarks.place(day))
 
 
+def needs_nothing(day: BatchDay, failure: BatchDayFailed) -> bool:
+    """Whether a failure is none: the vendor no longer answers for a date of which all is held."""
+    return isinstance(failure, DateRefused) and day.proven
+
+
 def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
     """A batch day could not be read to its end. The caller saves it."""
+    if needs_nothing(day, failure):
+        day.last_look_at = window.moment
+        log.info("%s", failure, extra=remarks.place(day))
+        return
     if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
         day.state = State.LOST
     elif not day.proven:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from etl.batchday import BatchDay, State
 from etl.window import Window
 
+NO_LONGER_LISTED = " that the vendor no longer lists"
+
 
 def lacking(day: BatchDay) -> str:
     """Why a batch day that was read to its end is not complete."""
@@ -22,6 +24,16 @@ def on_complete(day: BatchDay, window: Window) -> str | None:
     if day.dated and not day.reported and day.submitted is None:
         return "The batch is listed with this date, the vendor reports no row: is the batch number right?"
     return None
+
+
+def vanished(rows: int) -> str:
+    """That rows are held which the vendor does not list any more."""
+    return f"{rows:,} rows are kept{NO_LONGER_LISTED}"
+
+
+def still_true(day: BatchDay) -> str | None:
+    """What was said of a batch day at an earlier look, and stays so."""
+    return day.note if day.note and day.note.endswith(NO_LONGER_LISTED) else None
 
 
 def on_lost(day: BatchDay) -> str:

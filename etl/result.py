@@ -28,6 +28,7 @@ class Result:
     lost: list[BatchDay] = field(default_factory=list)
     requests: int = 0
     retries: int = 0
+    throttled: int = 0
     rows: Stored = field(default_factory=Stored)
     seconds: float = 0.0
     reasons: list[tuple[int, str]] = field(default_factory=list)

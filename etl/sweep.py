@@ -14,7 +14,10 @@ class Sweep:
     refuted. A million keys take about 70 MB this way.
     """
 
-    def __init__(self, total: int | None = None) -> None:
+    def __init__(self) -> None:
+        self._begin(None)
+
+    def _begin(self, total: int | None) -> None:
         self.total = total
         self.again: dict[tuple[str, str], int] = {}
         self._pages = PageSet()
@@ -34,7 +37,7 @@ class Sweep:
     def take(self, page: Page) -> None:
         """Add a page; another total than before starts the pass anew, since rows may have shifted."""
         if page.total != self.total:
-            Sweep.__init__(self, page.total)
+            self._begin(page.total)
         if page.number in self._pages:
             return
         self._rejected.update(row.digest for row in page.rejected if row.reason != "key_conflict")

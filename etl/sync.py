@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from etl import plan, recording, remarks
 from etl.api.answers import Page
 from etl.api.client import Client
+from etl.asking import Ask, Awaited, Listed, Memory
 from etl.batchday import BatchDay, State
 from etl.batches import Listing
 from etl.clock import Clock
@@ -27,14 +28,15 @@ from etl.errors import (
 )
 from etl.fetch import Fetcher
 from etl.gate import Bounds, Gate
-from etl.known import gather, read_lists
+from etl.known import gather, read_lists, require_batches
+from etl.log import bind
 from etl.plan import Plan, Rules, Task, Why
-from etl.reading import Ask, Awaited, Listed, Memory, Reading
+from etl.reading import Reading
 from etl.result import Result
 from etl.settings import Settings
 from etl.signals import ending_on_signals
 from etl.store import accounts, checks, ledger, listings, lock, runs, waiting
-from etl.store.engine import explain
+from etl.store.engine import explain, reading
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.version import version
@@ -56,11 +58,13 @@ def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, prog
     be begun; what goes wrong later stands in the result.
     """
     key, _ = settings.credentials()
+    with reading(engine).connect() as connection:
+        require_batches(connection, settings)
     began = time.monotonic()
     with engine.connect() as connection:
         with connection.begin():
             account_id = accounts.register(connection, settings.account)
-            accounts.check_key(connection, account_id, key)
+            accounts.check_key(connection, account_id, key, keep=False)
         run = Run(settings, engine, connection, account_id, clock, rules, progress)
         held = lock.acquire(connection, account_id, run.holder())
         try:
@@ -97,6 +101,7 @@ class Run:
         self._tasks: dict[int, Task] = {}
         self._done = 0
         self._unanswered = 0
+        self._key_kept = False
 
     def holder(self) -> str:
         """Who holds the lock, for the one who finds it taken."""
@@ -106,24 +111,28 @@ class Run:
     def go(self, held: lock.Lock) -> Result:
         """The whole run; a failure after its beginning is part of the result."""
         self._lock = held
-        log.info("Sync of the account %s begins", self._settings.account, extra={"run_id": self._result.run_id})
-        todo = self._prepare()
-        slots = Slots(self._engine, self._account_id)
-        gate = Gate(
-            slots,
-            self._settings.request_interval,
-            Bounds(self._settings.max_requests, self._settings.max_seconds),
-        )
-        with Client(self._settings, gate) as client:
-            self._client, self._gate = client, gate
-            try:
-                self._fetch(todo)
-            except RunEnded as end:
-                self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
-            except (EtlError, sa.exc.SQLAlchemyError) as error:
-                self._blame(error)
-            self._finish()
+        bind(run_id=self._result.run_id)
+        log.info("Sync of the account %s begins", self._settings.account)
+        settings = self._settings
+        bounds = Bounds(settings.max_requests, settings.max_seconds)
+        self._gate = Gate(Slots(self._engine, self._account_id), settings.request_interval, bounds)
+        with Client(settings, self._gate) as self._client:
+            fetcher = Fetcher(self._client, self._gate, settings.max_in_flight, self._store, self._close)
+            with ending_on_signals(self._gate, fetcher.wake):
+                self._work(fetcher)
+        log.info("Sync of the account %s ends: %s", settings.account, self._result.status)
+        bind(run_id=None)
         return self._result
+
+    def _work(self, fetcher: Fetcher) -> None:
+        todo = self._prepare()
+        try:
+            fetcher.run(self._readings(todo.tasks))
+        except RunEnded as end:
+            self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
+        except (EtlError, sa.exc.SQLAlchemyError) as error:
+            self._blame(error)
+        self._finish()
 
     def _blame(self, error: EtlError | sa.exc.SQLAlchemyError) -> None:
         """Make an error part of the result; what is neither known nor explained is a defect, and raised."""
@@ -173,11 +182,6 @@ class Run:
 
     # -- the requests ------------------------------------------------------------------------------------
 
-    def _fetch(self, todo: Plan) -> None:
-        fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, self._store, self._close)
-        with ending_on_signals(self._gate, fetcher.wake):
-            fetcher.run(self._readings(todo.tasks))
-
     def _readings(self, tasks: list[Task]) -> Iterator[Reading]:
         for task in tasks:
             self._tasks[task.day.id] = task
@@ -199,9 +203,12 @@ class Run:
         """Rows, and the note of having them, in one transaction."""
         self._unanswered = 0
         with self._transaction() as connection:
-            for reading, ask, page in answers:
+            if not self._key_kept:
+                accounts.check_key(connection, self._account_id, self._settings.credentials()[0])
+                self._key_kept = True
+            for answered, ask, page in answers:
                 self._result.rows += recording.store_answer(
-                    connection, self._lookups, reading, ask, page, self._clock.now()
+                    connection, self._lookups, answered, ask, page, self._clock.now()
                 )
             self._record(connection)
         self._progress(self._done, self._result.planned, self._gate.requests)
@@ -218,7 +225,7 @@ class Run:
             day.last_asked_at = window.moment
             ledger.save(connection, day)
         self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
-        if failure is not None:
+        if failure is not None and not recording.needs_nothing(day, failure):
             self._result.because(75, str(failure))
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
@@ -251,6 +258,7 @@ class Run:
     def _record(self, connection: sa.Connection) -> None:
         rows = self._result.rows
         self._result.requests, self._result.retries = self._gate.requests, self._client.counts.retries
+        self._result.throttled = self._client.counts.throttled
         runs.update(
             connection,
             self._result.run_id,

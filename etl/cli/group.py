@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import Any
 
 import click
 import sqlalchemy as sa
 
-from etl.cli.output import AS_JSON, print_as_it_can, print_json, tell
+from etl.cli.output import AS_JSON, give_up_output, print_as_it_can, print_json, tell
 from etl.errors import EtlError, Misconfigured, TryLater
 from etl.log import configure
 from etl.result import STATUS
@@ -32,6 +33,8 @@ class Group(click.Group):
             if known is None:
                 ctx.exit(_defect(error))
             tell(known)
+            if isinstance(error, OSError) and error.filename is None:
+                give_up_output()
             if ctx.meta.get(AS_JSON):
                 print_json({"status": STATUS.get(known.exit_status), "exit_code": known.exit_status})
             ctx.exit(known.exit_status)
@@ -45,7 +48,9 @@ def explained(error: BaseException) -> EtlError | None:
         case sa.exc.SQLAlchemyError():
             return explain(error)
         case KeyboardInterrupt():
-            return TryLater("Stopped by a signal. What was stored is kept; the next run goes on from here.")
+            return TryLater("Stopped by a signal. What was stored is kept.")
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return TryLater("The disk is full, so the output cannot be written. Remedy: make room.")
         case OSError(filename=str() | bytes() as name, strerror=str() as reason):
             return Misconfigured(
                 f"{name!r} cannot be used ({reason}). Remedy: see that it is there and permitted."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +43,8 @@ json_option = click.option(
 
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object, the last line of standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    readable = (sys.stdout.encoding or "").lower().startswith("utf")
+    click.echo(json.dumps(value, ensure_ascii=not readable, default=str))
 
 
 def count(number: int, one: str, more: str = "") -> str:
@@ -54,6 +57,12 @@ def print_as_it_can() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def give_up_output() -> None:
+    """Write no more to standard output: what its buffer holds would fail once more when the process ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -134,7 +134,8 @@ def summary(result: Result) -> str:
     """What a run came to, for people."""
     figures = result.as_json()
     days, rows = figures["batch_days"], figures["rows"]
-    retries = f" ({result.retries:,} of them retries)" if result.retries else ""
+    throttled = f", {result.throttled:,} throttled" if result.throttled else ""
+    retries = f" ({result.retries:,} of them retries{throttled})" if result.retries else ""
     lines = [
         f"{result.status}: {MEANING[result.status]}",
         f"  window      {result.window.first} to {result.window.last}",
@@ -166,6 +167,6 @@ def _progress() -> Iterator[job.Progress]:
         TextColumn("{task.fields[requests]:,} requests"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True, soft_wrap=True), transient=True) as bar:
         task = bar.add_task("sync", total=None, requests=0)
         yield lambda done, planned, requests: bar.update(task, completed=done, total=planned, requests=requests)

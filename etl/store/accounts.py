@@ -30,8 +30,13 @@ def fingerprint(access_key: str) -> str:
     return hashlib.sha256(b"numbercheck accessKey\0" + access_key.encode()).hexdigest()
 
 
-def check_key(connection: sa.Connection, account_id: int, access_key: str, *, accept: bool = False) -> None:
-    """Keep the fingerprint of the first key, and refuse another one (Misconfigured) unless `accept`."""
+def check_key(
+    connection: sa.Connection, account_id: int, access_key: str, *, accept: bool = False, keep: bool = True
+) -> None:
+    """Refuse another key than the first one (Misconfigured) unless `accept`.
+
+    `keep`: the vendor has taken this key, so its fingerprint is kept; before that it may be mistyped.
+    """
     mine = account.c.account_id == account_id
     # Two first runs at once, with different keys, must not both be the first.
     query = sa.select(account.c.name, account.c.key_fingerprint).where(mine).with_for_update(key_share=True)
@@ -43,5 +48,5 @@ def check_key(connection: sa.Connection, account_id: int, access_key: str, *, ac
             "not mix. Set NUMBERCHECK_ACCOUNT to another name, or, if this account's key was replaced, run "
             "`numbercheck doctor --accept-new-key`."
         )
-    if row.key_fingerprint != now:
+    if keep and row.key_fingerprint != now:
         connection.execute(sa.update(account).where(mine).values(key_fingerprint=now))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from etl.api.answers import Page
 from etl.api.rows import CheckRow, RejectedRow
-from etl.reading import Listed
+from etl.asking import Listed
 from etl.store import waiting
 from etl.store.lookups import Lookups
 from etl.store.schema import (

@@ -30,11 +30,13 @@ _POSTGRESQL = {
     "tcp_user_timeout": 60_000,  # milliseconds; keepalives do not notice a peer that is gone while we send
     "application_name": "numbercheck",
 }
+_SERVER_KEEPALIVES = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 _MYSQL = {
     "connect_timeout": 10,
     "read_timeout": 300,
     "write_timeout": 60,
-    "init_command": "SET time_zone = '+00:00'",
+    # The server has no keep-alives of its own: it drops a host that is gone, and its lock, after half an hour.
+    "init_command": "SET time_zone = '+00:00', wait_timeout = 1800",
     "sql_mode": "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY",
 }
@@ -110,6 +112,9 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     # Not as a start-up option: poolers refuse those, and a URL may have options of its own.
     connection.autocommit = True
     connection.execute("SET TIME ZONE 'UTC'")
+    # The server, too, has to notice that this host is gone: until then it keeps our lock.
+    for name, value in _SERVER_KEEPALIVES.items():
+        connection.execute(f"SET {name} = {value}")
     connection.autocommit = False
 
 

@@ -14,7 +14,7 @@ from etl.batches.listing import Line
 from etl.plan import Known, Rows
 from etl.store import listings
 from etl.store.schema import awaited_check, batch, batch_day
-from etl.store.sql import STREAMED
+from etl.store.sql import STREAMED, look_anew
 from etl.window import Window
 
 UNFINISHED = (State.PENDING, State.INCOMPLETE, State.OPEN)
@@ -112,6 +112,7 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
         for day in days
     ]
     connection.execute(sa.insert(batch_day), rows)
+    look_anew(connection, len(rows), batch_day)
     new = sa.select(batch_day.c.batch_id, batch_day.c.check_date, batch_day.c.batch_day_id)
     new = new.join_from(batch_day, batch).where(
         batch.c.account_id == account_id, batch_day.c.state == State.PENDING

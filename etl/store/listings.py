@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from etl.batches.known import DATABASE, Entry
 from etl.batches.listing import Line
 from etl.store.schema import account, batch, batch_listing
-from etl.store.sql import STREAMED, chunks, insert_missing
+from etl.store.sql import STREAMED, chunks, insert_missing, look_anew
 
 
 def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Entry]:
@@ -63,6 +63,7 @@ def save(connection: sa.Connection, account_id: int, before: Iterable[Entry], af
         ids = _batch_ids(connection, account_id, [*added, *changed])
         _execute(connection, sa.insert(batch_listing), [_values(entry, ids) for entry in added])
         _execute(connection, _UPDATE, [_names(entry, ids) for entry in changed])
+        look_anew(connection, len(added), batch, batch_listing)
     gone = [old[key] for key in old.keys() - new.keys()]
     if gone:
         found = batches(connection, account_id, {entry.line.batch_no for entry in gone})

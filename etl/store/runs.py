@@ -33,13 +33,6 @@ def update(connection: sa.Connection, run_id: str, **figures: Any) -> None:
     connection.execute(sa.update(sync_run).where(sync_run.c.run_id == run_id).values(**figures))
 
 
-def last(connection: sa.Connection, account_id: int, count: int) -> list[dict[str, Any]]:
-    """The newest runs of an account, newest first."""
-    query = sa.select(sync_run).where(sync_run.c.account_id == account_id)
-    found = connection.execute(query.order_by(sync_run.c.started_at.desc()).limit(count))
-    return [dict(row._mapping) for row in found]
-
-
 def finish(connection: sa.Connection, run_id: str, moment: dt.datetime, status: str, exit_code: int) -> None:
     """Record how a run ended."""
     update(connection, run_id, finished_at=moment, status=status, exit_code=exit_code)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.api.rows import MAX_LENGTH
-from etl.store.types import BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
+from etl.store.types import OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
 
 metadata = sa.MetaData(
     naming_convention={
@@ -27,7 +27,7 @@ STATES = ("pending", "incomplete", "open", "settled", "lost")
 
 
 def _table(name: str, *parts: Any, comment: str) -> sa.Table:
-    return sa.Table(name, metadata, *parts, comment=comment, mysql_engine="InnoDB", mysql_charset="utf8mb4")
+    return sa.Table(name, metadata, *parts, comment=comment, **OPTIONS)
 
 
 def _text(name: str, comment: str, length: int | None = None, **options: Any) -> sa.Column[Any]:
@@ -254,6 +254,7 @@ awaited_check = _table(
     _count("total", "The vendor's count at that moment: tells how far it may have moved since"),
     _column("wait_hours", sa.Integer(), "Hours between the last looks; doubles each time", nullable=False),
     _time("due_at", "When it is asked for again", nullable=False),
+    sa.Index(None, *KEY),  # an outcome is told by key, and ends the wait in every batch day
     _key_reference(),
     comment="Checks that still wait for their outcome, and where they were last seen",
 )

@@ -17,6 +17,8 @@ STREAMED = {"yield_per": 1000}
 """Execution options of a query whose result may be long: the driver does not hold all of it at once."""
 CHUNK = 1000
 """Values of one `IN`: every database takes so many parameters."""
+MANY = 1000
+"""New rows of a table after which PostgreSQL should look at it anew."""
 
 
 def upsert(
@@ -60,6 +62,15 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ro
         connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
     else:
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+
+
+def look_anew(connection: sa.Connection, rows: int, *tables: sa.Table) -> None:
+    """Refresh what PostgreSQL plans by, after `rows` new rows at once.
+
+    Until autovacuum comes round it takes the tables to be as they were: joining 70,000 new lines took 55 s.
+    """
+    if connection.dialect.name == "postgresql" and rows >= MANY:
+        connection.execute(sa.text(f"ANALYZE {', '.join(table.name for table in tables)}"))
 
 
 def chunks(values: Collection[str]) -> Iterator[list[str]]:

@@ -13,6 +13,10 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 MYSQL_FAMILY = ("mysql", "mariadb")
 
+# Whatever the server's defaults are. Under both names, for a dialect reads its own only.
+OPTIONS: dict[str, Any] = {f"{dialect}_engine": "InnoDB" for dialect in MYSQL_FAMILY}
+OPTIONS |= {f"{dialect}_charset": "utf8mb4" for dialect in MYSQL_FAMILY}
+
 
 def exact_collation(dialect: Dialect) -> str:
     """The collation of this server under which texts are equal only when every character is."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from etl.api.answers import Page
 from etl.api.rows import CheckRow
-from etl.reading import Awaited
+from etl.asking import Awaited
 from etl.store.schema import KEY, awaited_check
 from etl.store.sql import upsert
 
@@ -87,12 +87,17 @@ def _wait(hours: int, moment: dt.datetime) -> dict[str, Any]:
     return {"wait_hours": hours, "due_at": moment + dt.timedelta(hours=hours) - SLACK}
 
 
-def _of_rows(connection: sa.Connection, rows: Iterable[CheckRow]) -> dict[tuple[int, Key], dict[str, Any]]:
-    ids = sorted({row.message_id for row in rows})
-    if not ids:
+def _of_rows(connection: sa.Connection, rows: Collection[CheckRow]) -> dict[tuple[int, Key], dict[str, Any]]:
+    if not rows:
         return {}
-    found = connection.execute(sa.select(awaited_check).where(awaited_check.c.message_id.in_(ids)))
-    return {(row.batch_day_id, (row.message_id, row.phone)): dict(row._mapping) for row in found}
+    table = awaited_check
+    query = sa.select(table).where(
+        table.c.message_id.in_(sorted({row.message_id for row in rows})),
+        table.c.phone.in_(sorted({row.phone for row in rows})),
+    )
+    return {
+        (row.batch_day_id, (row.message_id, row.phone)): dict(row._mapping) for row in connection.execute(query)
+    }
 
 
 def _forget(connection: sa.Connection, keys: Collection[Key]) -> None:

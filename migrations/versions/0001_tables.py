@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from etl.store.types import MYSQL_FAMILY, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
+from etl.store.types import MYSQL_FAMILY, OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
 
 revision = "0001"
 down_revision = None
@@ -49,7 +49,7 @@ def downgrade() -> None:
 
 
 def table(name: str, *parts: Any, comment: str) -> None:
-    sa.Table(name, metadata, *parts, comment=comment, mysql_engine="InnoDB", mysql_charset="utf8mb4")
+    sa.Table(name, metadata, *parts, comment=comment, **OPTIONS)
 
 
 def column(name: str, kind: Any, comment: str, **options: Any) -> sa.Column[Any]:
@@ -261,6 +261,7 @@ table(
     count("total", "The vendor's count at that moment: tells how far it may have moved since"),
     column("wait_hours", sa.Integer(), "Hours between the last looks; doubles each time", nullable=False),
     time("due_at", "When it is asked for again", nullable=False),
+    sa.Index(None, "message_id", "phone"),
     key_reference(),
     comment="Checks that still wait for their outcome, and where they were last seen",
 )
