@@ -58,7 +58,9 @@ def today() -> dt.date:
 def plan(directory: Path, _database: str) -> None:
     """14 days of 5,000 batches each, nothing asked yet; then with all of them settled but the last two days."""
     lines = [
-        f"B{number:04d}-{back:02d},{today() - dt.timedelta(days=back)}" for back in range(14) for number in range(5_000)
+        f"B{number:04d}-{back:02d},{today() - dt.timedelta(days=back)}"
+        for back in range(14)
+        for number in range(5_000)
     ]
     (directory / "batches.csv").write_text("batch_no,date\n" + "\n".join(lines) + "\n")
     for _ in range(3):
@@ -93,7 +95,9 @@ def stored(directory: Path, database: str) -> None:
                     account=f"turn{turn}",
                 )
         ratios.append(took["full"] / took["empty"])
-        print(f"24,000 rows: {took['empty']:.2f} s into an empty database, {took['full']:.2f} s beside 5,000,000 rows")
+        print(
+            f"24,000 rows: {took['empty']:.2f} s into an empty database, {took['full']:.2f} s beside 5,000,000 rows"
+        )
     print(f"ratio, median of {len(ratios)}: {statistics.median(ratios):.3f}")
 
 

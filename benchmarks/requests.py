@@ -84,7 +84,7 @@ class Outcome:
 
 def run(scenario: Scenario, days: int, seed: int) -> Outcome:
     """Simulate `days` days of submissions and the runs after each, until everything is settled."""
-    dice, book, outcome = random.Random(seed), Book(), Outcome()  # noqa: S311
+    dice, book, outcome = random.Random(seed), Book(), Outcome()
     submitted: list[tuple[dt.date, str, int]] = []
     with (
         tempfile.TemporaryDirectory() as directory,

@@ -75,7 +75,7 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         if record.exc_info:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         message = record.getMessage()
-        record.msg, record.args, record.exc_info = self._mask(message), None, None
+        record.msg, record.args, record.exc_info = self._mask(message, getattr(record, "batch", None)), None, None
         record.exc_text = record.exc_text and self._mask(record.exc_text)
         record.stack_info = record.stack_info and self._mask(record.stack_info)
         for name in FIELDS:
@@ -89,8 +89,13 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         except (OSError, ValueError):  # nobody reads standard error any more
             return
 
-    def _mask(self, text: str) -> str:
-        return scrub(self._secrets.sub(MASK, text), PHONE_DIGITS)
+    def _mask(self, text: str, batch: object = None) -> str:
+        """The text without secrets and phone numbers; the number of the batch that it is about stays."""
+        text = self._secrets.sub(MASK, text)
+        if not isinstance(batch, str) or not batch:
+            return scrub(text, PHONE_DIGITS)
+        parts = re.split(rf"(?<![0-9]){re.escape(batch)}(?![0-9])", text)
+        return batch.join(scrub(part, PHONE_DIGITS) for part in parts)
 
 
 class TextFormatter(logging.Formatter):

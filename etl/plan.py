@@ -97,8 +97,8 @@ def make(known: Known, window: Window, rules: Rules) -> Plan:
     new = list(filter(rules.covers, _never_seen(known, submitted, listed, window, rules.spill_days)))
     settle, lose, asked = [], [], new
     for day in filter(rules.covers, known.days):
-        finished = day.state is State.SETTLED
-        if not finished and can_settle(day, window):
+        finished, in_full = day.state is State.SETTLED, rules.full and day.date in window
+        if not finished and not in_full and can_settle(day, window):
             settle.append(day)
         elif not finished and window.is_gone(day.date):
             lose.append(day)

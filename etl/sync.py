@@ -118,21 +118,20 @@ class Run:
         self._gate = Gate(Slots(self._engine, self._account_id), settings.request_interval, bounds)
         with Client(settings, self._gate) as self._client:
             fetcher = Fetcher(self._client, self._gate, settings.max_in_flight, self._store, self._close)
-            with ending_on_signals(self._gate, fetcher.wake):
-                self._work(fetcher)
-        log.info("Sync of the account %s ends: %s", settings.account, self._result.status)
+            self._work(fetcher)
         bind(run_id=None)
         return self._result
 
     def _work(self, fetcher: Fetcher) -> None:
         todo = self._prepare()
-        try:
-            fetcher.run(self._readings(todo.tasks))
-        except RunEnded as end:
-            self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
-        except (EtlError, sa.exc.SQLAlchemyError) as error:
-            self._blame(error)
-        self._finish()
+        with ending_on_signals(self._gate, fetcher.wake):
+            try:
+                fetcher.run(self._readings(todo.tasks))
+            except RunEnded as end:
+                self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
+            except (EtlError, sa.exc.SQLAlchemyError) as error:
+                self._blame(error)
+            self._finish()
 
     def _blame(self, error: EtlError | sa.exc.SQLAlchemyError) -> None:
         """Make an error part of the result; what is neither known nor explained is a defect, and raised."""
@@ -157,7 +156,7 @@ class Run:
             self._lose(connection, todo.lose)
             runs.begin(connection, self._result.run_id, self._account_id, self._window, version())
         if known.outside:
-            log.info("%d lines of the batch lists lie outside the window and are left alone", known.outside)
+            log.info("Lines of the batch lists outside the window, left alone: %d", known.outside)
         covered = [day for day in known.facts.days if self._rules.covers(day) and day.state is not State.SETTLED]
         asked = {id(task.day) for task in todo.tasks}
         unasked = [day for day in covered if id(day) not in asked and day.state is not State.LOST]

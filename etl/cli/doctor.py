@@ -122,24 +122,19 @@ class Patient:
         settings = dataclasses.replace(self._settings, max_attempts=2)
         if self._account_id is None or not (settings.access_key and settings.access_secret):
             raise Skipped("this needs the credentials, and the database, which keeps the pace of requests")
-        if not self._accept_new_key:
-            self._check_key(self._account_id, settings.access_key)
+        key, accept = settings.access_key, self._accept_new_key
+        with self._connected() as connection:
+            accounts.check_key(connection, self._account_id, key, accept=accept, keep=False)
         with open_database(self._settings) as engine:
             gate = Gate(Slots(engine, self._account_id), settings.request_interval, Bounds())
             with Client(settings, gate) as client:
                 _try(client, self._window)
         yield f"{urlsplit(settings.api_url).hostname} answers and takes the credentials"
         with self._connected() as connection:
-            accounts.check_key(connection, self._account_id, settings.access_key, accept=self._accept_new_key)
-        if self._accept_new_key:
+            accounts.check_key(connection, self._account_id, key, accept=accept)
+        if accept:
             yield f"the account {settings.account!r} has this accessKey from now on"
         yield from _clock(client.clock_difference)
-
-    def _check_key(self, account_id: int, key: str) -> None:
-        """Raise Misconfigured for another key than the account's. A first one is kept once the vendor took it."""
-        with open_database(self._settings) as engine, engine.connect() as connection:
-            accounts.check_key(connection, account_id, key)
-            connection.rollback()
 
     def _https(self) -> Iterator[str]:
         url = urlsplit(self._settings.api_url)

@@ -54,8 +54,14 @@ _NO_DATABASE = Meaning(
     "The file is damaged, or is not an SQLite database", "name another, or restore a backup", Misconfigured
 )
 
+_CHANGED = Meaning(
+    "A table or a column is missing that this version needs", "see `numbercheck db check`", Misconfigured
+)
+
 # Prefixes of PostgreSQL's SQLSTATE, the longest first.
 _POSTGRESQL = {
+    "42703": _CHANGED,
+    "42P01": _CHANGED,
     "57014": _BUSY,
     "25006": _READ_ONLY,
     "40001": _BUSY,
@@ -80,6 +86,7 @@ _REFUSALS = {
     r"server closed the connection|consuming input failed|the connection is (closed|lost)": _LOST,
 }
 _MYSQL = {
+    _CHANGED: (1054, 1146),
     _DOWN: (2002, 2003, 2005),
     _LOST: (0, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2055),
     _CROWDED: (1037, 1038, 1040, 1041, 1203, 1226),
@@ -129,6 +136,8 @@ def words(error: BaseException) -> str:
 def _meaning(error: BaseException) -> Meaning | None:
     match type(error).__module__.partition(".")[0]:
         case "sqlite3":
+            if str(error).startswith(("no such table", "no such column")):
+                return _CHANGED  # SQLite has no code of its own for it
             return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
         case "psycopg":
             return _of_postgresql(error)

@@ -1,0 +1,63 @@
+"""A vendor with some batch days, and the command against it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl.emulator import Book, Emulator
+from tests.cli.support import DAY, NOW, ROOT, TODAY, Command
+from tests.conftest import Start
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Python is not to write bytecode, processes share a cache of their own: compiling takes longer."""
+    cache = tmp_path_factory.mktemp("bytecode")
+    if sys.dont_write_bytecode:
+        environment = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache)}
+        subprocess.run([sys.executable, "-c", "import etl.cli"], env=environment, check=True)
+    return cache
+
+
+@pytest.fixture
+def book() -> Book:
+    """Two batches: 250 rows yesterday, 120 rows today."""
+    book = Book()
+    book.add_generated("B-old", TODAY - DAY, 250)
+    book.add_generated("B-new", TODAY, 120)
+    return book
+
+
+@pytest.fixture
+def vendor(book: Book) -> Iterator[Emulator]:
+    with Emulator(book, now=lambda: NOW) as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def command(tmp_path: Path, vendor: Emulator, bytecode: Path) -> Command:
+    """The command, with a list of the vendor's batch days."""
+    command = Command(tmp_path, vendor, bytecode)
+    command.write_list(f"{batch_no},{date}," for batch_no, date, _ in vendor.book.batch_days())
+    return command
+
+
+@pytest.fixture
+def inside(command: Command) -> Command:
+    """The command without processes of its own: for what would take many of them."""
+    command.processes = False
+    return command
+
+
+@pytest.fixture
+def prepared(command: Command, start_server: Start) -> Command:
+    """The command, with a database at `numbercheck.db` whose schema is there already."""
+    url = start_server("sqlite").create(at_head=True)
+    shutil.move(str(url.database), command.directory / "numbercheck.db")
+    return command

@@ -1,0 +1,214 @@
+"""`numbercheck` as somebody sees it who knows nothing but CONTRACT.md: as a process of its own where that matters.
+
+Whatever it writes is looked at: no traceback, no secret and no whole phone number in it, and a log that is JSON
+where nobody watches.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from etl.cli import main
+from etl.emulator import Emulator, utcnow
+from tests.servers import PASSWORD
+
+ROOT = Path(__file__).parents[2]  # `etl` need not be installed
+NOW = dt.datetime(2026, 3, 10, 4, 0, tzinfo=dt.UTC)  # noon in Shanghai
+TODAY = dt.date(2026, 3, 10)
+FIRST = dt.date(2026, 2, 25)  # of the window of 14 days
+DAY = dt.timedelta(days=1)
+SECONDS = 60
+
+RESULT = {
+    "run_id", "status", "exit_code", "window", "batch_days", "requests", "retries", "rows", "at_risk", "seconds"
+}  # fmt: skip
+BATCH_DAYS = {"planned", "settled", "open", "incomplete", "lost"}
+ROWS = {"received", "inserted", "updated", "unchanged", "rejected"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A process that ended, and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The object on the last line of standard output."""
+        found = json.loads(self.out.splitlines()[-1])
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """That of `sync --json`, which has the keys of the contract and no others."""
+        found = self.json
+        assert (set(found), set(found["batch_days"]), set(found["rows"])) == (RESULT, BATCH_DAYS, ROWS)
+        assert found["window"].keys() == {"first", "last"}
+        assert found["exit_code"] == self.status
+        for entry in found["at_risk"]:
+            assert entry.keys() == {"batch_no", "date", "deadline", "missing_rows"}
+        return found
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The records of the log."""
+        return [json.loads(line) for line in self.err.splitlines()]
+
+    @property
+    def messages(self) -> str:
+        """What the log says, a line each."""
+        return "\n".join(record["message"] for record in self.log)
+
+
+class Command:
+    """Runs the command in `directory`, with settings for the job against `vendor` and none of anybody else."""
+
+    def __init__(self, directory: Path, vendor: Emulator, bytecode: Path) -> None:
+        self.directory = directory
+        self.vendor = vendor
+        self.processes = True  # False: in this process, which is much quicker and looks the same
+        self.json_log = True
+        self.traceback = False
+        self.secrets = [vendor.book.first.secret, vendor.book.first.access_key, PASSWORD]
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+            "NUMBERCHECK_API_URL": vendor.url,
+            "NUMBERCHECK_ACCESS_KEY": vendor.book.first.access_key,
+            "NUMBERCHECK_ACCESS_SECRET": vendor.book.first.secret,
+            "NUMBERCHECK_REQUEST_INTERVAL": "0",
+        }
+        self.environment |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        if sys.dont_write_bytecode:  # then compile once for all tests, not in every process
+            self.environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
+        self._phones: set[str] = set()
+
+    def __call__(self, *arguments: str, status: int = 0, stdin: bytes = b"", **settings: Any) -> Done:
+        """Run it to its end. Settings are named without their prefix; None takes one away."""
+        if self.processes:
+            return self.finish(self.start(*arguments, **settings), status=status, stdin=stdin)
+        runner = CliRunner(env=self.changed(**settings))
+        result = runner.invoke(main, arguments, stdin, prog_name="numbercheck")
+        return self._looked_at(Done(result.exit_code, result.stdout, result.stderr), status)
+
+    def at(self, moment: dt.datetime, *arguments: str, status: int = 0, **settings: Any) -> Done:
+        """The same as if it were that moment, for the vendor too."""
+        self.vendor.now = lambda: moment
+        return self(*arguments, "--now", moment.isoformat(), status=status, **settings)
+
+    def sync(self, *arguments: str, status: int = 0, moment: dt.datetime = NOW, **settings: Any) -> Done:
+        """`numbercheck sync --json` at a moment; its result has been checked."""
+        done = self.at(moment, "sync", "--json", *arguments, status=status, **settings)
+        assert done.result["exit_code"] == status
+        return done
+
+    def start(self, *arguments: str, **settings: Any) -> subprocess.Popen[bytes]:
+        """Start it, and leave it running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "etl", *arguments],
+            cwd=self.directory,
+            env=self.changed(**settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def changed(self, **settings: Any) -> dict[str, str]:
+        """The environment with these settings."""
+        given = {f"NUMBERCHECK_{name.upper()}": value for name, value in settings.items()}
+        return {name: value for name, value in (self.environment | given).items() if value is not None}
+
+    def finish(self, process: subprocess.Popen[bytes], *, status: int = 0, stdin: bytes = b"") -> Done:
+        """Wait for its end, and look at what it wrote."""
+        try:
+            out, err = process.communicate(stdin, SECONDS)
+        finally:
+            process.kill()
+        return self._looked_at(Done(process.returncode, out.decode(), err.decode()), status)
+
+    def _looked_at(self, done: Done, status: int) -> Done:
+        assert done.status == status, f"{done.status}, not {status}:\n{done.out}\n{done.err}"
+        self.look_at(done.out + done.err)
+        if self.json_log and status != 2:  # click has its own words on wrong options
+            assert all({"time", "level", "message"} <= record.keys() for record in done.log)
+        return done
+
+    def look_at(self, text: str) -> None:
+        """Nothing that may stand in no output is in this one."""
+        assert ("Traceback" in text) is self.traceback, text
+        assert not [secret for secret in self.secrets if secret in text]
+        assert not [phone for phone in self.phones() if phone in text]
+
+    def phones(self) -> set[str]:
+        """Every whole phone number that the vendor knows."""
+        days = [day for _, _, day in self.vendor.book.batch_days()]
+        if not self._phones:
+            self._phones = {str(day.phone(index)) for day in days for index in range(len(day))} - {"None"}
+        return {phone for phone in self._phones if "*" not in phone and len(phone) > 5}
+
+    def write_list(self, lines: Iterable[str], head: str = "batch_no,date,rows") -> None:
+        """From now on there is a batch file that says this."""
+        path = self.directory / "batches.csv"
+        path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+        self.environment["NUMBERCHECK_BATCH_FILE"] = str(path)
+
+    def query(self, text: str, database: str = "numbercheck.db") -> list[tuple[Any, ...]]:
+        """Rows of a query on the SQLite database, read by somebody else."""
+        with sqlite3.connect(self.directory / database) as connection:
+            return connection.execute(text).fetchall()
+
+    def files(self) -> set[str]:
+        """What lies in the directory."""
+        return {path.name for path in self.directory.iterdir()}
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Whatever happens, the process is gone in the end."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
+    """Wait for something to come true."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.01)
+
+
+def closed_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def real_time(vendor: Emulator) -> None:
+    """From now on the vendor lives in the present, as `doctor` does."""
+    vendor.now = utcnow
+
+
+def terminate(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)

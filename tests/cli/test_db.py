@@ -1,0 +1,85 @@
+"""`numbercheck db`, on every kind of database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from etl.cli import main
+from etl.store import migrate
+from tests.cli.support import Command
+from tests.servers import PASSWORD
+
+HEAD = migrate.head()
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, database: sa.URL) -> Run:
+    """Runs a command on the database: its exit status, and the one line that it writes."""
+    monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", database.render_as_string(hide_password=False))
+
+    def invoke(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["db", *arguments])
+        assert PASSWORD not in result.output
+        assert len(result.output.splitlines()) == 1
+        words = result.stdout.strip() or json.loads(result.stderr)["message"]
+        return result.exit_code, words
+
+    return invoke
+
+
+def test_the_life_of_a_schema(run: Run) -> None:
+    steps = [
+        (["current"], 0, f"none (this version needs {HEAD})"),
+        (["check"], 78, "The database holds no schema yet"),
+        (["upgrade"], 0, f"The schema went from nothing to {HEAD}."),
+        (["upgrade"], 0, f"The schema is up to date: {HEAD}."),
+        (["current"], 0, f"{HEAD} (current)"),
+        (["check"], 0, f"The schema is as it should be: {HEAD}."),
+        (["downgrade", "0001"], 0, "The schema is at 0001."),
+        (["downgrade", "nonsense"], 78, "Can't locate revision"),
+        (["downgrade", "base"], 0, "The schema is at nothing: every table was dropped."),
+    ]
+    for arguments, status, words in steps:
+        found = run(*arguments)
+        assert (found[0], found[1].startswith(words)) == (status, True), found
+
+
+def test_what_is_wrong_stands_in_one_line(run: Run, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for view in migrate.VIEWS:
+            connection.exec_driver_sql(f"DROP VIEW {view}")
+        for table in ("repeated_key", "awaited_check"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+    status, words = run("check")
+    assert status == 78
+    assert "The table awaited_check is missing." in words
+    assert words.endswith(" more.")
+
+
+def test_looking_at_what_is_not_there_creates_nothing(tmp_path: Path) -> None:
+    for command, status in (("current", 0), ("check", 78)):
+        assert CliRunner().invoke(main, ["db", command]).exit_code == status
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:1/x")
+    result = CliRunner().invoke(main, ["db", "upgrade"])
+    assert (result.exit_code, result.stdout) == (75, "")
+    assert json.loads(result.stderr)["message"].startswith("The database does not answer")
+    assert PASSWORD not in result.stderr
+
+
+def test_the_command_as_a_process(command: Command) -> None:
+    done = command("db", "upgrade", window_dais="3")
+    assert done.out == f"The schema went from nothing to {HEAD}.\n"
+    assert "did you mean NUMBERCHECK_WINDOW_DAYS" in done.messages
+    assert "Can't locate revision" in command("db", "downgrade", "9999", status=78).messages

@@ -1,0 +1,65 @@
+"""Typed rows and pages for tests, as the edge to the vendor makes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from etl.api.answers import Page
+from etl.api.rows import CheckRow, RejectedRow
+from etl.store.lookups import Lookups
+from etl.window import Window
+from tests.store.support import add_batch, add_batch_day
+
+NOTHING = {field.name: None for field in dataclasses.fields(CheckRow)}
+ZONE = ZoneInfo("Asia/Shanghai")
+NOW = dt.datetime(2026, 3, 14, 4, 30, tzinfo=dt.UTC)  # 12:30 on 2026-03-14 there
+HOUR = dt.timedelta(hours=1)
+
+
+def window(moment: dt.datetime = NOW, days: int = 14, zone: ZoneInfo = ZONE, hours: float = 12) -> Window:
+    """2026-03-01 to 2026-03-14, where nothing else is asked for."""
+    return Window(moment, days, zone, dt.timedelta(hours=hours))
+
+
+def check(message_id: str = "m1", phone: str = "84980000001", **fields: Any) -> CheckRow:
+    """A row in which everything else is blank."""
+    return CheckRow(**NOTHING | {"message_id": message_id, "phone": phone} | fields)
+
+
+def hlr(message_id: str = "m1", phone: str = "84980000001", **fields: Any) -> CheckRow:
+    """A row of an HLR check; it waits for its outcome unless a field of it is given."""
+    return check(message_id, phone, check_level=5, **fields)
+
+
+def bad(payload: str = "{}", reason: str = "message_id_missing") -> RejectedRow:
+    """A row that cannot be stored."""
+    return RejectedRow(reason, payload, hashlib.sha256(payload.encode()).hexdigest())
+
+
+def page(*rows: CheckRow | RejectedRow, number: int = 1, total: int | None = None, more: int = 0) -> Page:
+    """An answer with these rows; `more` of them only say once more what another one said."""
+    checks = tuple(row for row in rows if isinstance(row, CheckRow))
+    rejected = tuple(row for row in rows if isinstance(row, RejectedRow))
+    received = len(rows) + more
+    return Page(number, received if total is None else total, checks, rejected, {}, {}, received, "page")
+
+
+def batch_day(connection: sa.Connection, batch_no: str = "B1", account: str = "default", **values: Any) -> int:
+    """The number of a new batch day of a new batch."""
+    return add_batch_day(connection, add_batch(connection, batch_no, account), **values)
+
+
+def lookups() -> Lookups:
+    """What a new run knows of lookups."""
+    return Lookups()
+
+
+def table(connection: sa.Connection, table: sa.Table) -> list[dict[str, Any]]:
+    """Every row of a table."""
+    return [dict(row._mapping) for row in connection.execute(sa.select(table))]

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from etl.batches import Line
+from etl.batches.known import DATABASE, Entry
+from etl.store import accounts, listings
+from etl.store.schema import batch, batch_listing
+from tests.store.made import NOW, batch_day, table
+
+D1, D2 = dt.date(2026, 3, 1), dt.date(2026, 3, 2)
+EVER = dt.date.min
+
+
+class Lists:
+    """The lists of one account."""
+
+    def __init__(self, connection: sa.Connection, name: str = "default") -> None:
+        self.connection = connection
+        self.account_id = accounts.register(connection, name)
+
+    def add(self, *lines: Line, more: bool = True) -> None:
+        listings.add(self.connection, self.account_id, lines, more=more)
+
+    def load(self, since: dt.date = EVER) -> set[Entry]:
+        found = listings.load(self.connection, self.account_id, since)
+        assert len(found) == len(set(found))
+        return set(found)
+
+    def lines(self, since: dt.date = EVER) -> set[Line]:
+        return {entry.line for entry in self.load(since)}
+
+    def save(self, after: Iterable[Entry], since: dt.date = EVER) -> None:
+        before = listings.load(self.connection, self.account_id, since)
+        listings.save(self.connection, self.account_id, before, after)
+
+    def retire(self, name: str) -> bool:
+        return listings.retire(self.connection, self.account_id, name, NOW)
+
+
+@pytest.fixture
+def lists(connection: sa.Connection) -> Lists:
+    return Lists(connection)
+
+
+# -- add -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_added_is_listed(lists: Lists) -> None:
+    lines = {Line("B1", D1, 5, "key"), Line("B2"), Line("批次 😀'\\%s", D2), Line("B3", None, 0)}
+    lists.add(*lines)
+    assert lists.load() == {Entry(DATABASE, line) for line in lines}
+
+
+def test_rows_of_further_submissions_add_up(lists: Lists) -> None:
+    lists.add(Line("B1", D1, 5))
+    lists.add(Line("B1", D1, 7), Line("B1", D2, 1), Line("B1", None, 2))
+    lists.add(Line("B1", D1))
+    lists.add(Line("B1", D1, 1), Line("B1", D1, 1))
+    assert lists.lines() == {Line("B1", D1, 14), Line("B1", D2, 1), Line("B1", None, 2)}
+    assert len(table(lists.connection, batch_listing)) == 3
+
+
+def test_rows_that_were_not_known_are_known_once_told(lists: Lists) -> None:
+    lists.add(Line("B1", D1))
+    assert lists.lines() == {Line("B1", D1)}
+    lists.add(Line("B1", D1, 7))
+    assert lists.lines() == {Line("B1", D1, 7)}
+
+
+def test_an_import_replaces_rows_however_often(lists: Lists) -> None:
+    lists.add(Line("B1", D1, 5), Line("B2", D1, 9))
+    for _ in range(2):
+        lists.add(Line("B1", D1, 7), Line("B3", None, 3), more=False)
+        assert lists.lines() == {Line("B1", D1, 7), Line("B2", D1, 9), Line("B3", None, 3)}
+    lists.add(Line("B1", D1), more=False)
+    assert Line("B1", D1) in lists.lines()
+
+
+def test_batches_that_differ_in_anything_are_batches_of_their_own(lists: Lists) -> None:
+    names = ["b", "B", "b ", " b", "0b", "00b", "ｂ", "b́", "批", "😀", "😁", "b'", "b\\", "b%s"]
+    lists.add(*(Line(name, D1, n) for n, name in enumerate(names)))
+    lists.add(*(Line(name, D1, 100) for name in names))
+    assert lists.lines() == {Line(name, D1, 100 + n) for n, name in enumerate(names)}
+
+
+def test_adding_touches_what_other_lists_say_of_the_batch_in_nothing(lists: Lists) -> None:
+    lists.save([Entry("file", Line("B1", D1, 5)), Entry("query", Line("B1"))])
+    lists.add(Line("B1", D1, 3), Line("B1", None))
+    assert lists.load() == {
+        Entry("file", Line("B1", D1, 5)),
+        Entry("query", Line("B1")),
+        Entry(DATABASE, Line("B1", D1, 3)),
+        Entry(DATABASE, Line("B1")),
+    }
+
+
+def test_lists_of_two_accounts_are_apart(lists: Lists) -> None:
+    other = Lists(lists.connection, "other")
+    lists.add(Line("B1", D1, 5, "mine"))
+    other.add(Line("B1", D1, 7, "theirs"), Line("B2", D1))
+    assert lists.lines() == {Line("B1", D1, 5, "mine")}
+    assert other.lines() == {Line("B1", D1, 7, "theirs"), Line("B2", D1)}
+    assert not lists.retire("B2")
+    assert other.retire("B1")
+    other.save([])
+    assert lists.lines() == {Line("B1", D1, 5, "mine")}
+
+
+def test_two_that_add_at_once_both_count(db: sa.Engine) -> None:
+    """Whoever submits numbers calls `batches add` afterwards: perhaps from several places."""
+    with db.begin() as connection:
+        lists = Lists(connection)
+        lists.add(Line("B1", D1, 1))
+
+    def add() -> None:
+        for _ in range(5):
+            with db.begin() as connection:
+                Lists(connection).add(Line("B1", D1, 10), Line("B2", D1, 1))
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with db.begin() as connection:
+        assert Lists(connection).lines() == {Line("B1", D1, 201), Line("B2", D1, 20)}
+
+
+# -- load and save -------------------------------------------------------------------------------------------
+
+
+def test_load_leaves_out_what_is_dated_before(lists: Lists) -> None:
+    lists.add(Line("B1", D1), Line("B1", D2), Line("B1"))
+    assert lists.lines(D2) == {Line("B1", D2), Line("B1")}
+    assert lists.lines(dt.date.max) == {Line("B1")}
+
+
+def test_save_writes_what_was_added_changed_and_dropped(lists: Lists) -> None:
+    first = [Entry("file", Line("B1", D1, 5)), Entry("file", Line("B2")), Entry("query", Line("B1", D1, 6))]
+    lists.save(first)
+    assert lists.load() == set(first)
+    second = [Entry("file", Line("B1", D1, 7)), Entry("query", Line("B1", D1)), Entry("file", Line("B3", D2))]
+    lists.save(second)
+    assert lists.load() == set(second)
+    lists.save([])
+    assert lists.load() == set()
+    assert {row["batch_no"] for row in table(lists.connection, batch)} == {"B1", "B2", "B3"}
+
+
+def test_save_drops_the_one_line_and_not_its_neighbours(lists: Lists) -> None:
+    entries = {
+        Entry(source, Line(name, date))
+        for source in ("file", "query")
+        for name in ("B1", "b1")
+        for date in (D1, None)
+    }
+    lists.save(entries)
+    for gone in sorted(entries, key=str):
+        lists.save(entries - {gone})
+        assert lists.load() == entries - {gone}
+        lists.save(entries)
+
+
+def test_what_was_not_loaded_is_not_dropped(lists: Lists) -> None:
+    lists.add(Line("B1", D1), Line("B2", D1))
+    lists.retire("B2")
+    lists.save([Entry("file", Line("B3", D2))], since=D2)
+    lists.connection.execute(batch.update().values(retired_at=None))
+    assert lists.lines() == {Line("B1", D1), Line("B2", D1), Line("B3", D2)}
+
+
+def test_saving_the_same_again_writes_nothing(lists: Lists) -> None:
+    """Appkeys included: a batch has one, whichever of its lines and lists tells it."""
+    entries = [
+        Entry("file", Line("B1", D1, 5, "key")),
+        Entry("file", Line("B1", D2, 6)),
+        Entry("query", Line("B1", D1)),
+    ]
+    lists.save(entries)
+    statements: list[str] = []
+
+    def note(*args: Any) -> None:
+        statements.append(args[2].split()[0])
+
+    sa.event.listen(lists.connection.engine, "before_cursor_execute", note)
+    lists.save(entries)
+    sa.event.remove(lists.connection.engine, "before_cursor_execute", note)
+    assert set(statements) == {"SELECT"}
+
+
+# -- appkeys -------------------------------------------------------------------------------------------------
+
+
+def appkeys(lists: Lists) -> dict[str, str | None]:
+    return {row["batch_no"]: row["appkey"] for row in table(lists.connection, batch)}
+
+
+def test_an_appkey_is_the_batchs_own(lists: Lists) -> None:
+    lists.add(Line("B1", D1, None, "k1"), Line("B2", D1), Line("B3", None, None, "k3"))
+    assert appkeys(lists) == {"B1": "k1", "B2": None, "B3": "k3"}
+    lists.add(Line("B1", D2), Line("B2", D2, None, "k2"), Line("B3", None, 5))
+    assert appkeys(lists) == {"B1": "k1", "B2": "k2", "B3": "k3"}
+    lists.add(Line("B1", D1, None, "other"))
+    assert appkeys(lists) == {"B1": "other", "B2": "k2", "B3": "k3"}
+
+
+def test_any_line_of_a_batch_may_tell_the_appkey(lists: Lists) -> None:
+    lists.save(
+        [Entry("file", Line("B1", D1)), Entry("file", Line("B1", D2, None, "key")), Entry("file", Line("B1"))]
+    )
+    assert appkeys(lists) == {"B1": "key"}
+    assert {line.appkey for line in lists.lines()} == {"key"}
+
+
+def test_a_list_that_no_longer_tells_the_appkey_takes_it_from_nobody(lists: Lists) -> None:
+    lists.save([Entry("file", Line("B1", D1, 5, "key"))])
+    lists.save([Entry("file", Line("B1", D1, 6))])
+    assert lists.lines() == {Line("B1", D1, 6, "key")}
+
+
+# -- retire --------------------------------------------------------------------------------------------------
+
+
+def test_a_retired_batch_is_not_listed_and_comes_back_when_added(lists: Lists) -> None:
+    lists.add(Line("B1", D1, 5), Line("B1"), Line("B2", D1))
+    lists.save([*lists.load(), Entry("file", Line("B1", D2, 7))])
+    assert lists.retire("B1")
+    assert lists.lines() == {Line("B2", D1)}
+    assert listings.retired(lists.connection, lists.account_id) == {"B1"}
+    lists.add(Line("B1", D1, 1))
+    assert lists.lines() == {Line("B1", D1, 6), Line("B1"), Line("B1", D2, 7), Line("B2", D1)}
+    assert listings.retired(lists.connection, lists.account_id) == set()
+
+
+def test_adding_another_batch_brings_none_back(lists: Lists) -> None:
+    lists.add(Line("B1"), Line("b1"), Line("B1 "))
+    lists.retire("B1")
+    lists.add(Line("b1"), Line("B1 "), Line("B2"))
+    assert listings.retired(lists.connection, lists.account_id) == {"B1"}
+
+
+def test_retire_says_whether_the_batch_is_known(lists: Lists) -> None:
+    lists.add(Line("B1"))
+    assert not lists.retire("b1")
+    assert not lists.retire("B1 ")
+    assert lists.retire("B1")
+    assert lists.retire("B1")
+
+
+# -- what is known -------------------------------------------------------------------------------------------
+
+
+def test_batches_tells_numbers_and_appkeys_of_those_that_are_known(lists: Lists) -> None:
+    assert not listings.any_batch(lists.connection, lists.account_id)
+    lists.add(Line("B1", D1, 1, "key"), Line("B2"))
+    found = listings.batches(lists.connection, lists.account_id, {"B1", "b2", "B2", "none"})
+    assert {name: appkey for name, (_, appkey) in found.items()} == {"B1": "key", "B2": None}
+    assert listings.batches(lists.connection, lists.account_id, set()) == {}
+    assert listings.any_batch(lists.connection, lists.account_id)
+    assert not listings.any_batch(lists.connection, Lists(lists.connection, "other").account_id)
+
+
+def test_a_batch_known_by_its_day_alone_is_known(lists: Lists) -> None:
+    batch_day(lists.connection, "B9")
+    assert listings.any_batch(lists.connection, lists.account_id)
+    assert listings.batches(lists.connection, lists.account_id, {"B9"})
+
+
+def test_a_long_list_is_kept_in_a_few_seconds(db: sa.Engine) -> None:
+    lines = [Line(f"{n:08}", D1 + dt.timedelta(days=n // 5000), n % 100) for n in range(70_000)]
+    began = time.process_time()
+    with db.begin() as connection:
+        listings.add(connection, accounts.register(connection, "default"), lines, more=False)
+    with db.begin() as connection:
+        listings.add(connection, accounts.register(connection, "default"), lines, more=False)
+        found = listings.load(connection, accounts.register(connection, "default"), EVER)
+    assert {entry.line for entry in found} == set(lines)
+    assert time.process_time() - began < 20

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from etl.store.lookups import Lookups
+from etl.store.schema import call_response, carrier, check_level, currency, number_type, region
+from tests.store.made import check, table
+
+
+def names(connection: sa.Connection, looked_up: sa.Table) -> dict[object, object]:
+    key = next(iter(looked_up.primary_key))
+    return {row[key.name]: row["name"] for row in table(connection, looked_up)}
+
+
+def test_every_seeded_code_stays_as_it_is(connection: sa.Connection) -> None:
+    tables = (check_level, number_type, call_response, region)
+    before = [names(connection, each) for each in tables]
+    rows = [
+        check(check_level=code, number_type=kind, response=word, region_code=place)
+        for code in before[0]
+        for kind in before[1]
+        for word in before[2]
+        for place in list(before[3])[:3]
+    ]
+    Lookups().ensure(connection, rows)
+    assert [names(connection, each) for each in tables] == before
+    assert all(len(each) > 1 for each in before)
+
+
+def test_an_unknown_code_is_added_and_named_as_unknown(connection: sa.Connection) -> None:
+    row = check(
+        check_level=-99, number_type="4711", response="asleep", region_code="QZ", currency="XQX", carrier="C"
+    )
+    lookups = Lookups()
+    lookups.ensure(connection, [row, row])
+    assert names(connection, check_level)[-99] == "Unknown (-99)"
+    assert names(connection, call_response)["asleep"] == "Unknown (asleep)"
+    assert names(connection, region)["QZ"] == "Unknown (QZ)"
+    assert {"vendor_value": "4711", "code": 4711, "name": "unknown_4711"} in table(connection, number_type)
+    assert {"code": "XQX"} in table(connection, currency)
+    assert lookups.carrier_id("C") is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "name"),
+    [
+        ("satellite phone", None, "satellite phone"),
+        ("00012", 12, "unknown_12"),
+        ("123456789", None, "123456789"),
+        ("²", None, "²"),
+        ("-1", None, "-1"),
+        ("١٢", None, "١٢"),
+    ],
+)
+def test_a_number_type_is_an_integer_only_where_it_looks_like_one(
+    connection: sa.Connection, value: str, code: int | None, name: str
+) -> None:
+    Lookups().ensure(connection, [check(number_type=value)])
+    [line] = [row for row in table(connection, number_type) if row["vendor_value"] == value]
+    assert (line["code"], line["name"]) == (code, name)
+
+
+def test_the_longest_codes_have_room_for_their_name(connection: sa.Connection) -> None:
+    row = check(
+        check_level=-(2**31),
+        number_type="😀" * 64,
+        response="批" * 64,
+        region_code="R" * 16,
+        currency="¤" * 16,
+        carrier="号" * 255,
+    )
+    Lookups().ensure(connection, [row])
+    assert names(connection, region)["R" * 16] == f"Unknown ({'R' * 16})"
+    assert names(connection, call_response)["批" * 64] == f"Unknown ({'批' * 64})"
+
+
+CARRIERS = [
+    "Viettel",
+    "viettel",
+    "VIETTEL",
+    "Viettel ",
+    " Viettel",
+    "Viettél",
+    "Víettel",
+    "移动",
+    "移動",
+    "😀",
+    "😁",
+    "a'b\\%s:x",
+    "\t",
+]
+
+
+def test_carriers_that_differ_in_anything_have_a_number_each(connection: sa.Connection) -> None:
+    lookups = Lookups()
+    lookups.ensure(connection, [check(carrier=name) for name in CARRIERS])
+    numbers = {name: lookups.carrier_id(name) for name in CARRIERS}
+    assert len(set(numbers.values())) == len(CARRIERS)
+    assert {row["name"]: row["carrier_id"] for row in table(connection, carrier)} == numbers
+    assert lookups.carrier_id(None) is None
+
+
+def test_another_run_finds_the_same_numbers(connection: sa.Connection) -> None:
+    first, second = Lookups(), Lookups()
+    first.ensure(connection, [check(carrier=name) for name in CARRIERS[:5]])
+    second.ensure(connection, [check(carrier=name) for name in CARRIERS])
+    assert [first.carrier_id(name) for name in CARRIERS[:5]] == [second.carrier_id(name) for name in CARRIERS[:5]]
+    assert len(table(connection, carrier)) == len(CARRIERS)
+
+
+def test_what_another_run_added_meanwhile_is_no_trouble(connection: sa.Connection) -> None:
+    first, second = Lookups(), Lookups()
+    row = check(
+        check_level=555, number_type="t555", response="r555", region_code="R555", currency="C555", carrier="c"
+    )
+    first.ensure(connection, [])
+    second.ensure(connection, [row])
+    first.ensure(connection, [row])
+    assert first.carrier_id("c") == second.carrier_id("c")
+
+
+def test_known_codes_cost_no_statement(db: sa.Engine, connection: sa.Connection) -> None:
+    lookups = Lookups()
+    row = check(
+        check_level=556, number_type="t556", response="r556", region_code="R556", currency="C556", carrier="c"
+    )
+    lookups.ensure(connection, [row])
+    statements: list[str] = []
+
+    def note(*args: object) -> None:
+        statements.append(str(args[2]))
+
+    sa.event.listen(db, "before_cursor_execute", note)
+    lookups.ensure(connection, [row, check()])
+    assert statements == []
+    lookups.ensure(connection, [check(carrier="d")])
+    assert len(statements) == 2
+    sa.event.remove(db, "before_cursor_execute", note)
