@@ -156,7 +156,7 @@ class Run:
             self._lose(connection, todo.lose)
             runs.begin(connection, self._result.run_id, self._account_id, self._window, version())
         if known.outside:
-            log.info("Lines of the batch lists outside the window, left alone: %d", known.outside)
+            log.info("%d lines of the batch lists lie outside the window and are left alone", known.outside)
         covered = [day for day in known.facts.days if self._rules.covers(day) and day.state is not State.SETTLED]
         asked = {id(task.day) for task in todo.tasks}
         unasked = [day for day in covered if id(day) not in asked and day.state is not State.LOST]

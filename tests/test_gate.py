@@ -143,7 +143,12 @@ def test_no_bound(slots: Slots) -> None:
 def test_the_bound_of_seconds(slots: Slots) -> None:
     gate = Gate(slots, INTERVAL, Bounds(seconds=0.4))
     began = time.monotonic()
-    found = many(4, lambda: [gate.take() for _ in range(100)])
+
+    def work() -> None:
+        while True:
+            gate.take()
+
+    found = many(4, work)
     assert found == ["the bound of 0.4 seconds is reached"] * 4
     assert time.monotonic() - began < 0.4 + LATE
     assert 1 <= gate.requests <= 0.4 / INTERVAL + 1
@@ -294,26 +299,24 @@ def test_a_throttle_ends(slots: Slots) -> None:
     assert seconds(gate.take) < LATE
 
 
-def test_an_answer_that_throttles_counts_whatever_claims_meanwhile(slots: Slots) -> None:
-    """Also with pacing off, where a claim asks no slot: none may write over what the answer said."""
-    for _ in range(200):
-        gate = Gate(slots, 0.0, Bounds(requests=50))
-        finished = threading.Event()
+def test_an_answer_that_throttles_counts_whatever_is_claimed_meanwhile(slots: Slots) -> None:
+    """Also with pacing off, where a claim asks no slot: it must not write over what the answer said."""
+    calls = itertools.count()
+    throttled: list[threading.Thread] = []
 
-        def claim(gate: Gate = gate, finished: threading.Event = finished) -> None:
-            while not finished.is_set():
-                try:
-                    if not gate.claim():
-                        return
-                except RunEnded:
-                    return
+    def clock() -> float:
+        if next(calls) == 3:  # in the middle of the claim
+            throttled.append(threading.Thread(target=lambda: gate.slow_down(500)))
+            throttled[0].start()
+            throttled[0].join(0.2)
+        return 100.0
 
-        thread = threading.Thread(target=claim)
-        thread.start()
-        gate.slow_down(500)
-        finished.set()
-        thread.join()
-        assert gate.delay() > 400
+    gate = Gate(slots, 0.0, Bounds(), clock)
+    assert gate.claim()
+    assert gate.claim()
+    assert throttled, "it was no claim that asked the clock"
+    throttled[0].join()
+    assert gate.delay() == 500
 
 
 # -- the pace --------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def collect(
     connection: sa.Connection | None, moment: dt.datetime = NOW, rules: Rules | None = None, **given: str
 ) -> Gathered:
     found, now = given_settings(**given), window(moment)
-    account_id = connection and accounts.find(connection, found.account)
+    account_id = None if connection is None else accounts.find(connection, found.account)
     return gather(connection, account_id, read_lists(found, now), found, now, rules or Rules())
 
 

@@ -641,23 +641,25 @@ def keys(made: Plan) -> tuple[list[Any], set[Any], set[Any]]:
 
 def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.date], bool]:
     """By the words of DESIGN, point 1: the batch days that lists call for and whether they are spill days."""
-    found = {}
+    found: dict[tuple[str, dt.date], bool] = {}
     reported = {key(day): day.reported for day in known.days}
     reported |= {(name, when): rows for when, names in known.settled.items() for name, rows in names.items()}
     for each in known.lines:
         for when in at.dates:
             if each.date in (None, when):
                 found[each.batch_no, when] = False
-    for each in known.lines:
-        for n in range(1, spill_days + 1):
-            when = each.date + n * DAYS if each.date else None
-            if when is None or when not in at or at.moment < at.end(when) + at.settle:
+    for name, own in {(each.batch_no, each.date) for each in known.lines if each.date is not None}:
+        told = [
+            each.rows
+            for each in known.lines
+            if (each.batch_no, each.date) == (name, own) and each.rows is not None
+        ]
+        there = reported.get((name, own))
+        for when in (own + n * DAYS for n in range(1, spill_days + 1)):
+            if when not in at or at.moment < at.end(when) + at.settle:
                 continue
-            rows = [x.rows for x in known.lines if x.batch_no == each.batch_no and x.date == each.date]
-            told = [count for count in rows if count is not None]
-            there = reported.get((each.batch_no, each.date))
             if not told or there is None or there < sum(told):
-                found.setdefault((each.batch_no, when), True)
+                found.setdefault((name, when), True)
     return {which: spill for which, spill in found.items() if which not in reported}
 
 

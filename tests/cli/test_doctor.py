@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_clock_that_is_off(inside: Command) -> None:
     done = inside("doctor", status=78)
     assert lines(done) == dict.fromkeys(ALL, "ok") | {"vendor:": "FIX"}
     assert "takes the credentials" in done.out
-    assert "This machine's clock is 90 s behind the vendor's" in done.out
+    assert re.search(r"This machine's clock is (89|9[01]) s behind the vendor's", done.out)
     assert "Set the clock (NTP)" in done.out
     assert len(inside.vendor.requests) == 2
     inside.vendor.behaviour.clock_skew = -40  # not refused yet

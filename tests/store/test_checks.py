@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from etl.api.answers import Page
 from etl.api.columns import MAX_LENGTH
 from etl.api.rows import CheckRow, convert
+from etl.asking import Listed
 from etl.store import checks, schema
 from etl.store.checks import CALL, HLR, OUTCOME, Stored, store
 from etl.store.lookups import Lookups
@@ -199,7 +200,8 @@ def test_a_change_of_any_one_field_is_stored_and_told(desk: Desk, name: str) -> 
 @pytest.mark.parametrize("name", OTHER)
 def test_only_outcomes_are_never_replaced_by_a_blank(desk: Desk, name: str) -> None:
     desk.store(FULL)
-    blank = dataclasses.replace(FULL, **{name: None})
+    nothing: dict[str, Any] = {name: None}
+    blank = dataclasses.replace(FULL, **nothing)
     kept = name in OUTCOME
     assert counts(desk.store(blank)) == ((1, 0, 0, 1, 0) if kept else (1, 0, 1, 0, 0))
     assert desk.held() == {FULL.key: FULL if kept else blank}
@@ -327,7 +329,7 @@ def test_many_rows_in_one_page(desk: Desk) -> None:
 
 
 def sightings(connection: sa.Connection) -> set[tuple[int, str, str]]:
-    return {tuple(row.values()) for row in table(connection, schema.further_sighting)}  # type: ignore[misc]
+    return {tuple(row.values()) for row in table(connection, schema.further_sighting)}
 
 
 def test_a_key_of_another_batch_day_stays_there_and_counts_for_both(desk: Desk) -> None:
@@ -528,13 +530,13 @@ def test_pages_of_one_answer_keep_no_more_than_the_database_can_say(desk: Desk) 
 def test_how_often_a_key_is_listed(desk: Desk) -> None:
     key, other = ("m1", "1"), ("m1 ", "1")
     assert checks.listed(desk.connection, desk.day) == {}
-    assert checks.note_listed(desk.connection, desk.day, key, checks.Listed(2, 1)) == 2
-    assert checks.note_listed(desk.connection, desk.day, key, checks.Listed(2, 1)) == 0
-    assert checks.note_listed(desk.connection, desk.day, other, checks.Listed(1, 0)) == 1
-    assert checks.note_listed(desk.connection, desk.day, key, checks.Listed(0, 0)) == -2
-    assert checks.note_listed(desk.connection, desk.day, ("never", "1"), checks.Listed(0, 0)) == 0
+    assert checks.note_listed(desk.connection, desk.day, key, Listed(2, 1)) == 2
+    assert checks.note_listed(desk.connection, desk.day, key, Listed(2, 1)) == 0
+    assert checks.note_listed(desk.connection, desk.day, other, Listed(1, 0)) == 1
+    assert checks.note_listed(desk.connection, desk.day, key, Listed(0, 0)) == -2
+    assert checks.note_listed(desk.connection, desk.day, ("never", "1"), Listed(0, 0)) == 0
     found = checks.listed(desk.connection, desk.day)
-    assert {each: listed for each, listed in found.items() if any(listed)} == {other: checks.Listed(1, 0)}
+    assert {each: listed for each, listed in found.items() if any(listed)} == {other: Listed(1, 0)}
     assert checks.listed(desk.connection, batch_day(desk.connection, "B2")) == {}
 
 

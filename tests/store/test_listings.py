@@ -71,6 +71,10 @@ def test_rows_of_further_submissions_add_up(lists: Lists) -> None:
 def test_rows_that_were_not_known_are_known_once_told(lists: Lists) -> None:
     lists.add(Line("B1", D1))
     assert lists.lines() == {Line("B1", D1)}
+    lists.add(Line("B1", D1, 0))
+    assert lists.lines() == {Line("B1", D1, 0)}
+    lists.add(Line("B1", D1))
+    assert lists.lines() == {Line("B1", D1, 0)}, "none is a number, too"
     lists.add(Line("B1", D1, 7))
     assert lists.lines() == {Line("B1", D1, 7)}
 

@@ -76,10 +76,11 @@ def test_the_wait_is_until_the_slot_is_free(db: sa.Engine, account_id: int) -> N
 def test_accounts_have_a_pace_each(db: sa.Engine, account_id: int) -> None:
     with db.begin() as connection:
         other = accounts.register(connection, "other")
-    assert Slots(db, account_id).claim(60) == 0
-    assert Slots(db, other).claim(60) == 0
-    Slots(db, other).push(300)
-    assert 50 < Slots(db, account_id).claim(60) <= 60
+    mine, theirs = Slots(db, account_id), Slots(db, other)
+    assert mine.claim(60) == 0
+    assert theirs.claim(60) == 0
+    theirs.push(300)
+    assert 50 < mine.claim(60) <= 60
 
 
 def test_a_push_lets_nobody_start_before(db: sa.Engine, account_id: int) -> None:
