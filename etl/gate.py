@@ -12,6 +12,9 @@ from etl.store.slots import Slots
 
 # How long a sleeping thread may take to notice that the run is to stop, seconds.
 NOTICE = 0.1
+# What a thread may take from here to the network, so that requests are seen the interval apart, too.
+MARGIN = 0.01
+MOST_MARGIN = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Gate:
     def __init__(self, slots: Slots, interval: float, bounds: Bounds, clock: Callable[[], float] = time.monotonic):
         self.requests = 0
         self._slots = slots
-        self._interval = interval
+        self._interval = interval + min(MARGIN * interval, MOST_MARGIN)
         self._bounds = bounds
         self._clock = clock
         self._began = clock()

@@ -658,7 +658,7 @@ def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.
         for when in (own + n * DAYS for n in range(1, spill_days + 1)):
             if when not in at or at.moment < at.end(when) + at.settle:
                 continue
-            if not told or there is None or there < sum(told):
+            if not told or (there or 0) < sum(told):
                 found.setdefault((name, when), True)
     return {which: spill for which, spill in found.items() if which not in reported}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,10 +15,10 @@ from etl.batches.listing import Line
 from etl.plan import Known, Rows
 from etl.store import listings
 from etl.store.schema import awaited_check, batch, batch_day
-from etl.store.sql import STREAMED, look_anew
+from etl.store.sql import STREAMED, Shared, look_anew
 from etl.window import Window
 
-UNFINISHED = (State.PENDING, State.INCOMPLETE, State.OPEN)
+BEGUN = (State.INCOMPLETE, State.OPEN)
 
 # column of batch_day → attribute of BatchDay, in its order, as they are written after every answer
 FIGURES = {
@@ -36,6 +37,9 @@ FIGURES = {
     "note": "note",
 }
 
+# The first fields of BatchDay.
+_OWN = (batch.c.batch_no, batch_day.c.check_date, batch_day.c.batch_day_id, batch.c.appkey, batch_day.c.spill)
+
 
 def load(
     connection: sa.Connection, account_id: int, lines: Collection[Line], window: Window, *, full: bool = False
@@ -50,10 +54,9 @@ def load(
     settled = batch_day.c.state == State.SETTLED
     in_window = batch_day.c.check_date >= window.first
     again = in_window if full else batch_day.c.check_date == window.first
-    wanted = sa.or_(batch.c.retired_at.is_(None), batch_day.c.state != State.PENDING)
-    unfinished = sa.and_(batch_day.c.state.in_(UNFINISHED), wanted)
     back = sa.and_(batch_day.c.state == State.LOST, in_window)
-    days = _days(connection, sa.and_(mine, sa.or_(unfinished, back, sa.and_(settled, again))))
+    which = sa.or_(batch_day.c.state.in_(BEGUN), back, sa.and_(settled, again))
+    days = _pending(connection, mine) + _days(connection, sa.and_(mine, which))
     for day in days:
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
@@ -65,18 +68,25 @@ def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Rows:
     query = query.join_from(batch_day, batch).where(*which)
     counts: Rows = defaultdict(dict)
     for date, batch_no, rows in connection.execute(query, execution_options=STREAMED):
-        counts[date][batch_no] = rows or 0
+        counts[date][intern(batch_no)] = rows or 0
     return counts
 
 
+def _pending(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> list[BatchDay]:
+    """What was never asked for: there is nothing to know of it, and there may be 100,000 of it."""
+    query = sa.select(*_OWN).join_from(batch_day, batch).where(mine, batch_day.c.state == State.PENDING)
+    found = connection.execute(query.where(batch.c.retired_at.is_(None)), execution_options=STREAMED)
+    dates = Shared()
+    return [BatchDay(intern(batch_no), dates[date], *rest) for batch_no, date, *rest in found]
+
+
 def _days(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[BatchDay]:
-    first = (batch.c.batch_no, batch_day.c.check_date, batch_day.c.batch_day_id, batch.c.appkey, batch_day.c.spill)
-    query = sa.select(*first, *(batch_day.c[name] for name in FIGURES)).join_from(batch_day, batch).where(which)
-    waiting, days = _waiting(connection), []
-    for row in connection.execute(query, execution_options=STREAMED):
-        # By position: there may be 100,000 of them.
-        fields: list[Any] = [*row[:5], None, State(row[5]), *row[6:10], *waiting.get(row[2], (0, None)), *row[10:]]
-        days.append(BatchDay(*fields))
+    query = sa.select(*_OWN, *(batch_day.c[name] for name in FIGURES)).join_from(batch_day, batch).where(which)
+    waiting, days, dates = _waiting(connection), [], Shared()
+    for batch_no, date, *row in connection.execute(query, execution_options=STREAMED):
+        # By position, since there may be many: FIGURES are in the order of the fields.
+        fields: list[Any] = [*row[:3], None, State(row[3]), *row[4:8], *waiting.get(row[0], (0, None)), *row[8:]]
+        days.append(BatchDay(intern(batch_no), dates[date], *fields))
     return days
 
 
@@ -85,7 +95,7 @@ def _waiting(connection: sa.Connection) -> dict[int, tuple[int, dt.datetime | No
     query = (
         sa.select(awaited_check.c.batch_day_id, sa.func.count(), sa.func.min(awaited_check.c.due_at))
         .join_from(awaited_check, batch_day)
-        .where(batch_day.c.state.in_(UNFINISHED))
+        .where(batch_day.c.state.in_(BEGUN))
         .group_by(awaited_check.c.batch_day_id)
     )
     return {day_id: (count, due_at) for day_id, count, due_at in connection.execute(query)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from etl.batches.known import DATABASE, Entry
 from etl.batches.listing import Line
 from etl.store.schema import account, batch, batch_listing
-from etl.store.sql import STREAMED, chunks, insert_missing, look_anew
+from etl.store.sql import STREAMED, Shared, chunks, insert_missing, look_anew
 
 
 def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Entry]:
@@ -27,8 +28,8 @@ def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Ent
     )
     mine = sa.select(*columns).join_from(batch_listing, batch).where(batch.c.account_id == account_id)
     wanted = mine.where(recent, batch.c.retired_at.is_(None))
-    found = connection.execute(wanted, execution_options=STREAMED)
-    return [Entry(source, Line(*line)) for source, *line in found]
+    found, dates = connection.execute(wanted, execution_options=STREAMED), Shared()
+    return [Entry(intern(source), Line(intern(no), dates[date], *more)) for source, no, date, *more in found]
 
 
 def retired(connection: sa.Connection, account_id: int) -> set[str]:

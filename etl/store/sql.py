@@ -64,6 +64,14 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ro
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
 
 
+class Shared(dict[Any, Any]):
+    """Gives one object for all that are equal: a driver makes a new one for each row, and few of them differ."""
+
+    def __missing__(self, value: Any) -> Any:
+        self[value] = value
+        return value
+
+
 def look_anew(connection: sa.Connection, rows: int, *tables: sa.Table) -> None:
     """Refresh what PostgreSQL plans by, after `rows` new rows at once.
 
