@@ -127,9 +127,9 @@ def test_at_a_sample_of_points_on_servers(killer: Killer, start_server: Start, k
 
 def test_six_kills_cost_few_requests(killer: Killer, start_server: Start, tmp_path: Path) -> None:
     server, made = start_server("sqlite"), Book()
-    for number, size in enumerate((300, 1_000, 2_500, 5_000)):
+    for number, size in enumerate((300, 1_000, 2_500, 5_000, 3_200, 4_100)):
         made.add_generated(f"K{number}", DAY, size, seed=number)
-    lines = [f"K{number},{DAY}," for number in range(4)]
+    lines = [f"K{number},{DAY}," for number in range(6)]
     with Emulator(made, now=lambda: LATER) as vendor:
         url: sa.URL = server.create(at_head=True)
         undisturbed = killer.run(Job(url, vendor, lines, tmp_path), None)
