@@ -80,7 +80,7 @@ class Fetcher:
         self._arrived: SimpleQueue[Arrival | None] = SimpleQueue()
         self._active: list[Active] = []
         self._under_way = 0
-        self._first_is_back = False
+        self._answered = False
         # Once storing failed, nothing more is stored: figures in memory may be ahead of the database.
         self._broken = False
 
@@ -105,7 +105,7 @@ class Fetcher:
     def _loop(self, waiting: Iterator[Reading], pool: ThreadPoolExecutor) -> None:
         while (active := self._next(waiting)) or self._under_way:
             # A wrong key or a clock that is off then costs one request, not several.
-            limit = self._in_flight if self._first_is_back else 1
+            limit = self._in_flight if self._answered else 1
             if active is None or self._under_way >= limit:
                 self._tell(self._collect(None))
             elif delay := self._gate.delay():
@@ -159,10 +159,9 @@ class Fetcher:
             arrival.active.under_way -= 1
             if isinstance(arrival.result, BatchDayFailed):
                 arrival.active.failure = arrival.result
-        self._first_is_back = self._first_is_back or bool(arrivals)
         answers = [(a.active.reading, a.ask, a.result) for a in arrivals if isinstance(a.result, Page)]
         if answers and not self._broken:
-            self._broken = True
+            self._answered = self._broken = True
             self._store(answers)
             self._broken = False
         failures = (a.result for a in arrivals if not isinstance(a.result, Page | BatchDayFailed))

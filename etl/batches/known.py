@@ -46,6 +46,7 @@ def overlay(
                 outside += 1
             elif line.batch_no not in retired:
                 counted = line if listing.source in read_whole else replace(line, rows=None)
-                entry = Entry(listing.source, counted)
-                entries[entry.key] = entry
+                key = (listing.source, line.batch_no, line.date)
+                if key not in entries or entries[key].line != counted:
+                    entries[key] = Entry(listing.source, counted)
     return list(entries.values()), outside

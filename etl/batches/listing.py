@@ -6,6 +6,8 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from sys import intern
 
 from etl.setting_kinds import CONTROL, MAX_BATCH_NO
 
@@ -88,9 +90,11 @@ def check(batch_no: str, date: str = "", rows: str = "", appkey: str = "") -> Li
         raise BadLine("rows is not a whole number from 0 to 999,999,999")
     if len(appkey) > MAX_APPKEY:
         raise BadLine(f"the appkey has more than {MAX_APPKEY} characters")
-    return Line(batch_no, _date(date), int(rows) if rows else None, appkey or None)
+    # Many lines name the same batch, and most the same few dates.
+    return Line(intern(batch_no), _date(date), int(rows) if rows else None, appkey or None)
 
 
+@lru_cache(maxsize=256)
 def _date(text: str) -> dt.date | None:
     if not text:
         return None

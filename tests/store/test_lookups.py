@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 import sqlalchemy as sa
 
@@ -137,3 +139,30 @@ def test_known_codes_cost_no_statement(db: sa.Engine, connection: sa.Connection)
     lookups.ensure(connection, [check(carrier="d")])
     assert len(statements) == 2
     sa.event.remove(db, "before_cursor_execute", note)
+
+
+def test_runs_of_two_accounts_that_meet_the_same_new_codes_at_once(db: sa.Engine) -> None:
+    """As long as each asks for all of a transaction in one call: two calls in two orders would be a deadlock."""
+    failures: list[BaseException] = []
+    both = threading.Barrier(2)
+
+    def work(reverse: bool) -> None:
+        for n in range(10):
+            rows = [
+                check(f"m{k}", carrier=f"C{n}-{k}", currency=f"c{n}{k}", region_code=f"r{n}{k}") for k in range(3)
+            ]
+            both.wait(10)
+            try:
+                with db.begin() as connection:
+                    Lookups().ensure(connection, reversed(rows) if reverse else rows)
+            except sa.exc.DBAPIError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(reverse,)) for reverse in (False, True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with db.begin() as connection:
+        assert len(table(connection, carrier)) == len(table(connection, currency)) == 30

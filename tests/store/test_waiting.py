@@ -14,6 +14,7 @@ from etl.store.checks import store
 from etl.store.lookups import Lookups
 from etl.store.schema import awaited_check
 from etl.store.waiting import SLACK
+from tests import servers
 from tests.store.made import HOUR, NOW, batch_day, check, hlr, page, table
 
 MICROSECOND = dt.timedelta(microseconds=1) / HOUR
@@ -206,3 +207,11 @@ def test_a_whole_page_of_waiting_checks_resolves(desk: Desk) -> None:
     )
     assert desk.of_day() == (40, NOW + 3 * HOUR - SLACK)
     assert desk.due(3) == [Awaited("one", 3, 400)] * 40
+
+
+@pytest.mark.parametrize("shared", [servers.SQLITE], indirect=True)
+def test_what_waits_is_found_by_its_key(connection: sa.Connection) -> None:
+    """Not by reading all that waits, of any batch day, for each row of a page."""
+    for statement in ("DELETE FROM awaited_check WHERE", "SELECT * FROM awaited_check WHERE"):
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement} message_id = 'm' AND phone = 'p'")
+        assert "ix_awaited_check_message_id_phone" in str(plan.all())
