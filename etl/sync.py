@@ -205,6 +205,8 @@ class Run:
             if not self._key_kept:
                 accounts.check_key(connection, self._account_id, self._settings.credentials()[0])
                 self._key_kept = True
+            # First of all: two accounts that meet the same new codes in another order would block each other.
+            self._lookups.ensure(connection, [row for _, _, page in answers for row in page.rows])
             for answered, ask, page in answers:
                 self._result.rows += recording.store_answer(
                     connection, self._lookups, answered, ask, page, self._clock.now()

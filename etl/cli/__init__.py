@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from etl.cli.batches import batches
@@ -30,6 +32,10 @@ def main() -> None:
       numbercheck demo
     """
 
+
+# A plan may hold 100,000 batch days, and none of them is garbage: look for some rarely, and not among modules.
+gc.freeze()
+gc.set_threshold(100_000, 20, 100)
 
 for command in (sync, plan, status, batches, db, doctor, demo, emulator):
     main.add_command(command)
