@@ -84,7 +84,8 @@ class Gate:
                 self.pause(self.delay())
         with self._lock:
             # Threads may be late: what counts is where requests really start.
-            time.sleep(max(0.0, self._last_start + self._interval - self._clock()))
+            if (early := self._last_start + self._interval - self._clock()) > 0:
+                time.sleep(early)
             self._last_start = self._clock()
 
     def pause(self, seconds: float) -> None:

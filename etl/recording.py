@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -21,16 +22,29 @@ from etl.window import Window
 log = logging.getLogger(__name__)
 
 
-def store_answer(
-    connection: sa.Connection, lookups: Lookups, reading: Reading, ask: Ask, page: Page, moment: dt.datetime
+def store_answers(
+    connection: sa.Connection,
+    lookups: Lookups,
+    answers: Sequence[tuple[Reading, Ask, Page]],
+    moment: dt.datetime,
 ) -> checks.Stored:
-    """Rows, and the note of having them, in the caller's transaction."""
+    """Rows, and the notes of having them, in the caller's transaction."""
+    load = checks.Load(connection, lookups, [page for _, _, page in answers], moment)
+    stored = sum((_take(connection, load, *answer, moment) for answer in answers), checks.Stored())
+    load.flush()
+    ledger.save_all(connection, {reading.day.id: reading.day for reading, _, _ in answers}.values())
+    return stored
+
+
+def _take(
+    connection: sa.Connection, load: checks.Load, reading: Reading, ask: Ask, page: Page, moment: dt.datetime
+) -> checks.Stored:
     day = reading.day
     listed = reading.take(ask, page)
     at_page = page.number if ask.whole_day else None
     several = checks.listed(connection, day.id) if day.rejected and ask.whole_day else {}
     fixed = {key for key, found in several.items() if found.conflicts}
-    stored = checks.store(connection, lookups, day.id, page, at_page=at_page, moment=moment, fixed=fixed)
+    stored = load.add(day.id, page, at_page=at_page, fixed=fixed)
     day.stored += stored.new_keys
     day.rejected += stored.new_rejected
     if listed is not None and ask.message_id and ask.phone:
@@ -41,7 +55,6 @@ def store_answer(
         day.last_synced_at = moment
     if not (day.state is State.SETTLED and day.proven):
         day.state = State.OPEN if day.proven else State.INCOMPLETE
-    ledger.save(connection, day)
     return stored
 
 

@@ -37,6 +37,7 @@ from etl.settings import Settings
 from etl.signals import ending_on_signals
 from etl.store import accounts, checks, ledger, listings, lock, runs, waiting
 from etl.store.engine import explain, reading
+from etl.store.keys import Key
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.version import version
@@ -48,7 +49,7 @@ NOBODY_ANSWERS = 5
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, int], None]
-"""Told after every answer: batch days done, batch days planned, requests sent."""
+"""Told once there is a plan and after every answer: batch days done, batch days planned, requests sent."""
 
 
 def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, progress: Progress) -> Result:
@@ -125,6 +126,7 @@ class Run:
     def _work(self, fetcher: Fetcher) -> None:
         todo = self._prepare()
         with ending_on_signals(self._gate, fetcher.wake):
+            self._progress(0, self._result.planned, 0)
             try:
                 fetcher.run(self._readings(todo.tasks))
             except RunEnded as end:
@@ -192,7 +194,7 @@ class Run:
             with self._transaction() as connection:
                 return waiting.due(connection, day_id, self._clock.now())
 
-        def listed() -> dict[checks.Key, Listed]:
+        def listed() -> dict[Key, Listed]:
             with self._transaction() as connection:
                 return checks.listed(connection, day_id)
 
@@ -205,12 +207,7 @@ class Run:
             if not self._key_kept:
                 accounts.check_key(connection, self._account_id, self._settings.credentials()[0])
                 self._key_kept = True
-            # First of all: two accounts that meet the same new codes in another order would block each other.
-            self._lookups.ensure(connection, [row for _, _, page in answers for row in page.rows])
-            for answered, ask, page in answers:
-                self._result.rows += recording.store_answer(
-                    connection, self._lookups, answered, ask, page, self._clock.now()
-                )
+            self._result.rows += recording.store_answers(connection, self._lookups, answers, self._clock.now())
             self._record(connection)
         self._progress(self._done, self._result.planned, self._gate.requests)
 

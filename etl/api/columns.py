@@ -35,6 +35,7 @@ MAX_LENGTH: dict[str, int] = {
 
 PRICE_LIMIT = Decimal(10) ** 12
 PRICE_STEP = Decimal("0.000001")
+PRICE_CONTEXT = Context(prec=60)
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 """A number as text. No Decimal(text) without it: that takes NaN, underscores and the digits of any script."""
 
@@ -54,7 +55,7 @@ def digits_or_text(value: object) -> str | _Unfit:
 
 def _text(limit: int) -> Callable[[object], str | _Unfit]:
     def read(value: object) -> str | _Unfit:
-        text = digits_or_text(value)
+        text = value if type(value) is str else digits_or_text(value)
         return text if isinstance(text, str) and len(text) <= limit else UNFIT
 
     return read
@@ -62,8 +63,8 @@ def _text(limit: int) -> Callable[[object], str | _Unfit]:
 
 def _flag(limit: int) -> Callable[[object], str | _Unfit]:
     def read(value: object) -> str | _Unfit:
-        text = digits_or_text(value)
-        return text.upper() if isinstance(text, str) and len(text.upper()) <= limit else UNFIT
+        text = value if type(value) is str else digits_or_text(value)
+        return upper if isinstance(text, str) and len(upper := text.upper()) <= limit else UNFIT
 
     return read
 
@@ -80,7 +81,7 @@ def _price(value: object) -> Decimal | _Unfit:
     # copy_abs, not abs: arithmetic in the default context rounds, and overflows at silly exponents
     if not isinstance(value, Decimal) or not value.is_finite() or value.copy_abs() >= PRICE_LIMIT:
         return UNFIT
-    exact = value.quantize(PRICE_STEP, context=Context(prec=60)) == value
+    exact = value.quantize(PRICE_STEP, context=PRICE_CONTEXT) == value
     return value if exact else UNFIT
 
 
@@ -141,6 +142,10 @@ COLUMNS = (
     _column("response", "response", "responseStatus"),
     _column("fail_reason", "failReason"),
 )
+PLAIN = {name: (place, column.read) for place, column in enumerate(COLUMNS) for name in column.vendor}
+"""By the vendor's name of a field: the place of its column in COLUMNS, and how it is read."""
+ODD: tuple[int, Callable[[object], Any]] = (0, lambda _: UNFIT)
+"""The same for a field that nobody documented."""
 
 
 def is_blank(value: object) -> bool:

@@ -1,42 +1,34 @@
-"""Writes the rows of a page. The caller's transaction holds the ledger's line about it as well."""
+"""Writes the rows of pages. The caller's transaction holds the ledger's lines about them as well."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import astuple, dataclass
 from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.api.answers import Page
-from etl.api.rows import CheckRow, RejectedRow
+from etl.api.rows import CheckRow
 from etl.asking import Listed
-from etl.store import waiting
+from etl.store.keys import Key, having_keys
 from etl.store.lookups import Lookups
-from etl.store.schema import (
-    KEY,
-    call_result,
-    carrier,
-    further_sighting,
-    hlr_result,
-    number_check,
-    rejected_row,
-    repeated_key,
-)
-from etl.store.sql import insert_missing, upsert
-
-Key = tuple[str, str]
+from etl.store.rejected import Rejections
+from etl.store.schema import KEY, call_result, carrier, hlr_result, number_check, repeated_key
+from etl.store.sightings import Sightings
+from etl.store.upsert import Rows, upsert
+from etl.store.waiting import Waiting
 
 HLR = ("validity", "reachable", "roaming", "mcc", "mnc", "ported", "active")
 CALL = ("early", "answered", "response")
-CHECK = tuple(c.name for c in number_check.c if c.name in {f.name for f in fields(CheckRow)} and c.name not in KEY)
-FIELDS = tuple(field.name for field in fields(CheckRow))
+FIELDS = CheckRow._fields
+CHECK = tuple(c.name for c in number_check.c if c.name in FIELDS and c.name not in KEY)
 # An older answer may arrive last: what came out of a check is never replaced by a blank.
 OUTCOME = frozenset({*HLR, *CALL, "carrier", "price", "currency"})
 
-_values_of = attrgetter(*FIELDS)
+_CHECK, _HLR, _CALL = (attrgetter(*KEY, *names) for names in (CHECK, HLR, CALL))
 
 
 @dataclass(slots=True)
@@ -69,30 +61,86 @@ def store(
     moment: dt.datetime,
     fixed: Collection[Key] = (),
 ) -> Stored:
-    """Insert or update a page's rows and keep its rejected ones.
+    """Store one page by itself; the arguments are those of `Load` and of `Load.add`."""
+    load = Load(connection, lookups, [page], moment)
+    stored = load.add(day_id, page, at_page=at_page, fixed=fixed)
+    load.flush()
+    return stored
 
-    `at_page`: None where it counts no page. `fixed`: keys under which the vendor lists several rows; what is
-    held of them stays, or the one that is rejected would replace it.
-    """
-    there = _held(connection, page.rows)
-    new = [row for row in page.rows if row.key not in there]
-    merged = {
-        row.key: there[row.key][1] if row.key in fixed else _merge(there[row.key][1], row)
-        for row in page.rows
-        if row.key in there
-    }
-    changed = [row for row in merged.values() if row != there[row.key][1]]
-    _write(connection, lookups, day_id, new + changed, moment)
-    elsewhere = [key for key in merged if there[key][0] != day_id]
-    waiting.note(connection, day_id, new, merged.values(), page, at_page, moment)
-    return Stored(
-        page.received,
-        len(new),
-        len(changed),
-        len(page.rejected),
-        len(new) + _sight(connection, day_id, elsewhere),
-        _reject(connection, day_id, page.rejected, at_page or page.number, moment),
-    )
+
+class Load:
+    """The pages of one transaction: compared with what is held, page by page, and written at once at the end."""
+
+    def __init__(
+        self, connection: sa.Connection, lookups: Lookups, pages: Iterable[Page], moment: dt.datetime
+    ) -> None:
+        """`pages`: all that will be added. `moment`: when their rows are first seen or changed."""
+        rows = [row for page in pages for row in page.rows]
+        self._connection = connection
+        self._lookups = lookups
+        self._moment = moment
+        self._held = _held(connection, {row.key for row in rows})
+        self._written: set[Key] = set()
+        self._sightings = Sightings(connection)
+        self._rejections = Rejections(connection, moment)
+        awaited = [key for key, (_, row) in self._held.items() if row.awaits_outcome]
+        self._waiting = Waiting(connection, awaited, moment)
+
+    def add(self, day_id: int, page: Page, *, at_page: int | None, fixed: Collection[Key] = ()) -> Stored:
+        """Take a page's rows in, and tell what that changes.
+
+        `at_page`: None where it counts no page. `fixed`: keys under which the vendor lists several rows; what
+        is held of them stays, or the one that is rejected would replace it.
+        """
+        inserted = updated = 0
+        elsewhere = []
+        for row in page.rows:
+            key = row.key
+            held_day, held = self._held.get(key, (day_id, None))
+            if held is None:
+                inserted += 1
+                self._take(key, day_id, row)
+            elif row != held and key not in fixed and (merged := _merge(held, row)) != held:
+                updated += 1
+                self._take(key, held_day, merged)
+            if held_day != day_id:
+                elsewhere.append(key)
+        self._waiting.note(day_id, (self._held[row.key][1] for row in page.rows), page, at_page)
+        return Stored(
+            page.received,
+            inserted,
+            updated,
+            len(page.rejected),
+            inserted + self._sightings.add(day_id, elsewhere),
+            self._rejections.add(day_id, page.rejected, at_page or page.number),
+        )
+
+    def _take(self, key: Key, day_id: int, row: CheckRow) -> None:
+        self._held[key] = (day_id, row)
+        self._written.add(key)
+
+    def flush(self) -> None:
+        """Write what is new or changed."""
+        # In one order, and lookups first: else two accounts that meet the same codes or keys block each other.
+        rows = [self._held[key] for key in sorted(self._written)]
+        self._lookups.ensure(self._connection, [row for _, row in rows])
+        checks = [(*_CHECK(row), self._lookups.carrier_id(row.carrier), day_id) for day_id, row in rows]
+        self._upsert(
+            number_check,
+            (*KEY, *CHECK, "carrier_id", "batch_day_id"),
+            checks,
+            same={"first_seen_at": self._moment, "last_changed_at": self._moment},
+            fixed=("batch_day_id", "first_seen_at"),
+        )
+        for table, names, values_of in ((hlr_result, HLR, _HLR), (call_result, CALL, _CALL)):
+            results = (values_of(row) for _, row in rows)
+            self._upsert(table, (*KEY, *names), [values for values in results if any(values[2:])])
+        self._sightings.flush()
+        self._rejections.flush()
+        self._waiting.flush()
+
+    def _upsert(self, table: sa.Table, columns: Sequence[str], rows: Rows, **options: Any) -> None:
+        upsert(self._connection, table, columns, rows, keep={"carrier_id", *OUTCOME}, **options)
 
 
 def listed(connection: sa.Connection, day_id: int) -> dict[Key, Listed]:
@@ -107,20 +155,14 @@ def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -
     """Keep how often a key is listed beyond its first time; by how many repeats that differs from before."""
     before = listed(connection, day_id).get(key, Listed(0, 0))
     if now != before:
-        row = {"batch_day_id": day_id, "message_id": key[0], "phone": key[1], **now._asdict()}
-        upsert(connection, repeated_key, [row], ("batch_day_id", *KEY))
+        upsert(connection, repeated_key, ("batch_day_id", *KEY, *Listed._fields), [(day_id, *key, *now)])
     return now.repeats - before.repeats
 
 
-def _held(connection: sa.Connection, rows: Collection[CheckRow]) -> dict[Key, tuple[int, CheckRow]]:
-    """The rows held under the keys of `rows`, each with the batch day under which it was first seen."""
-    if not rows:
-        return {}
-    keys = {row.key for row in rows}
-    found = connection.execute(
-        _HELD, {"message_ids": sorted({key[0] for key in keys}), "phones": sorted({key[1] for key in keys})}
-    )
-    return {(row[1], row[2]): (row[0], CheckRow(*row[1:])) for row in found if (row[1], row[2]) in keys}
+def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, CheckRow]]:
+    """The rows held under these keys, each with the batch day under which it was first seen."""
+    found = having_keys(connection, _HELD, number_check, keys)
+    return {(row[1], row[2]): (row[0], CheckRow._make(row[1:])) for row in found}
 
 
 def _select_held() -> sa.Select[Any]:
@@ -130,14 +172,7 @@ def _select_held() -> sa.Select[Any]:
         hlr_result, sa.and_(*(hlr_result.c[name] == number_check.c[name] for name in KEY))
     )
     joined = joined.outerjoin(call_result, sa.and_(*(call_result.c[name] == number_check.c[name] for name in KEY)))
-    return (
-        sa.select(number_check.c.batch_day_id, *(columns[name] for name in FIELDS))
-        .select_from(joined)
-        .where(
-            number_check.c.message_id.in_(sa.bindparam("message_ids", expanding=True)),
-            number_check.c.phone.in_(sa.bindparam("phones", expanding=True)),
-        )
-    )
+    return sa.select(number_check.c.batch_day_id, *(columns[name] for name in FIELDS)).select_from(joined)
 
 
 _HELD = _select_held()
@@ -145,69 +180,5 @@ _HELD = _select_held()
 
 def _merge(old: CheckRow, new: CheckRow) -> CheckRow:
     """The vendor's last word, but for outcomes that it leaves blank."""
-    pairs = zip(FIELDS, _values_of(old), _values_of(new), strict=True)
-    return CheckRow(*(before if after is None and name in OUTCOME else after for name, before, after in pairs))
-
-
-def _write(
-    connection: sa.Connection, lookups: Lookups, day_id: int, rows: list[CheckRow], moment: dt.datetime
-) -> None:
-    if not rows:
-        return
-    lookups.ensure(connection, rows)
-    times = {"first_seen_at": moment, "last_changed_at": moment}
-    checks = [
-        _columns(row, CHECK) | {"carrier_id": lookups.carrier_id(row.carrier), "batch_day_id": day_id} | times
-        for row in rows
-    ]
-    keep = {"carrier_id", *OUTCOME}
-    upsert(connection, number_check, checks, KEY, keep, fixed=("batch_day_id", "first_seen_at"))
-    for table, names in ((hlr_result, HLR), (call_result, CALL)):
-        results = [_columns(row, names) for row in rows if any(getattr(row, name) is not None for name in names)]
-        upsert(connection, table, results, KEY, keep)
-
-
-def _columns(row: CheckRow, names: Iterable[str]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in (*KEY, *names)}
-
-
-def _sight(connection: sa.Connection, day_id: int, keys: Collection[Key]) -> int:
-    """Note keys that stand in BI under another batch day; how many of them are new here."""
-    if not keys:
-        return 0
-    table = further_sighting
-    query = sa.select(table.c.message_id, table.c.phone).where(
-        table.c.batch_day_id == day_id,
-        table.c.message_id.in_(sorted({key[0] for key in keys})),
-        table.c.phone.in_(sorted({key[1] for key in keys})),
-    )
-    known = {(message_id, phone) for message_id, phone in connection.execute(query)}
-    new = [{"batch_day_id": day_id, "message_id": m, "phone": p} for m, p in keys if (m, p) not in known]
-    insert_missing(connection, table, new)
-    return len(new)
-
-
-def _reject(
-    connection: sa.Connection, day_id: int, rows: Iterable[RejectedRow], page: int, moment: dt.datetime
-) -> int:
-    """Keep rejected rows, each once however often it is read; how many are new."""
-    by_digest = {row.digest: row for row in rows}
-    if not by_digest:
-        return 0
-    table = rejected_row
-    query = sa.select(table.c.digest).where(table.c.batch_day_id == day_id, table.c.digest.in_(list(by_digest)))
-    known = set(connection.execute(query).scalars())
-    new = [
-        {
-            "batch_day_id": day_id,
-            "page": page,
-            "reason": row.reason,
-            "payload": row.payload,
-            "digest": digest,
-            "seen_at": moment,
-        }
-        for digest, row in by_digest.items()
-        if digest not in known
-    ]
-    insert_missing(connection, table, new)
-    return len(new)
+    pairs = zip(FIELDS, old, new, strict=True)
+    return CheckRow._make(before if after is None and name in OUTCOME else after for name, before, after in pairs)

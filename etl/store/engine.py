@@ -15,6 +15,7 @@ from etl.database_url import require_driver
 from etl.errors import Misconfigured
 from etl.store.explain import explain, words
 from etl.store.types import MYSQL_FAMILY
+from etl.store.upsert import COPIED
 
 __all__ = ["connect", "explain", "reading"]
 
@@ -54,6 +55,7 @@ def connect(url: sa.URL) -> sa.Engine:
         return _engine(url, _defaults(url, _MYSQL) | {"charset": "utf8mb4"}, isolation_level="READ COMMITTED")
     engine = _engine(url, _defaults(url, _POSTGRESQL), isolation_level="READ COMMITTED")
     sa.event.listen(engine, "connect", _prepare_postgresql)
+    sa.event.listen(engine, "do_execute", _copy)
     return engine
 
 
@@ -116,6 +118,17 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     for name, value in _SERVER_KEEPALIVES.items():
         connection.execute(f"SET {name} = {value}")
     connection.autocommit = False
+
+
+def _copy(cursor: Any, statement: str, _parameters: object, context: Any) -> bool:
+    """Whether this statement was a COPY with rows, which the driver takes in its own way."""
+    rows = context.execution_options.get(COPIED)
+    if rows is None:
+        return False
+    with cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+    return True
 
 
 def _without_values(context: ExceptionContext) -> None:

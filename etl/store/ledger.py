@@ -140,8 +140,14 @@ def _drop(connection: sa.Connection, account_id: int) -> None:
 
 def save(connection: sa.Connection, day: BatchDay) -> None:
     """Write a batch day's figures as they are now."""
-    values: dict[str, Any] = {column: getattr(day, name) for column, name in FIGURES.items()}
-    connection.execute(_SAVE, values | {"day_id": day.id})
+    save_all(connection, [day])
+
+
+def save_all(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
+    """Write the figures of several batch days."""
+    lines = [{column: getattr(day, name) for column, name in FIGURES.items()} | {"day_id": day.id} for day in days]
+    if lines:
+        connection.execute(_SAVE, lines)
 
 
 _SAVE = (
@@ -150,12 +156,6 @@ _SAVE = (
     # What was lost and is taken up again may be lost again, and is told again.
     .values({name: sa.bindparam(name) for name in FIGURES} | {"loss_told": sa.false()})
 )
-
-
-def save_all(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
-    """Write the figures of several batch days."""
-    for day in days:
-        save(connection, day)
 
 
 def untold_losses(connection: sa.Connection, account_id: int) -> list[BatchDay]:

@@ -43,13 +43,13 @@ class Lookups:
 
     def ensure(self, connection: sa.Connection, rows: Iterable[CheckRow]) -> None:
         """Add the codes of `rows` that are not there yet."""
-        rows = list(rows)
+        column = dict(zip(CheckRow._fields, zip(*rows, strict=True), strict=False))
         for table, name, line in LOOKUPS:
             known = self._codes(connection, table)
-            new = {getattr(row, name) for row in rows} - known - {None}
+            new = set(column.get(name, ())) - known - {None}
             insert_missing(connection, table, [line(code) for code in sorted(new)])
             known |= new
-        self._ensure_carriers(connection, {row.carrier for row in rows if row.carrier is not None})
+        self._ensure_carriers(connection, set(column.get("carrier", ())) - {None})
 
     def carrier_id(self, name: str | None) -> int | None:
         """The number of a carrier that `ensure` has seen."""

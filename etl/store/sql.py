@@ -21,35 +21,6 @@ MANY = 1000
 """New rows of a table after which PostgreSQL should look at it anew."""
 
 
-def upsert(
-    connection: sa.Connection,
-    table: sa.Table,
-    rows: Sequence[Row],
-    key: Sequence[str],
-    keep: Collection[str] = (),
-    fixed: Collection[str] = (),
-) -> None:
-    """Insert `rows` (distinct keys, every column in each) or update those whose `key` is there.
-
-    `keep`: columns in which a NULL never replaces a value. `fixed`: columns that only an insert sets.
-    """
-    if not rows:
-        return
-    changing = [name for name in rows[0] if name not in key and name not in fixed]
-    if connection.dialect.name in MYSQL_FAMILY:
-        insert = mysql.insert(table)
-        insert = insert.on_duplicate_key_update(_changes(table, insert.inserted, changing, keep))
-        connection.execute(insert, rows)
-        return
-    other = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    changes = _changes(table, other.excluded, changing, keep)
-    connection.execute(other.on_conflict_do_update(index_elements=list(key), set_=changes), rows)
-
-
-def _changes(table: sa.Table, new: Any, names: Sequence[str], keep: Collection[str]) -> dict[str, Any]:
-    return {name: sa.func.coalesce(new[name], table.c[name]) if name in keep else new[name] for name in names}
-
-
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
     """Insert those of `rows` (every column in each) that no unique key of the table has yet."""
     if not rows:

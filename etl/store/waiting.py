@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import sqlalchemy as sa
 
 from etl.api.answers import Page
 from etl.api.rows import CheckRow
 from etl.asking import Awaited
+from etl.store.keys import Key, having_keys
 from etl.store.schema import KEY, awaited_check
-from etl.store.sql import upsert
+from etl.store.upsert import upsert
 
 FIRST_WAIT_HOURS = 1
 # A job that runs each hour never runs on the dot.
 SLACK = dt.timedelta(minutes=10)
-
-Key = tuple[str, str]
+COLUMNS = ("batch_day_id", *KEY, "page", "total", "wait_hours", "due_at")
 
 
 def of_day(connection: sa.Connection, day_id: int) -> tuple[int, dt.datetime | None]:
@@ -42,66 +41,67 @@ def postpone(connection: sa.Connection, day_id: int, moment: dt.datetime) -> Non
     overdue = sa.and_(table.c.batch_day_id == day_id, table.c.due_at <= moment)
     waits = connection.execute(sa.select(table.c.wait_hours).where(overdue).distinct()).scalars().all()
     for hours in waits:
-        later = sa.update(table).where(overdue, table.c.wait_hours == hours).values(_later(hours, moment))
-        connection.execute(later)
+        later = dict(zip(("wait_hours", "due_at"), _wait(hours * 2, moment), strict=True))
+        connection.execute(sa.update(table).where(overdue, table.c.wait_hours == hours).values(later))
 
 
-def note(
-    connection: sa.Connection,
-    day_id: int,
-    new: Iterable[CheckRow],
-    seen_before: Collection[CheckRow],
-    page: Page,
-    at_page: int | None,
-    moment: dt.datetime,
-) -> None:
-    """Bring the list of waiting checks up to date with a page, as it was stored."""
-    table = awaited_check
-    there = _of_rows(connection, seen_before)
-    resolved = {row.key for row in seen_before if not row.awaits_outcome}
-    _forget(connection, {key for _, key in there if key in resolved})
-    place = {"page": at_page, "total": page.total} if at_page else {}
-    first = {"page": at_page or 1, "total": page.total} | _wait(FIRST_WAIT_HOURS, moment)
-    rows = []
-    for row in (*new, *seen_before):
-        if not row.awaits_outcome:
-            continue
-        before = there.get((day_id, row.key))
-        after = (first if before is None else before | place) | _key(day_id, row.key)
-        if before is not None and before["due_at"] <= moment:
-            after |= _later(before["wait_hours"], moment)
+class Waiting:
+    """The waiting checks among the rows of one transaction."""
+
+    def __init__(self, connection: sa.Connection, keys: Collection[Key], moment: dt.datetime) -> None:
+        """`keys`: of the rows that are held and had no outcome yet; of the others nothing is noted."""
+        self._connection = connection
+        self._moment = moment
+        found = having_keys(connection, _NOTED, awaited_check, keys)
+        self._noted = {(row[0], (row[1], row[2])): tuple(row[3:]) for row in found}
+        self._days: dict[Key, set[int]] = {}
+        for day_id, key in self._noted:
+            self._days.setdefault(key, set()).add(day_id)
+        self._changed: set[tuple[int, Key]] = set()
+        self._resolved: set[Key] = set()
+
+    def note(self, day_id: int, rows: Iterable[CheckRow], page: Page, at_page: int | None) -> None:
+        """Bring the list of waiting checks up to date with a page, its rows as they are stored."""
+        for row in rows:
+            key = row.key
+            if row.awaits_outcome:
+                self._wait(day_id, key, page, at_page)
+            elif key in self._days:
+                self._resolved.add(key)
+
+    def _wait(self, day_id: int, key: Key, page: Page, at_page: int | None) -> None:
+        before = self._noted.get((day_id, key))
+        if before is None:
+            after = (at_page or 1, page.total, *_wait(FIRST_WAIT_HOURS, self._moment))
+        else:
+            place, times = (at_page, page.total) if at_page else before[:2], before[2:]
+            after = (*place, *(_wait(times[0] * 2, self._moment) if times[1] <= self._moment else times))
         if after != before:
-            rows.append(after)
-    upsert(connection, table, rows, ("batch_day_id", *KEY))
+            self._noted[day_id, key] = after
+            self._days.setdefault(key, set()).add(day_id)
+            self._changed.add((day_id, key))
+
+    def flush(self) -> None:
+        """Write what changed."""
+        gone = [(day_id, *key) for key in sorted(self._resolved) for day_id in self._days[key]]
+        if gone:
+            names = [f"_{name}" for name in COLUMNS[:3]]
+            self._connection.execute(_FORGET, [dict(zip(names, line, strict=True)) for line in gone])
+        waiting = sorted(line for line in self._changed if line[1] not in self._resolved)
+        upsert(
+            self._connection,
+            awaited_check,
+            COLUMNS,
+            [(day_id, *key, *self._noted[day_id, key]) for day_id, key in waiting],
+        )
 
 
-def _key(day_id: int, key: Key) -> dict[str, Any]:
-    return {"batch_day_id": day_id, "message_id": key[0], "phone": key[1]}
+_NOTED = sa.select(*(awaited_check.c[name] for name in COLUMNS))
+_FORGET = sa.delete(awaited_check).where(
+    *(awaited_check.c[name] == sa.bindparam(f"_{name}") for name in COLUMNS[:3])
+)
 
 
-def _later(wait_hours: int, moment: dt.datetime) -> dict[str, Any]:
-    return _wait(wait_hours * 2, moment)
-
-
-def _wait(hours: int, moment: dt.datetime) -> dict[str, Any]:
-    return {"wait_hours": hours, "due_at": moment + dt.timedelta(hours=hours) - SLACK}
-
-
-def _of_rows(connection: sa.Connection, rows: Collection[CheckRow]) -> dict[tuple[int, Key], dict[str, Any]]:
-    if not rows:
-        return {}
-    table = awaited_check
-    query = sa.select(table).where(
-        table.c.message_id.in_(sorted({row.message_id for row in rows})),
-        table.c.phone.in_(sorted({row.phone for row in rows})),
-    )
-    return {
-        (row.batch_day_id, (row.message_id, row.phone)): dict(row._mapping) for row in connection.execute(query)
-    }
-
-
-def _forget(connection: sa.Connection, keys: Collection[Key]) -> None:
-    if keys:
-        one = sa.and_(*(awaited_check.c[name] == sa.bindparam(f"_{name}") for name in KEY))
-        rows = [{"_message_id": message_id, "_phone": phone} for message_id, phone in sorted(keys)]
-        connection.execute(sa.delete(awaited_check).where(one), rows)
+def _wait(hours: int, moment: dt.datetime) -> tuple[int, dt.datetime]:
+    """How long a check waits from `moment` on, and until when."""
+    return hours, moment + dt.timedelta(hours=hours) - SLACK

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 from typing import Any
@@ -16,7 +15,7 @@ from etl.store.lookups import Lookups
 from etl.window import Window
 from tests.store.support import add_batch, add_batch_day
 
-NOTHING = {field.name: None for field in dataclasses.fields(CheckRow)}
+NOTHING = dict.fromkeys(CheckRow._fields)
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = dt.datetime(2026, 3, 14, 4, 30, tzinfo=dt.UTC)  # 12:30 on 2026-03-14 there
 HOUR = dt.timedelta(hours=1)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import itertools
 import math
@@ -98,7 +97,7 @@ class Desk:
             values = row | {"carrier": carriers.get(row["carrier_id"])}
             for part, names in (("hlr_result", HLR), ("call_result", CALL)):
                 values |= {name: parts[part].get(key, {}).get(name) for name in names}
-            found[key] = CheckRow(**{field.name: values[field.name] for field in dataclasses.fields(CheckRow)})
+            found[key] = CheckRow(**{name: values[name] for name in CheckRow._fields})
         return found
 
     def times(self, key: tuple[str, str] = FULL.key) -> tuple[dt.datetime, dt.datetime]:
@@ -146,7 +145,7 @@ def test_an_empty_page(desk: Desk) -> None:
 def test_counts_of_a_page_with_some_of_each(desk: Desk) -> None:
     rows = [check("m", str(n), country_code="1") for n in range(10)]
     desk.store(*rows[:6], bad('{"a":1}'))
-    changed = [dataclasses.replace(row, country_code="2") for row in rows[4:6]]
+    changed = [row._replace(country_code="2") for row in rows[4:6]]
     stored = desk.store(*rows[:4], *changed, *rows[6:], bad('{"a":1}'), bad('{"a":2}'), more=3)
     assert counts(stored) == (15, 4, 2, 7, 2)
     assert (stored.new_keys, stored.new_rejected) == (4, 1)
@@ -190,7 +189,7 @@ def test_an_unchanged_row_leaves_no_dead_one(db: sa.Engine) -> None:
 @pytest.mark.parametrize("name", OTHER)
 def test_a_change_of_any_one_field_is_stored_and_told(desk: Desk, name: str) -> None:
     desk.store(FULL, check("m2"))
-    changed = dataclasses.replace(FULL, **{name: OTHER[name]})
+    changed = FULL._replace(**{name: OTHER[name]})
     assert counts(desk.store(changed, check("m2"))) == (2, 0, 1, 1, 0)
     assert desk.held() == {FULL.key: changed, ("m2", FULL.phone): check("m2")}
     assert desk.times() == (NOW + HOUR, NOW + 2 * HOUR)
@@ -201,7 +200,7 @@ def test_a_change_of_any_one_field_is_stored_and_told(desk: Desk, name: str) -> 
 def test_only_outcomes_are_never_replaced_by_a_blank(desk: Desk, name: str) -> None:
     desk.store(FULL)
     nothing: dict[str, Any] = {name: None}
-    blank = dataclasses.replace(FULL, **nothing)
+    blank = FULL._replace(**nothing)
     kept = name in OUTCOME
     assert counts(desk.store(blank)) == ((1, 0, 0, 1, 0) if kept else (1, 0, 1, 0, 0))
     assert desk.held() == {FULL.key: FULL if kept else blank}
@@ -237,7 +236,7 @@ def test_the_last_of_several_changes_tells_when(desk: Desk) -> None:
 def test_no_column_is_lost_when_the_first_row_lacks_it(desk: Desk) -> None:
     rows = [
         check("m0"),
-        dataclasses.replace(FULL, message_id="m1"),
+        FULL._replace(message_id="m1"),
         check("m2", validity="YES"),
         check("m3", early="YES"),
     ]
@@ -256,7 +255,7 @@ def test_no_column_is_lost_when_the_first_row_lacks_it(desk: Desk) -> None:
 
 def test_what_is_held_of_a_fixed_key_stays(desk: Desk) -> None:
     desk.store(FULL)
-    stored = desk.store_page(page(dataclasses.replace(FULL, mcc="1")), fixed={FULL.key})
+    stored = desk.store_page(page(FULL._replace(mcc="1")), fixed={FULL.key})
     assert counts(stored) == (1, 0, 0, 1, 0)
     assert desk.held() == {FULL.key: FULL}
 
@@ -336,13 +335,13 @@ def test_a_key_of_another_batch_day_stays_there_and_counts_for_both(desk: Desk) 
     other = Desk(desk.connection, "B2")
     other.moment += HOUR
     assert desk.store(FULL).new_keys == 1
-    changed = dataclasses.replace(FULL, mcc="1", early=None)
+    changed = FULL._replace(mcc="1", early=None)
     stored = other.store(changed, check("m2"))
     assert counts(stored) == (2, 1, 1, 0, 0)
     assert stored.new_keys == 2
     assert sightings(desk.connection) == {(other.day, *FULL.key)}
     assert by_key(desk.connection, schema.number_check)[FULL.key]["batch_day_id"] == desk.day
-    assert desk.held()[FULL.key] == dataclasses.replace(FULL, mcc="1"), "the vendor's last word"
+    assert desk.held()[FULL.key] == FULL._replace(mcc="1"), "the vendor's last word"
     assert desk.times() == (NOW + HOUR, NOW + 2 * HOUR)
 
 
@@ -520,8 +519,8 @@ def test_carriers_that_differ_in_case_or_spaces(desk: Desk) -> None:
 
 def test_pages_of_one_answer_keep_no_more_than_the_database_can_say(desk: Desk) -> None:
     """A page cut in two, stored in either order, comes to the same."""
-    rows = [dataclasses.replace(FULL, message_id=f"m{n}", mnc=None if n % 3 else "1") for n in range(9)]
-    blanks = [dataclasses.replace(row, carrier=None, validity=None) for row in rows]
+    rows = [FULL._replace(message_id=f"m{n}", mnc=None if n % 3 else "1") for n in range(9)]
+    blanks = [row._replace(carrier=None, validity=None) for row in rows]
     desk.store(*rows[:5], *blanks[5:])
     desk.store(*blanks[:5], *rows[5:])
     assert desk.held() == {row.key: row for row in rows}
@@ -555,4 +554,5 @@ def test_the_cost_of_a_page_does_not_grow_with_what_is_stored(desk: Desk) -> Non
         lengths.append(len(statements))
     sa.event.remove(desk.connection.engine, "before_cursor_execute", note)
     assert math.isclose(lengths[1], lengths[3])
-    assert lengths[3] <= 4
+    # The rows held, then for checks and HLR results: on PostgreSQL a table to copy to, COPY, INSERT; else INSERT.
+    assert lengths[3] <= (7 if desk.connection.dialect.name == "postgresql" else 3)

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from etl.store.schema import account, batch, number_type, repeated_key
-from etl.store.sql import CHUNK, chunks, insert_missing, server_clock, upsert
+from etl.store.sql import CHUNK, chunks, insert_missing, server_clock
+from etl.store.upsert import upsert
 from tests.store.made import batch_day, table
 
-KEY = ("vendor_value",)
 ODD = [
     "a'b",
     'a"b',
@@ -35,34 +35,40 @@ def types(connection: sa.Connection, *values: str) -> dict[str, tuple[int | None
     return {value: (code, name) for value, code, name in connection.execute(query)}
 
 
+def put(connection: sa.Connection, of: sa.Table, rows: list[dict[str, Any]], **options: Any) -> None:
+    """`upsert` of rows that name their columns."""
+    columns = list(rows[0]) if rows else ["vendor_value", "code", "name"]
+    upsert(connection, of, columns, [tuple(row[name] for name in columns) for row in rows], **options)
+
+
 def line(value: str, code: int | None = None, name: str = "x") -> dict[str, Any]:
     return {"vendor_value": value, "code": code, "name": name}
 
 
 def test_upsert_inserts_and_updates_in_one_call(connection: sa.Connection) -> None:
-    upsert(connection, number_type, [line("q1", 1, "old"), line("q2", 2, "old")], KEY)
-    upsert(connection, number_type, [line("q2", 3, "new"), line("q3", None, "new")], KEY)
+    put(connection, number_type, [line("q1", 1, "old"), line("q2", 2, "old")])
+    put(connection, number_type, [line("q2", 3, "new"), line("q3", None, "new")])
     assert types(connection, "q1", "q2", "q3") == {"q1": (1, "old"), "q2": (3, "new"), "q3": (None, "new")}
 
 
 def test_upsert_of_nothing_does_nothing(connection: sa.Connection) -> None:
     before = table(connection, number_type)
-    upsert(connection, number_type, [], KEY)
+    put(connection, number_type, [])
     insert_missing(connection, number_type, [])
     assert table(connection, number_type) == before
 
 
 def test_upsert_keeps_what_a_blank_would_replace_and_nothing_else(connection: sa.Connection) -> None:
-    upsert(connection, number_type, [line("k1", 1, "old"), line("k2", 2, "old")], KEY)
-    upsert(connection, number_type, [line("k1", None, "new"), line("k2", 5, "new")], KEY, keep={"code"})
+    put(connection, number_type, [line("k1", 1, "old"), line("k2", 2, "old")])
+    put(connection, number_type, [line("k1", None, "new"), line("k2", 5, "new")], keep={"code"})
     assert types(connection, "k1", "k2") == {"k1": (1, "new"), "k2": (5, "new")}
-    upsert(connection, number_type, [line("k1", None, "newer")], KEY)
+    put(connection, number_type, [line("k1", None, "newer")])
     assert types(connection, "k1") == {"k1": (None, "newer")}
 
 
 def test_upsert_leaves_fixed_columns_as_the_insert_set_them(connection: sa.Connection) -> None:
-    upsert(connection, number_type, [line("f1", 1, "old")], KEY, fixed={"code"})
-    upsert(connection, number_type, [line("f1", 2, "new"), line("f2", 3, "new")], KEY, fixed={"code"})
+    put(connection, number_type, [line("f1", 1, "old")], fixed={"code"})
+    put(connection, number_type, [line("f1", 2, "new"), line("f2", 3, "new")], fixed={"code"})
     assert types(connection, "f1", "f2") == {"f1": (1, "new"), "f2": (3, "new")}
 
 
@@ -74,9 +80,8 @@ def test_upsert_by_several_columns(connection: sa.Connection) -> None:
         for message_id in ("m", "M", "m ")
         for phone in ("1", "01")
     ]
-    key = ("batch_day_id", "message_id", "phone")
-    upsert(connection, repeated_key, rows, key)
-    upsert(connection, repeated_key, [rows[3] | {"repeats": 7}], key)
+    put(connection, repeated_key, rows)
+    put(connection, repeated_key, [rows[3] | {"repeats": 7}])
     found = table(connection, repeated_key)
     assert len(found) == 12
     assert [row for row in found if row["repeats"] == 7] == [rows[3] | {"repeats": 7}]
@@ -88,23 +93,23 @@ def test_a_blank_in_the_first_row_takes_no_column_from_the_others(
 ) -> None:
     rows = [line(f"{statement}1"), line(f"{statement}2", 2), line(f"{statement}3", 3)]
     if statement == "upsert":
-        upsert(connection, number_type, rows, KEY)
+        put(connection, number_type, rows)
     else:
         insert_missing(connection, number_type, rows)
     assert [types(connection, row["vendor_value"])[row["vendor_value"]][0] for row in rows] == [None, 2, 3]
 
 
 def test_texts_are_stored_as_they_stand(connection: sa.Connection) -> None:
-    upsert(connection, number_type, [line(text, n, text) for n, text in enumerate(ODD)], KEY)
+    put(connection, number_type, [line(text, n, text) for n, text in enumerate(ODD)])
     assert types(connection, *ODD) == {text: (n, text) for n, text in enumerate(ODD)}
     insert_missing(connection, number_type, [line(text, 99, "other") for text in ODD])
-    upsert(connection, number_type, [line(text, None, text + "!") for text in ODD], KEY, keep={"code"})
+    put(connection, number_type, [line(text, None, text + "!") for text in ODD], keep={"code"})
     assert types(connection, *ODD) == {text: (n, text + "!") for n, text in enumerate(ODD)}
 
 
 def test_keys_differ_in_case_spaces_zeros_and_accents(connection: sa.Connection) -> None:
     keys = ["ab", "AB", "Ab", "ab ", " ab", "ab  ", "0ab", "00ab", "áb", "ａb", "ß", "ss", "ß "]
-    upsert(connection, number_type, [line(key, n) for n, key in enumerate(keys)], KEY)
+    put(connection, number_type, [line(key, n) for n, key in enumerate(keys)])
     assert {key: code for key, (code, _) in types(connection, *keys).items()} == {k: n for n, k in enumerate(keys)}
 
 

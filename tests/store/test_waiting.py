@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -202,9 +201,7 @@ def test_a_whole_page_of_waiting_checks_resolves(desk: Desk) -> None:
     rows = [hlr("one", str(n)) for n in range(100)]
     desk.store(0, *rows, at_page=2, total=300)
     assert desk.of_day()[0] == 100
-    desk.store(
-        1, *(dataclasses.replace(row, validity="YES") for row in rows[:60]), *rows[60:], at_page=3, total=400
-    )
+    desk.store(1, *(row._replace(validity="YES") for row in rows[:60]), *rows[60:], at_page=3, total=400)
     assert desk.of_day() == (40, NOW + 3 * HOUR - SLACK)
     assert desk.due(3) == [Awaited("one", 3, 400)] * 40
 
