@@ -1,7 +1,7 @@
 """Logs on standard error: text for a person at a terminal, else one JSON object a line.
 
 No secret and no whole phone number comes out here, whatever was logged: messages and tracebacks are masked
-when a record is written. Of a call's `extra`, only run_id, batch, date and page are shown, as they are.
+when a record is written. Of a call's `extra`, only run_id, account, batch, date and page are shown, as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pythonjsonlogger.json import JsonFormatter
 from etl.scrub import scrub
 
 MASK = "***"
-FIELDS = ("run_id", "batch", "date", "page")
+FIELDS = ("run_id", "account", "batch", "date", "page")
 # Counts of rows have up to six digits, phone numbers have more.
 PHONE_DIGITS = 7
 # A shorter secret stands in every other word; masking it would tell more than it hides.
@@ -35,8 +35,9 @@ def configure(log_format: str | None, secrets: Iterable[str]) -> None:
     """Send the root logger's records (from INFO) to standard error as "text" or "json".
 
     None decides by whether that is a terminal. `secrets` are masked wherever they turn up. Calling it again
-    replaces what the last call set up.
+    replaces what the last call set up, and forgets what was bound.
     """
+    _bound.clear()
     handler = SafeHandler(secrets)
     text = sys.stderr.isatty() if log_format is None else log_format == "text"
     handler.setFormatter(TextFormatter() if text else _json_formatter())
@@ -56,6 +57,12 @@ def bind(**fields: object) -> None:
     _bound.update(fields)
     for name in [name for name, value in _bound.items() if value is None]:
         del _bound[name]
+
+
+def stamp(record: logging.LogRecord) -> None:
+    """Give the record the fields that are bound, where it has none of its own."""
+    for name in FIELDS:
+        setattr(record, name, getattr(record, name, _bound.get(name)))
 
 
 class SafeHandler(logging.StreamHandler[TextIO]):
@@ -78,8 +85,7 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         record.msg, record.args, record.exc_info = self._mask(message, getattr(record, "batch", None)), None, None
         record.exc_text = record.exc_text and self._mask(record.exc_text)
         record.stack_info = record.stack_info and self._mask(record.stack_info)
-        for name in FIELDS:
-            setattr(record, name, getattr(record, name, _bound.get(name)))
+        stamp(record)
         return super().format(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)

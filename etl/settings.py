@@ -6,11 +6,12 @@ taken as they stand: `${…}` in a `.env` file is not replaced.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,23 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
     if values["auto_migrate"] is None:
         values["auto_migrate"] = values["database_url"].get_backend_name() == "sqlite"
     return Settings(**values, warnings=tuple(_unknown(given)))
+
+
+def usable(names: Iterable[str]) -> dict[str, Any]:
+    """Those of the settings of these names (as in Settings) that are right, whatever else is wrong; else None.
+
+    For what has to be told where `load` raises.
+    """
+    try:
+        dotenv = _given(_read_dotenv(Path(".env")))
+    except Misconfigured:
+        dotenv = {}
+    given, found = dotenv | _given(os.environ), dict.fromkeys(names)
+    for setting in SETTINGS:
+        with contextlib.suppress(BadSetting):
+            if setting.name.lower() in found:
+                found[setting.name.lower()] = _value(setting, given)
+    return found
 
 
 def _given(variables: Mapping[str, str | None]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 from rich.cells import cell_len
 
-from etl.log import SafeHandler, TextFormatter
+from etl.log import SafeHandler, TextFormatter, stamp
 
 AS_JSON = "etl.cli.as_json"
 """Under this name the context of a command knows that --json was given."""
@@ -26,6 +26,7 @@ def tell(complaint: object) -> None:
         if isinstance(handler, SafeHandler) and not isinstance(handler.formatter, TextFormatter):
             # Not through the handler, which masks long numbers: that of a batch has to be readable here.
             record = logging.LogRecord("numbercheck", logging.ERROR, "", 0, str(complaint), None, None)
+            stamp(record)
             click.echo(handler.formatter.format(record) if handler.formatter else complaint, err=True)
             return
     click.echo(f"numbercheck: {complaint}", err=True)

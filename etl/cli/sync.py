@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -22,7 +22,9 @@ from etl.cli.output import print_json, tell
 from etl.clock import Clock
 from etl.errors import EtlError, Locked, Misconfigured
 from etl.known import NO_BATCHES, has_source
+from etl.log import bind
 from etl.plan import Rules
+from etl.report.run import Report
 from etl.result import STATUS, Result
 from etl.settings import Settings
 from etl.window import Window
@@ -58,27 +60,63 @@ def sync(
       numbercheck sync
       numbercheck sync --date 2026-03-01 --max-requests 500 --json
     """
+    report = Report(narrowed=bool(batches or dates))
+    rules = Rules(0, False, full, frozenset(batches), frozenset(dates))
+    with _sigterm_as_ctrl_c(), _reported(report):
+        status = _sync(report, rules, max_requests, max_seconds, now, as_json)
+        report.end(status)
+    ctx.exit(status)
+
+
+def _sync(
+    report: Report,
+    rules: Rules,
+    max_requests: int | None,
+    max_seconds: float | None,
+    now: dt.datetime | None,
+    as_json: bool,
+) -> int:
+    """Run the job and say what it came to; its exit status."""
     window = None
     try:
-        with _sigterm_as_ctrl_c():
-            settings = load_settings().with_bounds(max_requests, max_seconds)
-            window = Window.at(Clock(now).now(), settings)
-            result = run(settings, now, Rules(0, False, full, frozenset(batches), frozenset(dates)))
+        settings = load_settings().with_bounds(max_requests, max_seconds)
+        bind(account=settings.account)
+        window = Window.at(Clock(now).now(), settings)
+        report.settings, report.moment = settings, window.moment
+        result = report.result = run(settings, now, rules, report.begun)
     except (EtlError, sa.exc.SQLAlchemyError, OSError, KeyboardInterrupt) as error:
         known = explained(error)
         if known is None:
             raise
-        ctx.exit(_not_begun(known, window, as_json))
+        report.locked = isinstance(error, Locked)
+        return _not_begun(known, window, as_json)
+    bind(run_id=result.run_id)
     _tell_reasons(result)
     if as_json:
         print_json(result.as_json())
     else:
         click.echo(summary(result))
-    ctx.exit(result.exit_code)
+    return result.exit_code
 
 
-def run(settings: Settings, now: dt.datetime | None, rules: Rules) -> Result:
-    """One sync, with progress where a person watches. Raises EtlError where it could not begin."""
+@contextmanager
+def _reported(report: Report) -> Iterator[None]:
+    """Reports a run that ends by an error, too: what was printed could not be, or it is a defect."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        known = explained(error)
+        report.end(known.exit_status if known else 1)
+        raise
+
+
+def run(
+    settings: Settings, now: dt.datetime | None, rules: Rules, begun: Callable[[], None] = lambda: None
+) -> Result:
+    """One sync, with progress where a person watches. Raises EtlError where it could not begin.
+
+    `begun` is called, often, once the run is at work: it holds the lock and has an answer, or waited for one.
+    """
     settings.credentials()
     if now is not None:
         require_loopback(settings)
@@ -88,7 +126,12 @@ def run(settings: Settings, now: dt.datetime | None, rules: Rules) -> Result:
     rules = rules_of(settings, rules, Window.at(clock.now(), settings))
     prepare_schema(settings)
     with open_database(settings) as engine, _progress() as progress:
-        return job.sync(settings, engine, clock, rules, progress)
+
+        def tell_progress(done: int, planned: int, requests: int) -> None:
+            begun()
+            progress(done, planned, requests)
+
+        return job.sync(settings, engine, clock, rules, tell_progress)
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""A run and the ledger as figures for Prometheus. No label but the account's: a run or a batch is no series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from etl.report.ledger import Ledger
+
+OF_THE_RUN = {
+    "numbercheck_last_run_timestamp_seconds": "When the last run of sync ended, whatever it came to",
+    "numbercheck_exit_status": "Exit status of the last run",
+    "numbercheck_run_seconds": "How long the last run took",
+    "numbercheck_requests": "Requests that the last run sent, every attempt counted",
+    "numbercheck_throttled": "Requests of the last run that the vendor refused as too many",
+}
+OF_THE_LEDGER = {
+    "numbercheck_last_success_timestamp_seconds": "When the last run that ended with status 0 ended",
+    "numbercheck_batch_days": "Batch days in the ledger, by state",
+    "numbercheck_rows_at_risk": "Rows missing, at least, of batch days not complete and gone within 48 hours",
+    "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that has ended, or could not begin; `at` in seconds since the epoch."""
+
+    at: float
+    exit_status: int
+    seconds: float
+    requests: int = 0
+    throttled: int = 0
+
+
+class Kept(Collector):
+    """Figures as they were told before."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures."""
+        return iter(self._families)
+
+
+def figures(account: str, run: Ended, ledger: Ledger | None) -> CollectorRegistry:
+    """All that is known; without the ledger, that of the run alone."""
+    registry = CollectorRegistry()
+    told: dict[str, float] = {
+        "numbercheck_last_run_timestamp_seconds": run.at,
+        "numbercheck_exit_status": run.exit_status,
+        "numbercheck_run_seconds": run.seconds,
+        "numbercheck_requests": run.requests,
+        "numbercheck_throttled": run.throttled,
+    }
+    if ledger is not None:
+        _add_batch_days(registry, account, ledger)
+        told["numbercheck_rows_at_risk"] = ledger.rows_at_risk
+        told["numbercheck_rejected_rows"] = ledger.rejected_rows
+        if ledger.last_success is not None:
+            told["numbercheck_last_success_timestamp_seconds"] = ledger.last_success.timestamp()
+    for name, value in told.items():
+        words = (OF_THE_RUN | OF_THE_LEDGER)[name]
+        Gauge(name, words, ["account"], registry=registry).labels(account).set(value)
+    return registry
+
+
+def _add_batch_days(registry: CollectorRegistry, account: str, ledger: Ledger) -> None:
+    name = "numbercheck_batch_days"
+    gauge = Gauge(name, OF_THE_LEDGER[name], ["account", "state"], registry=registry)
+    for state, number in ledger.batch_days.items():
+        gauge.labels(account, state.value).set(number)

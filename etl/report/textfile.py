@@ -1,0 +1,53 @@
+"""Figures in a file for the textfile collector of Prometheus's node exporter. One file holds one account."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from etl.report.metrics import OF_THE_LEDGER, Kept
+
+# The exporter runs as another user.
+MODE = 0o644
+
+
+def write(path: Path, account: str, registry: CollectorRegistry, *, keep: bool) -> None:
+    """Write the file anew; who reads it meanwhile sees the old one, whole. Raises OSError.
+
+    `keep`: what the file tells of the account's ledger stays, because this run could not read that.
+    """
+    if keep:
+        registry.register(Kept(_told_before(path, account)))
+    _replace(path, generate_latest(registry))
+
+
+def _told_before(path: Path, account: str) -> Iterator[Metric]:
+    try:
+        families = list(text_string_to_metric_families(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return
+    for family in families:
+        family.samples = [sample for sample in family.samples if sample.labels.get("account") == account]
+        if family.name in OF_THE_LEDGER and family.samples:
+            yield family
+
+
+def _replace(path: Path, content: bytes) -> None:
+    # The exporter reads every *.prom there: this is none yet.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), MODE)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,28 @@
+"""Work that may hang, in bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns or raises; TimeoutError where that takes longer.
+
+    No timeout of a library covers everything (a name that is looked up, a file on a network that is gone), so
+    the work has a thread of its own, which nobody waits for any longer, not even the end of the process.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001  (raised again in the thread that waits)
+            future.set_exception(error)
+
+    Thread(target=run, name="report", daemon=True).start()
+    return future.result(seconds)

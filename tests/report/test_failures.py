@@ -1,0 +1,171 @@
+"""A report that fails changes nothing, ends in bounded time, and is told without what is secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.report import ledger, ping, push, run, within
+from tests.cli.support import Command, closed_port
+from tests.report.receiver import PATH, Receiver
+from tests.report.support import batch_days, in_file
+
+OTHERWISE = "This changes nothing of what the run came to"
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ping, "PAUSE", 0.0)
+
+
+def warnings(watched: Command, **settings: Any) -> list[str]:
+    """Those of a run that is complete all the same."""
+    done = watched.sync(**settings)
+    assert done.result["status"] == "complete"
+    told = [record for record in done.log if record["level"] == "WARNING"]
+    assert all(OTHERWISE in record["message"] for record in told)
+    assert all(record["account"] == "default" and record["run_id"] for record in told)
+    return [record["message"].partition(f". {OTHERWISE}")[0] for record in told]
+
+
+def test_nobody_listens(watched: Command) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    assert warnings(watched, ping_url=url + PATH, pushgateway_url=url) == [
+        "The ping of the start failed: no connection, or it broke off",
+        "The ping of the end failed: no connection, or it broke off",
+        "The push to NUMBERCHECK_PUSHGATEWAY_URL failed: no connection, or it broke off",
+    ]
+    assert batch_days(in_file(watched.directory)) == {"settled": 1, "open": 1}
+
+
+def test_the_server_is_broken(watched: Command, receiver: Receiver) -> None:
+    receiver.statuses = [500] * 5
+    assert warnings(watched) == [
+        "The ping of the start failed: the answer is HTTP 500",
+        "The ping of the end failed: the answer is HTTP 500",
+        "The push to NUMBERCHECK_PUSHGATEWAY_URL failed: the answer is HTTP 500",
+    ]
+    assert receiver.pings == ["/start", "", "", ""]
+
+
+def test_a_ping_that_fails_at_first(watched: Command, receiver: Receiver) -> None:
+    receiver.statuses = [200, 503, 429, 200]
+    assert warnings(watched) == []
+    assert receiver.pings == ["/start", "", "", ""]
+
+
+def test_an_address_that_is_refused_is_not_tried_again(watched: Command, receiver: Receiver) -> None:
+    receiver.statuses = [404] * 3
+    assert len(warnings(watched)) == 3
+    assert receiver.pings == ["/start", ""]
+
+
+def test_a_redirect_is_not_followed(watched: Command, receiver: Receiver) -> None:
+    receiver.statuses, receiver.location = [302] * 3, f"{receiver.url}/elsewhere"
+    told = warnings(watched)
+    assert len(told) == 3
+    assert all(message.endswith("HTTP 302, a redirect, which is not followed") for message in told)
+    assert [request.path for request in receiver.requests if "elsewhere" in request.path] == []
+
+
+@pytest.mark.parametrize("way", ["silent", "trickles"])
+def test_a_server_that_hangs(
+    watched: Command, receiver: Receiver, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ping, "SECONDS", 0.3)
+    monkeypatch.setattr(push, "SECONDS", 0.3)
+    setattr(receiver, way, True)
+    told = warnings(watched)
+    assert len(told) == 3
+    assert all(message.endswith("failed: no answer in time") for message in told)
+
+
+def test_addresses_that_cannot_be_used(watched: Command) -> None:
+    url = "http://*.example"
+    told = warnings(watched, ping_url=url + PATH, pushgateway_url=url)
+    assert len(told) == 3
+    assert all(message.endswith("failed: the address cannot be used") for message in told)
+
+
+def test_a_name_that_does_not_exist(watched: Command) -> None:
+    told = warnings(watched, ping_url=f"https://monitor.invalid{PATH}", pushgateway_url=None)
+    assert told == [
+        "The ping of the start failed: no connection, or it broke off",
+        "The ping of the end failed: no connection, or it broke off",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("missing/numbercheck.prom", "No such file or directory"),
+        ("batches.csv/numbercheck.prom", "Not a directory"),
+        ("folder", "Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_written(watched: Command, receiver: Receiver, path: str, words: str) -> None:
+    (watched.directory / "folder").mkdir()
+    [told] = warnings(watched, metrics_file=path)
+    assert told == f"The metrics file {path} failed: {words}"
+    assert receiver.pings == ["/start", ""]
+
+
+def test_a_full_disk_leaves_the_old_file_as_it_was(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    watched.sync()
+    before = (watched.directory / "numbercheck.prom").read_bytes()
+    monkeypatch.setattr(os, "fsync", full)
+    [told] = warnings(watched)
+    assert told.endswith("numbercheck.prom failed: No space left on device")
+    assert (watched.directory / "numbercheck.prom").read_bytes() == before
+    assert [name for name in watched.files() if "prom" in name] == ["numbercheck.prom"]
+
+
+def test_a_file_on_a_disk_that_hangs(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pipe that nobody writes to: reading what the file told before never ends."""
+    monkeypatch.setattr(run, "FILE_SECONDS", 0.2)
+    os.mkfifo(watched.directory / "pipe")
+    done = watched.sync(status=78, metrics_file="pipe", database_url="nonsense")
+    assert "The metrics file pipe failed: it took too long" in done.messages
+    with (watched.directory / "pipe").open("wb"):  # now it goes on, and can end
+        pass
+
+
+def test_a_database_that_hangs(watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "LEDGER_SECONDS", 0.2)
+    monkeypatch.setattr(ledger, "read", lambda *_: receiver.closing.wait())
+    assert warnings(watched) == ["Reading the ledger for the metrics failed: it took too long"]
+    assert in_file(watched.directory)["exit_status"] == 0
+    assert receiver.pings == ["/start", ""]
+
+
+def test_what_nobody_expects(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("with a secret in it")
+
+    monkeypatch.setattr(ledger, "read", broken)
+    monkeypatch.setattr(push, "push", broken)
+    assert warnings(watched) == [
+        "Reading the ledger for the metrics failed: RuntimeError",
+        "The push to NUMBERCHECK_PUSHGATEWAY_URL failed: RuntimeError",
+    ]
+
+
+def test_ctrl_c_ends_a_report_early(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ping, "end", interrupted)
+    assert "Stopped before everything was reported" in watched.sync().messages
+    assert "numbercheck.prom" not in watched.files()
+
+
+def test_within_gives_back_what_the_work_does() -> None:
+    assert within.within(5, lambda: 7) == 7
+    with pytest.raises(FileNotFoundError):
+        within.within(5, lambda: Path("nothing").read_text(encoding="utf-8"))

@@ -1,0 +1,275 @@
+"""What is reported of each way in which a run may end, seen by those who are told."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl import plan
+from etl.emulator import Fault
+from tests.cli.support import (
+    DAY,
+    FIRST,
+    NOW,
+    SECONDS,
+    TODAY,
+    Command,
+    closed_port,
+    ended,
+    terminate,
+    wait_until,
+)
+from tests.report.receiver import PATH, Receiver
+from tests.report.support import batch_days, in_file, told
+
+BUSY = Fault("code", code=999, msg="system busy", batch_no="B-old")
+
+
+def pushed(receiver: Receiver) -> dict[str, float]:
+    """What was pushed last."""
+    return told([r for r in receiver.requests if r.path.startswith("/metrics")][-1].body.decode())
+
+
+def test_complete(watched: Command, receiver: Receiver) -> None:
+    watched.processes = True
+    before = time.time()
+    watched.sync()
+    assert receiver.pings == ["/start", ""]
+    figures = in_file(watched.directory)
+    assert batch_days(figures) == {"settled": 1, "open": 1}
+    assert before <= figures.pop("last_run_timestamp_seconds") <= time.time()
+    assert 0 < figures.pop("run_seconds") < time.time() - before
+    assert NOW.timestamp() <= figures.pop("last_success_timestamp_seconds") < NOW.timestamp() + 60
+    rest = {name: value for name, value in figures.items() if "/" not in name}
+    assert rest == {"exit_status": 0, "requests": 5, "throttled": 0, "rows_at_risk": 0, "rejected_rows": 0}
+
+
+def test_the_file_can_be_read_by_everybody_and_nothing_else_is_left_there(watched: Command) -> None:
+    before = os.umask(0o077)
+    try:
+        watched.sync()
+    finally:
+        os.umask(before)
+    path = watched.directory / "numbercheck.prom"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [name for name in watched.files() if "prom" in name] == ["numbercheck.prom"]
+
+
+def test_a_ping_has_no_body_and_a_push_is_grouped_by_account(watched: Command, receiver: Receiver) -> None:
+    watched.sync(account="南/1")
+    start, end, push = receiver.requests
+    assert {(ping.method, ping.body) for ping in (start, end)} == {("GET", b"")}
+    assert (start.path, end.path) == (f"{PATH}/start", PATH)
+    assert push.method == "POST"
+    assert push.path.startswith("/metrics/job/numbercheck/account@base64/")
+    assert push.headers["Authorization"] == "Basic cHVzaGVyOnBAc3MtdzByZA=="
+    assert told(push.body.decode()) == in_file(watched.directory)
+
+
+def test_incomplete(watched: Command, receiver: Receiver) -> None:
+    watched.vendor.behaviour.faults.at_rate(BUSY, 1)
+    watched.sync(status=75, max_attempts="1")
+    assert receiver.pings == ["/start", "/75"]
+    figures = in_file(watched.directory)
+    assert batch_days(figures) == {"incomplete": 1, "open": 1}
+    assert figures["exit_status"] == 75
+    assert "last_success_timestamp_seconds" not in figures
+    assert pushed(receiver) == figures
+
+
+def test_a_success_outlives_the_failures_after_it(watched: Command, receiver: Receiver) -> None:
+    watched.sync()
+    success = in_file(watched.directory)["last_success_timestamp_seconds"]
+    (watched.directory / "numbercheck.prom").unlink()
+    watched.sync(status=75, moment=NOW + DAY, max_requests="1")
+    figures = in_file(watched.directory)
+    assert (figures["last_success_timestamp_seconds"], figures["exit_status"]) == (success, 75)
+    watched.sync(moment=NOW + DAY)
+    assert in_file(watched.directory)["last_success_timestamp_seconds"] > success + 86_000
+    assert receiver.pings == ["/start", "", "/start", "/75", "/start", ""]
+
+
+def test_at_risk_and_lost(watched: Command, receiver: Receiver) -> None:
+    watched.vendor.book.add_generated("B-late", FIRST, 30)
+    watched.write_list([f"B-late,{FIRST},40", f"B-new,{TODAY},"])
+    watched.vendor.behaviour.faults.at_rate(Fault("code", code=999, batch_no="B-late"), 1)
+    settings: dict[str, Any] = {"max_attempts": "1", "spill_days": "0"}
+    watched.sync(status=75, **settings)
+    assert in_file(watched.directory)["rows_at_risk"] == 40
+    watched.sync(status=65, moment=NOW + 3 * DAY, **settings)
+    figures = in_file(watched.directory)
+    assert batch_days(figures) == {"lost": 1, "settled": 1}
+    assert (figures["rows_at_risk"], figures["exit_status"]) == (0, 65)
+    watched.sync(moment=NOW + 3 * DAY, **settings)
+    assert batch_days(in_file(watched.directory))["lost"] == 1  # it stays lost
+    assert receiver.pings == ["/start", "/75", "/start", "/65", "/start", ""]
+
+
+def test_misconfigured_and_the_vendor_says_so(watched: Command, receiver: Receiver) -> None:
+    watched.secrets.append("another-secret")
+    watched.sync(status=78, access_secret="another-secret")
+    assert receiver.pings[-1] == "/78"
+    assert in_file(watched.directory)["exit_status"] == 78
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"access_key": None}, {"window_days": "many"}, {"api_url": "nonsense"}, {"database_url": "nonsense"}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_misconfigured_so_that_nothing_could_begin(
+    watched: Command, receiver: Receiver, settings: dict[str, Any]
+) -> None:
+    """A mistyped setting is no reason to say nothing: that of the reports are known all the same."""
+    watched.sync()
+    before = in_file(watched.directory)
+    receiver.requests.clear()
+    watched.sync(status=78, **settings)
+    assert receiver.pings == ["/78"]
+    figures = in_file(watched.directory)
+    assert (figures["exit_status"], figures["requests"]) == (78, 0)
+    assert figures["last_success_timestamp_seconds"] == before["last_success_timestamp_seconds"]
+    assert batch_days(figures) == batch_days(before)
+    assert pushed(receiver)["exit_status"] == 78
+
+
+def test_settings_of_a_file_count_too_where_others_are_wrong(watched: Command, receiver: Receiver) -> None:
+    del watched.environment["NUMBERCHECK_PING_URL"]
+    (watched.directory / "url").write_text(receiver.ping_url + "\n", encoding="utf-8")
+    (watched.directory / ".env").write_text("NUMBERCHECK_PING_URL_FILE=url\nNUMBERCHECK_TIMEOUT=x\n")
+    watched.sync(status=78)
+    assert receiver.pings == ["/78"]
+
+
+def test_nothing_is_known_and_nothing_is_told(watched: Command, receiver: Receiver) -> None:
+    watched.sync(status=78, account="a\tb", ping_url="nonsense", window_days="many")
+    assert receiver.requests == []
+    assert "numbercheck.prom" not in watched.files()
+    assert "numbercheck.db" not in watched.files()
+
+
+def slow_and_long(watched: Command) -> None:
+    """From now on a run takes long enough to be met while it is at work."""
+    watched.vendor.book.add_generated("B-big", TODAY - DAY, 10_000)
+    watched.write_list([f"B-big,{TODAY - DAY},"])
+    watched.vendor.behaviour.latency = 0.2
+
+
+def test_locked(watched: Command, receiver: Receiver) -> None:
+    """It pings nothing: the run that holds the lock does. Its start must not hide that the other one hangs."""
+    slow_and_long(watched)
+    first = watched.start("sync", "--json", "--now", NOW.isoformat(), max_in_flight="1")
+    with ended(first):
+        wait_until(lambda: receiver.pings)
+        second = watched.sync(status=75)
+        assert second.result["status"] == "locked"
+        assert receiver.pings == ["/start"]
+        assert in_file(watched.directory)["exit_status"] == 75
+        watched.vendor.behaviour.latency = 0
+        watched.finish(first)
+    assert receiver.pings == ["/start", ""]
+    assert in_file(watched.directory)["exit_status"] == 0
+
+
+def test_sigterm(watched: Command, receiver: Receiver) -> None:
+    slow_and_long(watched)
+    process = watched.start("sync", "--json", "--now", NOW.isoformat(), max_in_flight="1")
+    with ended(process):
+        wait_until(lambda: receiver.pings)
+        terminate(process)
+        result = watched.finish(process, status=75).result
+    assert receiver.pings == ["/start", "/75"]
+    figures = in_file(watched.directory)
+    assert (figures["exit_status"], figures["requests"]) == (75, result["requests"])
+    assert pushed(receiver) == figures
+
+
+def test_sigterm_before_the_first_request(watched: Command, receiver: Receiver) -> None:
+    fifo = watched.directory / "list"
+    os.mkfifo(fifo)
+    process = watched.start("sync", "--json", "--now", NOW.isoformat(), batch_file=str(fifo))
+    with ended(process):
+        wait_until(lambda: watched.files() >= {"numbercheck.db.sync-1.lock"})
+        terminate(process)
+        watched.finish(process, status=75)
+    assert receiver.pings == ["/75"]
+    assert in_file(watched.directory)["exit_status"] == 75
+
+
+def test_sigterm_while_the_end_is_reported_changes_nothing(watched: Command, receiver: Receiver) -> None:
+    receiver.statuses = [200, 500]  # so that the ping of the end pauses before its next try
+    process = watched.start("sync", "--json", "--now", NOW.isoformat())
+    with ended(process):
+        wait_until(lambda: len(receiver.requests) == 2)
+        terminate(process)
+        watched.finish(process)
+    assert receiver.pings == ["/start", "", ""]
+    assert in_file(watched.directory)["exit_status"] == 0
+
+
+def test_a_defect(watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    watched.sync()
+    monkeypatch.setattr(plan, "wants_look", broken)
+    watched.traceback = True
+    done = watched.at(NOW, "sync", "--full", status=1)
+    assert receiver.pings == ["/start", "", "/start", "/1"]
+    figures = in_file(watched.directory)
+    assert figures["exit_status"] == 1
+    assert "last_success_timestamp_seconds" in figures
+    last = done.log[-1]
+    assert "This is a defect" in last["message"]
+    assert last["account"] == "default"
+    assert last["run_id"]
+
+
+def test_output_that_cannot_be_written_is_no_success(watched: Command, receiver: Receiver) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "etl", "sync", "--now", NOW.isoformat()],
+            cwd=watched.directory,
+            env=watched.changed(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 75, done.stderr
+    watched.look_at(done.stderr.decode())
+    assert receiver.pings == ["/start", "/75"]
+
+
+def test_a_narrowed_run_pings_nothing_and_tells_of_the_whole_account(watched: Command, receiver: Receiver) -> None:
+    watched.sync()
+    receiver.requests.clear()
+    watched.sync("--batch", "B-new")
+    watched.sync("--date", str(TODAY))
+    watched.sync("--batch", "B-odl", status=78)
+    assert receiver.pings == []
+    figures = in_file(watched.directory)
+    assert batch_days(figures) == {"settled": 1, "open": 1}
+    assert figures["exit_status"] == 78
+
+
+def test_the_ledger_cannot_be_read_and_what_was_told_of_it_stays(watched: Command, receiver: Receiver) -> None:
+    watched.sync()
+    before = in_file(watched.directory)
+    gone = f"postgresql://user:{watched.secrets[2]}@127.0.0.1:{closed_port()}/gone"
+    done = watched.sync(status=75, moment=NOW + DAY, database_url=gone)
+    assert "Reading the ledger for the metrics failed: The database does not answer" in done.messages
+    figures = in_file(watched.directory)
+    assert figures["exit_status"] == 75
+    own = {"exit_status", "requests", "throttled", "run_seconds", "last_run_timestamp_seconds"}
+    assert {k: v for k, v in figures.items() if k not in own} == {k: v for k, v in before.items() if k not in own}
+    assert set(pushed(receiver)) == own  # a Pushgateway keeps the others itself
+    watched.sync(status=75, database_url=gone, account="other")
+    assert set(in_file(watched.directory)) == own  # those of another account are not taken over
+    assert receiver.pings[-2:] == ["/75", "/75"]
