@@ -1,5 +1,9 @@
 # docker build -t numbercheck-etl:0.1.0 .
 # docker run --rm --init --read-only --tmpfs /data:uid=10001 --tmpfs /tmp numbercheck-etl:0.1.0 demo
+#
+# Where packages come from an index of your own, or through a proxy with its own certificate, add
+# --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem (in pip.conf then: cert = /run/secrets/ca): no layer keeps them.
+# Without a Docker engine: deploy/image/build-without-docker.sh
 FROM python:3.11-slim-bookworm AS base
 
 
@@ -10,7 +14,8 @@ WORKDIR /src
 
 # The backend lives in an environment of its own, so that nothing of it reaches the image.
 COPY requirements-build.lock requirements-runtime.lock ./
-RUN python3 -m venv /opt/backend \
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
+    python3 -m venv /opt/backend \
     && /opt/backend/bin/python -m pip install --quiet --require-hashes -r requirements-build.lock \
     && python3 -m venv /opt/numbercheck \
     && /opt/numbercheck/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-runtime.lock

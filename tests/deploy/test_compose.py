@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -21,7 +23,14 @@ from etl.emulator.replies import PATH
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
-OURS = ["migrate", "sync", "demo", "emulator"]
+OURS = ["migrate", "sync", "numbercheck", "demo-migrate", "demo", "emulator", "grant"]
+DEMO_DATABASE = "postgresql://numbercheck@demo-postgres/numbercheck"
+STARTED = {
+    "demo": {"demo-postgres", "demo-migrate", "emulator", "demo"},
+    "job": {"postgres", "migrate", "sync"},
+    "tools": {"postgres", "migrate", "numbercheck"},
+    "bi": {"postgres", "migrate", "reader", "grant", "superset"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +55,17 @@ def test_the_schema_check_notices_a_mistake(tmp_path: Path) -> None:
 
 
 def test_every_secret_that_is_used_is_defined_and_the_other_way_round(compose: dict[str, Any]) -> None:
-    used = {name for service in compose["services"].values() for name in service.get("secrets", [])}
-    assert used == set(compose["secrets"])
+    for kind in ("secrets", "configs"):
+        used = {named(entry) for service in compose["services"].values() for entry in service.get(kind, [])}
+        assert used == set(compose[kind])
+
+
+def named(entry: Any) -> str:
+    return str(entry["source"] if isinstance(entry, dict) else entry)
+
+
+def test_files_that_are_mounted_are_there(compose: dict[str, Any]) -> None:
+    assert [name for name, config in compose["configs"].items() if not (ROOT / config["file"]).is_file()] == []
 
 
 def test_secrets_are_files_outside_version_control(compose: dict[str, Any]) -> None:
@@ -59,7 +77,21 @@ def test_a_service_reads_only_secrets_that_it_is_given(compose: dict[str, Any]) 
     for service in compose["services"].values():
         values = [str(value) for value in service.get("environment", {}).values()]
         read = {m[1] for value in values if (m := re.fullmatch(r"/run/secrets/(\w+)", value))}
+        read |= set(re.findall(r"/run/secrets/(\w+)", text_of(service)))
         assert read == set(service.get("secrets", []))
+
+
+def text_of(service: dict[str, Any]) -> str:
+    """What the service runs: its command, the files that it is given, and what its image starts."""
+    text = " ".join(map(str, service.get("entrypoint", [])))
+    for entry in service.get("configs", []):
+        text += (ROOT / "deploy" / "compose" / Path(entry["target"]).name).read_text(encoding="utf-8")
+    if service.get("build") == "deploy/superset":
+        folder = ROOT / "deploy" / "superset"
+        start, config = (folder / "start.sh").read_text(), (folder / "superset_config.py").read_text()
+        text += re.sub(r"\$secrets/(\w+)", r"/run/secrets/\1", start)
+        text += re.sub(r'_secret\("(\w+)"\)', r"/run/secrets/\1", config)
+    return text
 
 
 def test_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
@@ -67,16 +99,16 @@ def test_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
             if re.search(r"KEY|SECRET|PASSWORD|DATABASE_URL", name):
-                assert name.endswith("_FILE") or value in (None, ACCESS_KEY, ACCESS_SECRET), name
+                assert name.endswith("_FILE") or value in (None, ACCESS_KEY, ACCESS_SECRET, DEMO_DATABASE), name
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "superset"])
 def test_our_containers_have_no_rights_to_spare(compose: dict[str, Any], name: str) -> None:
     service = compose["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["restart"] == "no"
+    assert service["restart"] == ("unless-stopped" if name in {"sync", "superset"} else "no")
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -87,31 +119,75 @@ def test_our_containers_run_the_version_of_this_project(compose: dict[str, Any],
 
 def test_the_job_waits_for_the_schema_and_the_schema_for_the_database(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert services["sync"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
-    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
-    assert services["migrate"]["command"] == ["db", "upgrade"]
+    for prefix, job in (("", "sync"), ("", "numbercheck"), ("demo-", "demo")):
+        assert services[job]["depends_on"][f"{prefix}migrate"] == {"condition": "service_completed_successfully"}
+        migrate = services[f"{prefix}migrate"]
+        assert migrate["depends_on"] == {f"{prefix}postgres": {"condition": "service_healthy"}}
+        assert migrate["command"] == ["db", "upgrade"]
 
 
-def test_up_starts_the_database_only_and_run_the_job(compose: dict[str, Any]) -> None:
-    """A service that is named on the command line needs no --profile."""
-    profiles = {name: service.get("profiles", []) for name, service in compose["services"].items()}
-    assert profiles == {
-        "postgres": [],
-        "migrate": [],
-        "sync": ["job"],
-        "emulator": ["demo"],
-        "demo": ["demo"],
-    }
-
-
-def test_the_demo_needs_no_credentials_of_the_vendor(compose: dict[str, Any]) -> None:
+def test_each_profile_starts_what_it_needs_and_nothing_else(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert services["demo"]["secrets"] == services["migrate"]["secrets"] == ["database_url"]
+    assert all(service["profiles"] for service in services.values()), "no service starts by itself"
+    for profile, expected in STARTED.items():
+        assert {name for name, service in services.items() if profile in service["profiles"]} == expected
+        assert {needed for name in expected for needed in services[name].get("depends_on", {})} <= expected
+    assert {profile for service in services.values() for profile in service["profiles"]} == set(STARTED)
+
+
+def test_the_demo_needs_no_file_that_somebody_has_to_prepare(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name in STARTED["demo"]:
+        assert "secrets" not in services[name]
+        assert "env_file" not in services[name]
+        assert "volumes" not in services[name]
+    assert services["demo-migrate"]["environment"]["NUMBERCHECK_DATABASE_URL"] == DEMO_DATABASE
+
+
+def test_the_database_of_the_demo_is_reached_by_the_demo_only(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert services["demo-postgres"]["environment"]["POSTGRES_HOST_AUTH_METHOD"] == "trust"
+    assert {name for name, service in services.items() if "demo" in service.get("networks", [])} == {
+        "demo-postgres",
+        "demo-migrate",
+        "emulator",
+    }
+    assert services["demo-postgres"]["networks"] == ["demo"]
     assert services["demo"]["network_mode"] == "service:emulator"
+    assert compose["networks"]["demo"] == {"internal": True}
 
 
-def test_nothing_is_published(compose: dict[str, Any]) -> None:
-    assert not [name for name, service in compose["services"].items() if "ports" in service]
+def test_nothing_is_published_but_the_dashboard_on_this_machine(compose: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+    assert published == {"superset": ["127.0.0.1:8088:8088"]}
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("sync", ["sync", "--json"]), ("demo", ["sync"])])
+def test_the_schedule_calls_the_job(compose: dict[str, Any], name: str, arguments: list[str]) -> None:
+    """The defaults of ${NAME:-default}, as compose fills them in."""
+    service = compose["services"][name]
+    python, script, at, zone = [re.sub(r"\$\{\w+:-(.+)\}", r"\1", word) for word in service["entrypoint"]]
+    assert (python, script) == ("python", "/daily.py")
+    assert {"source": "daily", "target": script} in service["configs"]
+    assert dt.time.fromisoformat(at) >= dt.time(12)
+    assert ZoneInfo(zone).key == "Asia/Shanghai"
+    assert service["command"] == ["numbercheck", *arguments]
+
+
+def test_the_example_of_env_sets_what_the_file_hands_on(compose: dict[str, Any]) -> None:
+    text = (ROOT / "deploy" / "compose" / "env.example").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE))
+    handed_on = {name for name, value in compose["services"]["sync"]["environment"].items() if value is None}
+    known = {"COMPOSE_PROFILES", "SYNC_AT", "SYNC_ZONE", "NUMBERCHECK_MAX_SECONDS"}
+    assert shown - known == handed_on - {"NUMBERCHECK_APPKEY"}, "an appkey is a secret"
+    assert known <= shown
+
+
+def test_the_dashboard_reads_with_a_role_that_sees_no_whole_number(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert services["grant"]["command"] == ["db", "grant-reader", "numbercheck_reader", "--masked"]
+    assert services["superset"]["depends_on"] == {"grant": {"condition": "service_completed_successfully"}}
+    assert "database_url" not in services["superset"]["secrets"]
 
 
 @pytest.mark.slow
@@ -119,7 +195,7 @@ def test_the_demo_finds_the_rows_of_the_emulator(compose: dict[str, Any], tmp_pa
     """Both commands as they stand in the file, but for the port, and on SQLite."""
     emulator, demo = compose["services"]["emulator"], compose["services"]["demo"]
     with emulated(emulator["command"], tmp_path) as url:
-        result = numbercheck([*demo["command"], "--json"], demo["environment"], url, tmp_path)
+        result = numbercheck([*demo["command"][1:], "--json"], demo["environment"], url, tmp_path)
     assert result.returncode == 0, result.stderr
     rows = json.loads(result.stdout.splitlines()[-1])["rows"]
     assert rows["received"] == rows["inserted"] == 400 * 14
@@ -143,7 +219,7 @@ def emulated(command: list[str], folder: Path) -> Iterator[str]:
 def numbercheck(
     command: list[str], settings: dict[str, str], url: str, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    own = {name: value for name, value in settings.items() if not name.endswith("_FILE")}
+    own = {name: value for name, value in settings.items() if name != "NUMBERCHECK_DATABASE_URL"}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own, "NUMBERCHECK_API_URL": url}
     arguments = [sys.executable, "-m", "etl", *command]
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True)

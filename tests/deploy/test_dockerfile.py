@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
 import sysconfig
 import tomllib
@@ -73,6 +74,29 @@ def test_no_secret_can_get_into_a_layer() -> None:
         Path(word).name for instruction, rest in instructions() if instruction == "COPY" for word in rest.split()
     }
     assert "." not in copied
+
+
+def test_settings_of_pip_are_mounted_and_optional() -> None:
+    """A mount is in no layer; without one, pip's own index is asked."""
+    [mounts] = [
+        re.findall(r"--mount=(\S+)", rest) for name, rest in instructions() if "--mount" in rest and name == "RUN"
+    ]
+    assert mounts == ["type=secret,id=pip,target=/etc/pip.conf", "type=secret,id=ca"]
+
+
+def test_the_script_that_builds_without_docker_is_sound() -> None:
+    script = ROOT / "deploy" / "image" / "build-without-docker.sh"
+    assert script.stat().st_mode & stat.S_IXUSR
+    assert subprocess.run(["bash", "-n", script]).returncode == 0
+    text = script.read_text(encoding="utf-8")
+    assert "set -euo pipefail" in text.splitlines()
+    assert "://" not in text, "it takes apt's and pip's sources from this machine"
+    dockerfile = FILE.read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    image = re.search(r"^# docker build -t (\S+) ", dockerfile, re.MULTILINE)
+    assert image is not None, "where the script reads the image's name"
+    assert image[1] == f"{project['name']}:{project['version']}"
+    assert re.search(r"^FROM \S+ AS base$", dockerfile, re.MULTILINE), "where it reads the base image's name"
 
 
 def test_the_build_context_is_a_list_of_what_is_needed() -> None:

@@ -3,62 +3,100 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import ipaddress
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import kubernetes_validate
 import pytest
 import yaml
 from croniter import croniter
+from dotenv import dotenv_values
+
+from etl.settings import SETTINGS as KNOWN
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
+RENDERED = FOLDER / "example" / "rendered.yaml"
 VERSIONS = ["1.29", "1.31", "1.33", "1.35", "1.37"]
 QUANTITY = re.compile(r"[1-9][0-9]*(m|k|M|G|Ki|Mi|Gi)?")
-RESOURCES = {
-    f"{file.name}:{resource['kind']}": resource
-    for file in sorted(FOLDER.glob("*.yaml"))
-    for resource in yaml.safe_load_all(file.read_text(encoding="utf-8"))
-}
-CRONJOB = RESOURCES["cronjob.yaml:CronJob"]["spec"]
-SETTINGS = RESOURCES["cronjob.yaml:ConfigMap"]["data"]
-JOBS = {
-    "sync": CRONJOB["jobTemplate"]["spec"],
-    "migrate": RESOURCES["migrate.yaml:Job"]["spec"],
-}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RETRIES_ARE_USELESS = {2, 65, 78}
 
 
+def read(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+
+
+BASE = {
+    f"{file.parent.name}/{resource['kind']}": resource
+    for file in (FOLDER / "base/cronjob.yaml", FOLDER / "base/networkpolicy.yaml", FOLDER / "migrate/job.yaml")
+    for resource in read(file)
+}
+EXAMPLE = {f"example/{resource['kind']}/{resource['metadata']['name']}": resource for resource in read(RENDERED)}
+SETTINGS = dotenv_values(FOLDER / "base" / "settings.env")
+
+
+def job_of(resource: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = resource["spec"]
+    return spec["jobTemplate"]["spec"] if resource["kind"] == "CronJob" else spec  # type: ignore[no-any-return]
+
+
+JOBS = {name: job_of(found) for name, found in (BASE | EXAMPLE).items() if found["kind"] in {"CronJob", "Job"}}
+CRONJOBS = {name: found["spec"] for name, found in (BASE | EXAMPLE).items() if found["kind"] == "CronJob"}
+POLICIES = {name: found["spec"] for name, found in (BASE | EXAMPLE).items() if found["kind"] == "NetworkPolicy"}
+
+
+# -- the schemas ------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", RESOURCES)
+@pytest.mark.parametrize("name", BASE | EXAMPLE)
 def test_follows_the_schema(name: str, version: str) -> None:
-    kubernetes_validate.validate(RESOURCES[name], version, strict=True)
+    kubernetes_validate.validate((BASE | EXAMPLE)[name], version, strict=True)
+
+
+def test_the_newest_version_is_among_them() -> None:
+    assert kubernetes_validate.latest_version().startswith(f"{VERSIONS[-1]}.")
 
 
 def test_the_schema_check_notices_a_mistake() -> None:
-    wrong = copy.deepcopy(RESOURCES["cronjob.yaml:CronJob"])
+    wrong = copy.deepcopy(BASE["base/CronJob"])
     wrong["spec"]["timezone"] = wrong["spec"].pop("timeZone")
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
 
 
-def test_the_schedule_is_one_that_kubernetes_understands() -> None:
-    assert len(CRONJOB["schedule"].split()) == 5
-    assert croniter.is_valid(CRONJOB["schedule"], second_at_beginning=False)
-    assert ZoneInfo(CRONJOB["timeZone"]).key == CRONJOB["timeZone"]
+# -- the job ----------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_could_not_start_may_start_later_but_two_never_meet() -> None:
-    assert CRONJOB["concurrencyPolicy"] == "Forbid"
-    assert CRONJOB["startingDeadlineSeconds"] >= 600
-    assert not CRONJOB.get("suspend")
+@pytest.mark.parametrize("name", CRONJOBS)
+def test_the_schedule_is_one_that_kubernetes_understands(name: str) -> None:
+    cronjob = CRONJOBS[name]
+    assert len(cronjob["schedule"].split()) == 5
+    assert croniter.is_valid(cronjob["schedule"], second_at_beginning=False)
+    assert ZoneInfo(cronjob["timeZone"]).key == cronjob["timeZone"]
 
 
-def test_the_deadline_leaves_room_for_every_try() -> None:
-    job = JOBS["sync"]
-    assert job["activeDeadlineSeconds"] > (job["backoffLimit"] + 1) * int(SETTINGS["NUMBERCHECK_MAX_SECONDS"])
+@pytest.mark.parametrize("name", CRONJOBS)
+def test_a_run_that_could_not_start_may_start_later_but_two_never_meet(name: str) -> None:
+    assert CRONJOBS[name]["concurrencyPolicy"] == "Forbid"
+    assert CRONJOBS[name]["startingDeadlineSeconds"] >= 600
+    assert not CRONJOBS[name].get("suspend")
+
+
+@pytest.mark.parametrize("name", CRONJOBS)
+def test_the_deadline_leaves_room_for_every_try(name: str) -> None:
+    job = JOBS[name]
+    longest = int(str(SETTINGS["NUMBERCHECK_MAX_SECONDS"]))
+    assert job["activeDeadlineSeconds"] > (job["backoffLimit"] + 1) * longest
     assert job["activeDeadlineSeconds"] < 24 * 3600
 
 
@@ -74,7 +112,7 @@ def test_what_another_try_cannot_help_is_not_tried_again(name: str) -> None:
 @pytest.mark.parametrize("name", JOBS)
 def test_a_pod_that_is_stopped_has_time_for_the_request_under_way(name: str) -> None:
     pod = JOBS[name]["template"]["spec"]
-    assert pod["terminationGracePeriodSeconds"] >= 2 * int(SETTINGS["NUMBERCHECK_TIMEOUT"])
+    assert pod["terminationGracePeriodSeconds"] >= 2 * int(str(SETTINGS["NUMBERCHECK_TIMEOUT"]))
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -95,21 +133,19 @@ def test_a_pod_has_no_rights_to_spare(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_secrets_come_as_files_of_the_mounted_secret(name: str) -> None:
-    [container] = JOBS[name]["template"]["spec"]["containers"]
-    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+def test_secrets_come_as_files_of_mounted_secrets(name: str) -> None:
+    pod = JOBS[name]["template"]["spec"]
+    [container] = pod["containers"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert mounts.keys() == {f"/run/secrets/{name}" for name in volumes if name != "tmp"} | {"/tmp"}  # noqa: S108
+    assert set(mounts.values()) == volumes.keys()
     assert container["env"]
     for variable in container["env"]:
         assert variable["name"].endswith("_FILE")
-        assert Path(variable["value"]).parent == Path(mounts["secrets"])
-    assert not [key for key in SETTINGS if re.search("KEY|SECRET|URL", key)]
-
-
-@pytest.mark.parametrize("name", JOBS)
-def test_every_mount_has_its_volume(name: str) -> None:
-    pod = JOBS[name]["template"]["spec"]
-    [container] = pod["containers"]
-    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+        volume = volumes[mounts[str(Path(variable["value"]).parent)]]
+        assert volume["secret"]["defaultMode"] == 0o440, "for the group, which fsGroup makes that of the pod"
+    assert pod["securityContext"]["fsGroup"] == 10001
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -131,12 +167,110 @@ def mebibytes(quantity: str) -> int:
 
 @pytest.mark.parametrize("name", JOBS)
 def test_the_image_is_the_version_of_this_project(name: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     [container] = JOBS[name]["template"]["spec"]["containers"]
-    assert container["image"] == f"{project['name']}:{project['version']}"
-    assert container["args"] == {"sync": ["sync"], "migrate": ["db", "upgrade"]}[name]
+    assert container["image"].removeprefix("example.org/") == f"{PROJECT['name']}:{PROJECT['version']}"
+    assert container["args"] == (["sync", "--json"] if name in CRONJOBS else ["db", "upgrade"])
 
 
-def test_settings_are_text_as_a_config_map_wants() -> None:
-    assert all(isinstance(value, str) for value in SETTINGS.values())
-    assert all(key.startswith("NUMBERCHECK_") for key in SETTINGS)
+def test_settings_exist_and_hold_no_secret() -> None:
+    known = {f"NUMBERCHECK_{setting.name}" for setting in KNOWN}
+    given = [SETTINGS] + [found["data"] for found in EXAMPLE.values() if found["kind"] == "ConfigMap"]
+    assert len(given) == 3
+    for settings in given:
+        assert settings.keys() <= known
+        assert [name for name in settings if re.search("KEY|SECRET|DATABASE", name)] == []
+
+
+def test_a_migration_can_be_applied_again() -> None:
+    """A finished Job cannot be changed: it has to be gone."""
+    assert 0 < BASE["migrate/Job"]["spec"]["ttlSecondsAfterFinished"] <= 24 * 3600
+
+
+# -- the network ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_nobody_reaches_the_pods(name: str) -> None:
+    assert set(POLICIES[name]["policyTypes"]) == {"Ingress", "Egress"}
+    assert POLICIES[name].get("ingress", []) == []
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_policy_is_for_every_pod_of_ours(name: str) -> None:
+    chosen = POLICIES[name]["podSelector"]["matchLabels"]
+    for job in JOBS.values():
+        assert chosen.items() <= job["template"]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_pods_reach_names_the_database_and_https_only(name: str) -> None:
+    ports = [{port["port"] for port in rule["ports"]} for rule in POLICIES[name]["egress"]]
+    assert ports[0] == {53}
+    assert ports[1] <= {5432, 3306}
+    assert ports[2:] == [{443}]
+    assert all(rule["to"] for rule in POLICIES[name]["egress"]), "a rule without `to` is for everywhere"
+    url = urlsplit(str(SETTINGS["NUMBERCHECK_API_URL"]))
+    assert url.scheme == "https"
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_https_is_for_outside(name: str) -> None:
+    """Not for a private network, nor for the address where clouds keep credentials."""
+    blocks = [peer["ipBlock"] for peer in POLICIES[name]["egress"][2]["to"]]
+    for address in ("10.1.2.3", "172.20.0.1", "192.168.1.1", "169.254.169.254", "fd00:ec2::254"):
+        assert not any(reaches(block, address) for block in blocks), address
+    for address in ("203.0.113.7", "2001:db8::7"):
+        assert any(reaches(block, address) for block in blocks), address
+
+
+def reaches(block: dict[str, Any], address: str) -> bool:
+    found = ipaddress.ip_address(address)
+    inside = [found in ipaddress.ip_network(net) for net in (block["cidr"], *block.get("except", []))]
+    return inside[0] and not any(inside[1:])
+
+
+# -- the example ------------------------------------------------------------------------------------------
+
+
+def test_the_rendered_example_is_up_to_date() -> None:
+    """By the sum of its sources; where kubectl is, by rendering it again."""
+    files = [
+        path for name in ("base", "migrate", "example") for path in (FOLDER / name).rglob("*") if path.is_file()
+    ]
+    sources = sorted(path.relative_to(FOLDER).as_posix() for path in files if path != RENDERED)
+    digest = hashlib.sha256(b"".join((FOLDER / name).read_bytes() for name in sources)).hexdigest()
+    first = RENDERED.read_text(encoding="utf-8").splitlines()[0]
+    assert first.endswith(digest), "run deploy/kubernetes/render.sh"
+    if shutil.which("kubectl"):
+        folders = [FOLDER / "example" / "migrate", FOLDER / "example"]
+        texts = [
+            subprocess.run(["kubectl", "kustomize", each], capture_output=True, text=True) for each in folders
+        ]
+        rendered = [found for text in texts for found in yaml.safe_load_all(text.stdout)]
+        assert rendered == list(EXAMPLE.values()), texts
+
+
+def test_two_accounts_differ_in_name_settings_and_credentials_and_share_the_database() -> None:
+    pods = {
+        name: JOBS[f"example/CronJob/numbercheck-sync-{name}"]["template"]["spec"] for name in ("east", "west")
+    }
+    for name, pod in pods.items():
+        settings = EXAMPLE[f"example/ConfigMap/numbercheck-settings-{name}"]["data"]
+        assert settings == SETTINGS | {
+            "NUMBERCHECK_ACCOUNT": name,
+            "NUMBERCHECK_BATCH_TEMPLATE": "{date:%Y%m%d}",
+        }
+        assert pod["containers"][0]["envFrom"] == [{"configMapRef": {"name": f"numbercheck-settings-{name}"}}]
+        secrets = {
+            volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume
+        }
+        assert secrets == {"account": f"numbercheck-account-{name}", "database": "numbercheck-database"}
+
+
+def test_everything_of_the_example_is_in_one_namespace_that_refuses_more_rights() -> None:
+    namespace = EXAMPLE["example/Namespace/numbercheck"]
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    rest = [found for found in EXAMPLE.values() if found is not namespace]
+    assert {found["metadata"]["namespace"] for found in rest} == {"numbercheck"}
+    kinds = sorted(found["kind"] for found in EXAMPLE.values())
+    assert kinds == ["ConfigMap"] * 2 + ["CronJob"] * 2 + ["Job", "Namespace"] + ["NetworkPolicy"] * 2
