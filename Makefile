@@ -13,7 +13,7 @@ ARGS    :=
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test lint format lock docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -39,6 +39,9 @@ lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml;
 	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
+
+docs: $(STAMP) ## write docs/tables.md again after a change of a table, a view or their words
+	@$(BIN)/python docs/generate_tables.py
 
 clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist

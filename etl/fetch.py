@@ -8,20 +8,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from etl.api.answers import Page
 from etl.api.client import Client, Question
 from etl.asking import Ask, Step
-from etl.errors import BatchDayFailed
+from etl.batchday import PAGE_SIZE
+from etl.errors import BatchDayFailed, RunEnded
 from etl.gate import Gate
 from etl.reading import Reading, Steps
 
 
 @dataclass(slots=True, eq=False)
 class Active:
-    """A reading that has begun, and what of its present step is still to be asked."""
+    """A reading that has begun, and what of its present step is still to be asked.
+
+    `under_way`: requests whose answers are not stored yet.
+    """
 
     reading: Reading
     steps: Steps
@@ -42,6 +47,12 @@ class Active:
                 break
             self.asks = deque(self.step.asks)
         return False
+
+    @property
+    def certain(self) -> bool:
+        """Whether its next request is needed whatever the answers say that are not stored yet."""
+        lacking = self.reading.day.missing or 0
+        return bool(self.asks) and not self.failure and lacking > PAGE_SIZE * self.under_way
 
     @property
     def finished(self) -> bool:
@@ -107,9 +118,9 @@ class Fetcher:
             # A wrong key or a clock that is off then costs one request, not several.
             limit = self._in_flight if self._answered else 1
             if active is None or self._under_way >= limit:
-                self._tell(self._collect(None))
+                self._tell(self._collect(None, pool))
             elif delay := self._gate.delay():
-                self._tell(self._collect(delay))
+                self._tell(self._collect(delay, pool))
             elif self._gate.claim():
                 self._send(active, pool)
 
@@ -151,14 +162,20 @@ class Fetcher:
             result = error
         self._arrived.put(Arrival(active, ask, result))
 
-    def _collect(self, timeout: float | None) -> list[BaseException]:
-        """Wait for an arrival, take all that are there, store the answers; return what else went wrong."""
+    def _collect(self, timeout: float | None, pool: ThreadPoolExecutor | None = None) -> list[BaseException]:
+        """Wait for an arrival, take all that are there, store the answers; return what else went wrong.
+
+        With `pool`: while they are stored, the vendor is at work on what is needed in any case.
+        """
         arrivals = list(self._take(timeout))
+        self._under_way -= len(arrivals)
         for arrival in arrivals:
-            self._under_way -= 1
-            arrival.active.under_way -= 1
             if isinstance(arrival.result, BatchDayFailed):
                 arrival.active.failure = arrival.result
+        if pool and self._answered and not self._broken:
+            self._send_what_is_certain(pool)
+        for arrival in arrivals:
+            arrival.active.under_way -= 1
         answers = [(a.active.reading, a.ask, a.result) for a in arrivals if isinstance(a.result, Page)]
         if answers and not self._broken:
             self._answered = self._broken = True
@@ -166,6 +183,14 @@ class Fetcher:
             self._broken = False
         failures = (a.result for a in arrivals if not isinstance(a.result, Page | BatchDayFailed))
         return list(failures)
+
+    def _send_what_is_certain(self, pool: ThreadPoolExecutor) -> None:
+        with suppress(RunEnded):  # the loop will see for itself
+            while self._under_way < self._in_flight and not self._gate.delay():
+                active = next((active for active in self._active if active.certain), None)
+                if active is None or not self._gate.claim():
+                    return
+                self._send(active, pool)
 
     def _tell(self, errors: list[BaseException]) -> None:
         if errors:

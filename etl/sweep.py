@@ -42,16 +42,17 @@ class Sweep:
             return
         self._rejected.update(row.digest for row in page.rejected if row.reason != "key_conflict")
         for row in page.rows:
-            self._count(row.key, page.repeats.get(row.key, 0) + page.conflicts.get(row.key, 0))
+            digest = hash(row.key)
+            if digest in self._seen:
+                self._note(row.key)
+            self._seen.add(digest)
+        for key, times in (*page.repeats.items(), *page.conflicts.items()):
+            self._note(key, times)
         if page.received >= min(PAGE_SIZE, page.total - PAGE_SIZE * (page.number - 1)):
             self._pages.add(page.number)
 
-    def _count(self, key: tuple[str, str], repeats: int) -> None:
-        digest = hash(key)
-        repeats += digest in self._seen
-        if repeats:
-            self.again[key] = self.again.get(key, 0) + repeats
-        self._seen.add(digest)
+    def _note(self, key: tuple[str, str], times: int = 1) -> None:
+        self.again[key] = self.again.get(key, 0) + times
 
     def lacking(self, pages: int) -> list[int]:
         """The pages that this pass still lacks."""

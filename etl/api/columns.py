@@ -56,7 +56,7 @@ def digits_or_text(value: object) -> str | _Unfit:
 def _text(limit: int) -> Callable[[object], str | _Unfit]:
     def read(value: object) -> str | _Unfit:
         text = value if type(value) is str else digits_or_text(value)
-        return text if isinstance(text, str) and len(text) <= limit else UNFIT
+        return UNFIT if isinstance(text, _Unfit) or len(text) > limit else text
 
     return read
 
@@ -64,7 +64,7 @@ def _text(limit: int) -> Callable[[object], str | _Unfit]:
 def _flag(limit: int) -> Callable[[object], str | _Unfit]:
     def read(value: object) -> str | _Unfit:
         text = value if type(value) is str else digits_or_text(value)
-        return upper if isinstance(text, str) and len(upper := text.upper()) <= limit else UNFIT
+        return UNFIT if isinstance(text, _Unfit) or len(upper := text.upper()) > limit else upper
 
     return read
 

@@ -9,6 +9,8 @@ import click
 import sqlalchemy as sa
 
 from etl.cli.common import load_settings
+from etl.cli.copy import copy
+from etl.cli.grant_reader import grant_reader
 from etl.errors import Misconfigured
 from etl.store import migrate
 from etl.store.engine import connect
@@ -38,13 +40,14 @@ def upgrade() -> None:
       numbercheck db upgrade
     """
     with _database() as engine:
-        before = migrate.current(engine)
+        before, old_views = migrate.current(engine), migrate.views(engine)
         migrate.upgrade(engine)
-        after = migrate.current(engine)
+        after, new_views = migrate.current(engine), migrate.views(engine) - old_views
+        to_grant = sorted(new_views) if before and engine.dialect.name != "sqlite" else []
     if before == after:
         click.echo(f"The schema is up to date: {after}.")
     else:
-        click.echo(f"The schema went from {before or 'nothing'} to {after}.")
+        click.echo(f"The schema went from {before or 'nothing'} to {after}.{_to_readers(to_grant)}")
 
 
 @db.command(short_help="Show the revision of the schema.")
@@ -73,7 +76,7 @@ def check() -> None:
         differences = migrate.check(engine)
     if differences:
         more = f" And {len(differences) - NAMED} more." if len(differences) > NAMED else ""
-        raise Misconfigured(" ".join(differences[:NAMED]) + more)
+        raise Misconfigured(" ".join(differences[:NAMED]) + more + _remedy(differences))
     click.echo(f"The schema is as it should be: {migrate.head()}.")
 
 
@@ -91,6 +94,23 @@ def downgrade(revision: str) -> None:
         click.echo(f"The schema is at {migrate.current(engine) or 'nothing: every table was dropped'}.")
 
 
+def _to_readers(views: list[str]) -> str:
+    if not views:
+        return ""
+    return f" New: {', '.join(views)}. Readers get them by `numbercheck db grant-reader`, once more for each role."
+
+
+def _remedy(differences: list[str]) -> str:
+    """What helps against them, where they do not say so themselves."""
+    if "Remedy: " in differences[0]:
+        return ""
+    if all(text.startswith(("The comment of view ", "The comment of column v_")) for text in differences):
+        return f" {migrate.UPGRADE}, which writes them anew."
+    if all(text.endswith("its definer is gone.") for text in differences):
+        return " Remedy: let the server's administrator create that user again: SHOW CREATE VIEW names it."
+    return " Remedy: undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."
+
+
 @contextmanager
 def _database() -> Iterator[sa.Engine]:
     engine = connect(load_settings().database_url)
@@ -98,3 +118,7 @@ def _database() -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+db.add_command(copy)
+db.add_command(grant_reader)

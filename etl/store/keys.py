@@ -26,12 +26,7 @@ def having_keys(
         return ()
     dialect = connection.dialect
     joined = _joined(query, table, dialect.name, exact_collation(dialect))
-    if dialect.name == "postgresql":
-        message_ids, phones = zip(*keys, strict=True)
-        values |= {"message_ids": list(message_ids), "phones": list(phones)}
-    else:
-        values["keys"] = json.dumps(list(keys))
-    return connection.execute(joined, values)
+    return connection.execute(joined, values | {"keys": json.dumps(list(keys))})
 
 
 @functools.cache
@@ -46,9 +41,11 @@ def _joined(query: sa.Select[Any], table: sa.Table, dialect: str, collation: str
 
 
 def _postgresql() -> sa.FromClause:
-    texts = postgresql.ARRAY(sa.Text)
-    lists = (sa.bindparam("message_ids", type_=texts), sa.bindparam("phones", type_=texts))
-    return sa.func.unnest(*lists).table_valued("message_id", "phone").render_derived(name="wanted")
+    keys = sa.cast(sa.bindparam("keys", type_=sa.Text), postgresql.JSON)
+    value = sa.column("value", postgresql.JSON)
+    pair = sa.func.json_array_elements(keys).table_valued(value).render_derived(name="pair")
+    parts = [pair.c.value[place].astext for place in (0, 1)]
+    return sa.select(parts[0].label("message_id"), parts[1].label("phone")).subquery("wanted")
 
 
 def _sqlite() -> sa.FromClause:

@@ -64,7 +64,7 @@ def save(connection: sa.Connection, account_id: int, before: Iterable[Entry], af
         ids = _batch_ids(connection, account_id, [*added, *changed])
         _execute(connection, sa.insert(batch_listing), [_values(entry, ids) for entry in added])
         _execute(connection, _UPDATE, [_names(entry, ids) for entry in changed])
-        look_anew(connection, len(added), batch, batch_listing)
+        look_anew(connection, len(added), batch_listing)
     gone = [old[key] for key in old.keys() - new.keys()]
     if gone:
         found = batches(connection, account_id, {entry.line.batch_no for entry in gone})
@@ -119,6 +119,7 @@ def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Ent
     new = {name: appkey for name, appkey in appkeys.items() if name not in there}
     rows = [{"account_id": account_id, "batch_no": name, "appkey": appkey} for name, appkey in new.items()]
     insert_missing(connection, batch, rows)
+    look_anew(connection, len(rows), batch)
     other = {name: key for name, key in appkeys.items() if key and name in there and there[name][1] != key}
     for name, appkey in other.items():
         connection.execute(sa.update(batch).where(batch.c.batch_id == there[name][0]).values(appkey=appkey))

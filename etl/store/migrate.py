@@ -19,11 +19,13 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from etl.errors import Misconfigured, TryLater
+from etl.store import catalog, comments
+from etl.store.differences import orphans, sentences
 from etl.store.engine import reading
 from etl.store.schema import metadata
 from etl.store.types import MYSQL_FAMILY
 
-VIEWS = ("v_number_check", "v_coverage", "v_sync_run", "v_rejected_row")
+VIEWS = tuple(view.name for view in catalog.VIEWS)
 UPGRADE = "Remedy: run `numbercheck db upgrade`"
 WAIT_SECONDS = 120
 """How long an upgrade waits for another one."""
@@ -67,6 +69,7 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
         _require_known(connection)
         _require_room(connection)
         _run(command.upgrade, connection, revision)
+        comments.apply(connection)
 
 
 def downgrade(engine: sa.Engine, revision: str) -> None:
@@ -85,14 +88,31 @@ def require_current(engine: sa.Engine) -> None:
 
 def check(engine: sa.Engine) -> list[str]:
     """What of the schema is not as this version needs it, one sentence each; empty: nothing."""
-    problem = _revision_problem(current(engine))
+    found = current(engine)
+    problem = (_room_problem(engine) if found is None else None) or _revision_problem(found)
     if problem:
         return [problem]
     with reading(engine).connect() as connection:
-        views = sa.inspect(connection).get_view_names()
-        missing = [f"The view {view} is missing." for view in VIEWS if view not in views]
+        there = _views(connection)
+        missing = [f"The view {view} is missing." for view in VIEWS if view not in there]
+        gone = [
+            f"The view {view} cannot be read: its definer is gone." for view in orphans(connection, sorted(there))
+        ]
         context = MigrationContext.configure(connection, opts=options(connection))
-        return [_sentence(entry) for entry in _flat(compare_metadata(context, metadata))] + missing
+        differences = sentences(compare_metadata(context, metadata))
+        return differences + missing + gone + comments.differences(connection)
+
+
+def views(engine: sa.Engine) -> set[str]:
+    """The names of our views that are there."""
+    if engine.dialect.name == "sqlite" and not _has_file(engine.url):
+        return set()
+    with reading(engine).connect() as connection:
+        return _views(connection)
+
+
+def _views(connection: sa.Connection) -> set[str]:
+    return set(VIEWS).intersection(sa.inspect(connection).get_view_names())
 
 
 def options(connection: sa.Connection) -> dict[str, Any]:
@@ -169,14 +189,28 @@ def _require_known(connection: sa.Connection) -> None:
 
 
 def _require_room(connection: sa.Connection) -> None:
+    problem = _another_program(connection)
+    if problem:
+        raise Misconfigured(problem)
+
+
+def _room_problem(engine: sa.Engine) -> str | None:
+    if engine.dialect.name == "sqlite" and not _has_file(engine.url):
+        return None
+    with reading(engine).connect() as connection:
+        return _another_program(connection)
+
+
+def _another_program(connection: sa.Connection) -> str | None:
     """Nothing of ours there yet: then tables with our names are somebody else's."""
     tables = set(sa.inspect(connection).get_table_names())
     taken = sorted(tables.intersection(metadata.tables))
-    if taken and "alembic_version" not in tables:
-        raise Misconfigured(
-            f"The schema holds tables of another program: {', '.join(taken)}. "
-            "Remedy: give numbercheck a database or a schema of its own."
-        )
+    if not taken or "alembic_version" in tables:
+        return None
+    return (
+        f"The schema holds tables of another program: {', '.join(taken)}. "
+        "Remedy: give numbercheck a database or a schema of its own."
+    )
 
 
 # -- one upgrade at a time --------------------------------------------------------------------------------
@@ -232,29 +266,3 @@ def _on_mysql(connection: sa.Connection) -> Iterator[None]:
         with contextlib.suppress(sa.exc.DBAPIError):
             connection.scalar(sa.select(sa.func.release_lock(name)))
             connection.commit()
-
-
-# -- differences, in words --------------------------------------------------------------------------------
-
-
-def _flat(entries: list[Any]) -> Iterator[tuple[Any, ...]]:
-    for entry in entries:
-        yield from entry if isinstance(entry, list) else [entry]
-
-
-def _sentence(entry: tuple[Any, ...]) -> str:
-    """One entry of Alembic's comparison, whose shape depends on its first item, as a sentence."""
-    kind, *rest = entry
-    match kind, rest:
-        case "add_table", [table]:
-            return f"The table {table.name} is missing."
-        case (("add_column" | "remove_column"), [_, table, column]):
-            return f"The column {table}.{column.name} is {'missing' if kind == 'add_column' else 'not ours'}."
-        case str(), [_, str(table), str(column), _, found, needed] if kind.startswith("modify_"):
-            what = kind.removeprefix("modify_")
-            return f"The {what} of column {table}.{column} is {found!r}, not {needed!r}."
-        case (("add_table_comment" | "remove_table_comment"), [table, *_]):
-            return f"The comment of table {table.name} differs."
-    item = rest[0]
-    verb = "is missing" if kind.startswith("add_") else "is not ours"
-    return f"The {kind.split('_', 1)[1]} {item.name} of table {item.table.name} {verb}."

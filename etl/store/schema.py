@@ -195,13 +195,14 @@ number_check = _table(
     _text("national_number", "The number in its national format, as this check reported it"),
     _text("standard_number", "The number in its international format, as this check reported it"),
     _coded("number_type", "number_type.vendor_value", "Kind of number, as the vendor sends it"),
-    _ref("carrier_id", "carrier.carrier_id", "The carrier", nullable=True, index=True),
+    _ref("carrier_id", "carrier.carrier_id", "The carrier", nullable=True),
     _column("price", Price(), "What this check cost, exact"),
     _coded("currency", "currency.code", "Currency of the price"),
     _text("fail_reason", "Why the check failed, in the vendor's words"),
     _column("extra", JsonObject, "Fields that nobody documented, and values that their column cannot hold"),
     _time("first_seen_at", "When this job first stored it", nullable=False),
     _time("last_changed_at", "When its content last changed", nullable=False),
+    sa.Index(None, "carrier_id", "batch_day_id"),  # a carrier over some days
     comment="One checked number: one row for each message id and phone",
 )
 

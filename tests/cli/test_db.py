@@ -52,6 +52,15 @@ def test_the_life_of_a_schema(run: Run) -> None:
         assert (found[0], found[1].startswith(words)) == (status, True), found
 
 
+def test_views_that_readers_do_not_have_yet_are_told(run: Run, database: sa.URL) -> None:
+    assert run("upgrade")[0] == 0
+    assert run("downgrade", "0002")[0] == 0
+    _, words = run("upgrade")
+    told = "v_phone_latest. Readers get them by `numbercheck db grant-reader`, once more for each role."
+    assert words.endswith(told) is (database.get_backend_name() != "sqlite")
+    assert "New: " not in run("upgrade")[1]
+
+
 def test_what_is_wrong_stands_in_one_line(run: Run, engine: sa.Engine) -> None:
     with engine.begin() as connection:
         for view in migrate.VIEWS:
@@ -61,7 +70,7 @@ def test_what_is_wrong_stands_in_one_line(run: Run, engine: sa.Engine) -> None:
     status, words = run("check")
     assert status == 78
     assert "The table awaited_check is missing." in words
-    assert words.endswith(" more.")
+    assert " more. Remedy: " in words
 
 
 def test_looking_at_what_is_not_there_creates_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from etl.errors import Misconfigured
 from etl.store import migrate, schema
 from etl.store.engine import connect
 from tests.servers import MARIADB, POSTGRESQL, SQLITE
+from tests.store.migrating import Interrupted, details, interrupt_after
 from tests.store.support import SAMPLE, add_sample, insert, read_sample
 
 ROOT = Path(migrate.__file__).resolve().parents[2]
@@ -32,22 +32,6 @@ def empty(database: sa.URL) -> Any:
 def objects(engine: sa.Engine) -> set[str]:
     inspector = sa.inspect(engine)
     return {*inspector.get_table_names(), *inspector.get_view_names()}
-
-
-def details(engine: sa.Engine) -> dict[str, Any]:
-    """What the server tells about our tables, in comparable form."""
-    inspector = sa.inspect(engine)
-    readers: list[Callable[[str], Any]] = [
-        inspector.get_columns,
-        inspector.get_pk_constraint,
-        inspector.get_foreign_keys,
-        inspector.get_unique_constraints,
-        inspector.get_check_constraints,
-        inspector.get_indexes,
-    ]
-    if engine.dialect.supports_comments:
-        readers.append(inspector.get_table_comment)
-    return {f"{table} {read.__name__}": str(read(table)) for table in schema.metadata.tables for read in readers}
 
 
 # -- up and down -------------------------------------------------------------------------------------------
@@ -140,22 +124,6 @@ def test_an_upgrade_waits_for_another(database: sa.URL, empty: sa.Engine) -> Non
 
 
 # -- when it fails -----------------------------------------------------------------------------------------
-
-
-class Interrupted(Exception):
-    pass
-
-
-def interrupt_after(engine: sa.Engine, statements: int) -> Callable[[], None]:
-    """Let the engine fail at one statement; returns what ends that."""
-    left = iter(range(statements, 0, -1))
-
-    def count(*_: Any) -> None:
-        if next(left, None) is None:
-            raise Interrupted
-
-    sa.event.listen(engine, "before_cursor_execute", count)
-    return lambda: sa.event.remove(engine, "before_cursor_execute", count)
 
 
 def test_an_interrupted_upgrade_leaves_nothing_or_can_go_on(empty: sa.Engine) -> None:

@@ -61,6 +61,9 @@ def test_the_usual_filters_have_an_index() -> None:
         str(next(iter(index.columns))) for table in schema.metadata.tables.values() for index in table.indexes
     }
     assert {"number_check.phone", "number_check.carrier_id", "number_check.batch_day_id"} <= indexed
+    assert ["carrier_id", "batch_day_id"] in [
+        [c.name for c in index.columns] for index in schema.number_check.indexes
+    ]
     assert {"batch_day.check_date", "batch.batch_no"} <= indexed
 
 

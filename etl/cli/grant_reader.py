@@ -1,0 +1,51 @@
+"""`numbercheck db grant-reader`: a role for BI tools, which reads the views and nothing else."""
+
+from __future__ import annotations
+
+import click
+
+from etl.cli.common import load_settings, open_database
+from etl.cli.output import count
+from etl.errors import Misconfigured
+from etl.store import grants
+
+NAMED = 5
+"""What a role reaches besides is named up to this number; the rest is counted."""
+
+
+@click.command(name="grant-reader", short_help="Let a role read the views, and nothing else.")
+@click.argument("role")
+@click.option("--masked", is_flag=True, help="Only the views without phone numbers: the masked and summary ones.")
+def grant_reader(role: str, masked: bool) -> None:
+    """Let ROLE read the views, without the payload of rejected rows; on PostgreSQL, MariaDB and MySQL.
+
+    ROLE exists already; on MariaDB and MySQL it is USER, USER@HOST or a role. Running this again is harmless, and
+    with or without --masked takes back what the other gave. Exit status 78 where ROLE reaches more than that in
+    another way (a superuser, a member of the job's role, a grant on the tables): only its administrator can
+    take it away.
+
+    \b
+    Example: for a dashboard that shows no phone number
+      numbercheck db grant-reader superset --masked
+    """
+    with open_database(load_settings()) as engine:
+        done = grants.grant(engine, role, masked=masked)
+    click.echo(f"{done.reader} may read {count(len(done.views), 'view')}: {', '.join(done.views)}.")
+    if done.lacking or done.beyond:
+        raise Misconfigured(" ".join((*_lacking(done), *_beyond(done))))
+
+
+def _lacking(done: grants.Outcome) -> list[str]:
+    if not done.lacking:
+        return []
+    return [f"{done.reader} cannot get there yet: let the database's owner run {'; '.join(done.lacking)}."]
+
+
+def _beyond(done: grants.Outcome) -> list[str]:
+    if not done.beyond:
+        return []
+    more = f" and {len(done.beyond) - NAMED} more" if len(done.beyond) > NAMED else ""
+    return [
+        f"{done.reader} reaches more than that, not by this command: {', '.join(done.beyond[:NAMED])}{more}. "
+        "Remedy: let its administrator take that away, or name another role."
+    ]

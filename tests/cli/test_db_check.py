@@ -1,0 +1,115 @@
+"""`numbercheck db check`: what is wrong, and what helps, in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from etl.cli import main
+from etl.store import migrate
+from etl.store.engine import connect
+from tests.servers import MARIADB, POSTGRESQL
+from tests.store.roles import run as execute
+
+HEAD = migrate.head()
+BY_HAND = "Remedy: undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."
+
+Check = Callable[[], str]
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch, database: sa.URL) -> Check:
+    """What the command says, in one line, of a schema that is not in order."""
+    monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", database.render_as_string(hide_password=False))
+
+    def told() -> str:
+        result = CliRunner().invoke(main, ["db", "check"])
+        assert (result.exit_code, result.stdout) == (78, "")
+        assert len(result.stderr.splitlines()) == 1
+        return str(json.loads(result.stderr)["message"])
+
+    return told
+
+
+def test_no_schema(check: Check) -> None:
+    needed = f"The database holds no schema yet, this version needs {HEAD}."
+    assert check() == f"{needed} Remedy: run `numbercheck db upgrade`."
+
+
+def test_an_old_schema(check: Check, database: sa.URL) -> None:
+    engine = connect(database)
+    migrate.upgrade(engine, "0001")
+    assert check() == f"The schema is at 0001, this version needs {HEAD}. Remedy: run `numbercheck db upgrade`."
+    engine.dispose()
+
+
+def test_a_newer_schema(check: Check, engine: sa.Engine) -> None:
+    execute(engine, "UPDATE alembic_version SET version_num = '9999'")
+    assert check().startswith(
+        f"The schema is at 9999, which this version (it needs {HEAD}) does not know: it is newer"
+    )
+    assert "Remedy: install the newer numbercheck-etl, or name another database." in check()
+
+
+def test_tables_of_another_program(check: Check, database: sa.URL) -> None:
+    engine = connect(database)
+    execute(engine, "CREATE TABLE region (id INTEGER)")
+    assert check().startswith("The schema holds tables of another program: region. Remedy: give numbercheck ")
+    assert check().endswith(" of its own.")
+    engine.dispose()
+
+
+def test_an_index_that_is_missing(check: Check, engine: sa.Engine) -> None:
+    on = " ON number_check" if engine.dialect.name == "mariadb" else ""
+    execute(engine, f"DROP INDEX ix_number_check_phone{on}")
+    assert check() == f"The index ix_number_check_phone of table number_check is missing. {BY_HAND}"
+
+
+def test_a_view_that_is_missing(check: Check, engine: sa.Engine) -> None:
+    execute(engine, "DROP VIEW v_sync_run")
+    assert check() == f"The view v_sync_run is missing. {BY_HAND}"
+
+
+def test_a_column_of_another_type(check: Check, engine: sa.Engine) -> None:
+    # PostgreSQL changes no column that a view uses. On SQLite, a table is made anew to change a column.
+    change = {
+        "postgresql": ["ALTER TABLE account ALTER holder TYPE VARCHAR(7)"],
+        "mariadb": ["ALTER TABLE account MODIFY holder VARCHAR(7)"],
+        "sqlite": ["ALTER TABLE account DROP holder", "ALTER TABLE account ADD holder INTEGER"],
+    }
+    execute(engine, *change[engine.dialect.name])
+    assert check().startswith("The type of column account.holder is ")
+    assert check().endswith(BY_HAND)
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
+def test_a_comment_of_a_view(check: Check, engine: sa.Engine) -> None:
+    execute(engine, "COMMENT ON VIEW v_sync_run IS 'mine'", "COMMENT ON COLUMN v_coverage.note IS NULL")
+    assert check() == (
+        "The comment of column v_coverage.note differs. The comment of view v_sync_run differs. "
+        "Remedy: run `numbercheck db upgrade`, which writes them anew."
+    )
+    migrate.upgrade(engine)
+    assert migrate.check(engine) == []
+
+
+@pytest.mark.parametrize("server", [MARIADB], indirect=True)
+def test_a_definer_that_was_dropped(check: Check, engine: sa.Engine) -> None:
+    """Who leaves takes no view along unnoticed: with its definer's rights nobody can read it any more."""
+    definer = f"gone_from_{engine.url.database}"
+    execute(
+        engine,
+        f"CREATE USER {definer}",
+        f"CREATE OR REPLACE DEFINER = {definer} VIEW v_sync_run AS SELECT 1 AS run_id",
+        f"DROP USER {definer}",
+    )
+    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="definer"):
+        connection.exec_driver_sql("SELECT * FROM v_sync_run")
+    assert check() == (
+        "The view v_sync_run cannot be read: its definer is gone. "
+        "Remedy: let the server's administrator create that user again: SHOW CREATE VIEW names it."
+    )

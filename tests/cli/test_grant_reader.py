@@ -1,0 +1,83 @@
+"""`numbercheck db grant-reader`, as the person who sets up a BI tool sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from etl.cli import main
+from etl.store import catalog
+from tests.servers import MARIADB, PASSWORD, POSTGRESQL, SQLITE
+from tests.store.roles import Role, role, run
+
+SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, database: sa.URL) -> Command:
+    monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", database.render_as_string(hide_password=False))
+
+    def invoke(*arguments: str, status: int = 0) -> Result:
+        result = CliRunner().invoke(main, ["db", "grant-reader", *arguments])
+        assert result.exit_code == status, result.output
+        assert PASSWORD not in result.output
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def reader(engine: sa.Engine) -> Iterator[Role]:
+    with role(engine) as made:
+        yield made
+
+
+def told(result: Result) -> str:
+    assert len(result.stderr.splitlines()) == 1
+    return str(json.loads(result.stderr)["message"])
+
+
+@SERVERS
+def test_what_was_granted_is_said(command: Command, reader: Role) -> None:
+    at = "@127.0.0.1" if reader.admin.dialect.name == "mariadb" else ""
+    result = command(reader.name)
+    names = [view.name for view in catalog.VIEWS]
+    assert result.stdout == f"{reader.name}{at} may read {len(names)} views: {', '.join(names)}.\n"
+    assert result.stderr == ""
+    names = [view.name for view in catalog.VIEWS if view.masked]
+    assert command(reader.name, "--masked").stdout.endswith(f" {len(names)} views: {', '.join(names)}.\n")
+
+
+@SERVERS
+def test_a_role_that_reaches_more_is_told_with_status_78(command: Command, reader: Role) -> None:
+    tables = ("account", "alembic_version", "batch", "batch_day", "number_check", "region", "sync_run")
+    run(reader.admin, *(f"GRANT SELECT ON {table} TO {reader.sql}" for table in tables))
+    result = command(reader.name, status=78)
+    assert " may read " in result.stdout
+    assert " reaches more than that, not by this command: account, alembic_version, " in told(result)
+    assert "number_check and 2 more. Remedy: " in told(result)
+
+
+@SERVERS
+def test_a_role_that_is_not_there(command: Command, engine: sa.Engine) -> None:
+    result = command("nobody's", status=78)
+    assert result.stdout == ""
+    assert "There is no" in told(result)
+    assert "CREATE" in told(result)
+
+
+@SERVERS
+def test_without_a_schema(command: Command) -> None:
+    assert "numbercheck db upgrade" in told(command("reader", status=78))
+
+
+@pytest.mark.parametrize("server", [SQLITE], indirect=True)
+def test_sqlite_has_no_roles(command: Command, engine: sa.Engine) -> None:
+    assert "SQLite has no roles" in told(command("reader", status=78))
+    assert "Remedy: " in told(command("reader", "--masked", status=78))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from etl.store import migrate
+from etl.store.engine import connect
+from tests.servers import MARIADB, POSTGRESQL
+from tests.store.migrating import Interrupted, details, interrupt_after
+from tests.store.support import SAMPLE, add_sample, read_sample
+
+
+@pytest.fixture
+def empty(database: sa.URL) -> Iterator[sa.Engine]:
+    engine = connect(database)
+    yield engine
+    engine.dispose()
+
+
+def test_an_interrupted_0003_leaves_0002_or_can_go_on(empty: sa.Engine) -> None:
+    """A database that holds rows, interrupted before each statement that changes something in turn."""
+    migrate.upgrade(empty, "0002")
+    with empty.begin() as connection:
+        add_sample(connection)
+    before = details(empty)
+    interruptions = 0
+    for statements in range(1000):
+        undo = interrupt_after(empty, statements, ("CREATE ", "DROP ", "UPDATE "))
+        try:
+            migrate.upgrade(empty)
+        except Interrupted:
+            interruptions += 1
+        else:
+            break
+        finally:
+            undo()
+        if empty.dialect.name != "mariadb":
+            assert (migrate.current(empty), details(empty)) == ("0002", before)
+            continue
+        migrate.upgrade(empty)
+        assert migrate.check(empty) == []
+        migrate.downgrade(empty, "0002")
+        assert details(empty) == before
+    assert interruptions >= 8  # an index and five views are made, an index goes, the revision is noted
+    assert migrate.check(empty) == []
+    with empty.connect() as connection:
+        assert read_sample(connection) == SAMPLE
+    migrate.downgrade(empty, "0002")
+    assert details(empty) == before
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
+def test_0003_leaves_what_a_customer_built_upon_v_number_check(empty: sa.Engine) -> None:
+    migrate.upgrade(empty, "0002")
+    with empty.begin() as connection:
+        connection.exec_driver_sql("CREATE VIEW ours AS SELECT phone, carrier FROM v_number_check")
+        add_sample(connection)
+    for revision in ("head", "0002"):
+        (migrate.upgrade if revision == "head" else migrate.downgrade)(empty, revision)
+        with empty.connect() as connection:
+            assert len(connection.exec_driver_sql("SELECT * FROM ours").all()) == 1
