@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ DAY = dt.date(2026, 3, 10)
 LATER = dt.datetime(2026, 3, 12, 2, tzinfo=dt.UTC)
 INTERVAL = 0.2
 # A request is seen a little after it started: what a loaded machine adds is no fault of the pace.
-SEEN_LATE = 0.02
+SEEN_LATE = 0.15
 
 
 def vendor_with(rows: int, **behaviour: float) -> Emulator:
@@ -26,8 +26,11 @@ def vendor_with(rows: int, **behaviour: float) -> Emulator:
     return Emulator(book, behaviour=Behaviour(**behaviour))  # type: ignore[arg-type]
 
 
-def gaps(vendor: Emulator) -> list[float]:
-    return [after.started - before.started for before, after in pairwise(vendor.requests)]
+def assert_keeps_pace(vendor: Emulator) -> None:
+    """Between any two requests lie as many intervals as between their numbers: nobody gains by being seen late."""
+    seen = [request.started for request in vendor.requests]
+    for (first, one), (second, other) in combinations(enumerate(seen), 2):
+        assert other - one >= (second - first) * INTERVAL - SEEN_LATE
 
 
 def test_latency_of_several_intervals_costs_no_slot(engine: sa.Engine, tmp_path: Path) -> None:
@@ -37,9 +40,10 @@ def test_latency_of_several_intervals_costs_no_slot(engine: sa.Engine, tmp_path:
         result = job.sync(LATER)
         seconds = time.monotonic() - began
         assert result.requests == 24
-        assert min(gaps(vendor)) >= INTERVAL - SEEN_LATE
+        assert_keeps_pace(vendor)
         # The first goes alone, and the last has to be answered: both wait for the vendor once.
-        assert seconds <= 1.1 * 24 * INTERVAL + 2 * 2.5 * INTERVAL + 0.5
+        # One after the other they would take 24 times 2.5 intervals and their pauses.
+        assert seconds <= 2 * 24 * INTERVAL
         job.engine.dispose()
 
 
@@ -53,6 +57,6 @@ def test_two_runs_in_a_row_keep_the_pace_with_retries_and_throttling(engine: sa.
         assert (first.exit_code, second.exit_code) == (0, 0)
         assert first.requests + second.requests == len(vendor.requests)
         assert first.retries == 3
-        assert min(gaps(vendor)) >= INTERVAL - SEEN_LATE
+        assert_keeps_pace(vendor)
         assert not [request for request in vendor.requests if request.fault == "pace"]
         job.engine.dispose()

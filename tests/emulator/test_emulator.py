@@ -142,7 +142,7 @@ def test_latency_does_not_keep_others_waiting(emulator: Emulator, behaviour: Beh
         thread.start()
     for thread in threads:
         thread.join()
-    assert 0.3 <= time.monotonic() - started < 1.5
+    assert 0.3 <= time.monotonic() - started < 2.2
     assert {received.code for received in emulator.requests} == {0}
 
 

