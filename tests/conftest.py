@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
@@ -25,6 +26,10 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {
 }
 # Read now: no test sees variables of this prefix.
 MUST_HAVE_SERVERS = os.environ.get("NUMBERCHECK_TEST_REQUIRE_SERVERS", "") not in ("", "0")
+
+# Where the tests run in the background of a shell, Ctrl-C is ignored, and so it is by every process they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Why a server is not here: told in one line, however many tests want it.
 MISSING: set[str] = set()

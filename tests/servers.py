@@ -182,8 +182,11 @@ def postgresql() -> Iterator[Postgresql]:
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[Mariadb]:
-    """The system's MariaDB, with defaults that must not matter: latin1, not strict, another time zone."""
+def mariadb(*further: str) -> Iterator[Mariadb]:
+    """The system's MariaDB, with defaults that must not matter: latin1, not strict, another time zone.
+
+    `further`: options that win over those here.
+    """
     install, server_program = _program("mariadb-install-db"), _program("mariadbd")
     if install is None or server_program is None:
         raise NotHere("MariaDB is not on this machine: apt-get install mariadb-server")
@@ -204,7 +207,7 @@ def mariadb() -> Iterator[Mariadb]:
         # A server that starts clears away what look like its temporary tables, another server's too.
         options += f" --tmpdir={directory}"
         options += " --innodb-file-per-table=0 --innodb-doublewrite=0"
-        with _running([server_program, *common, *options.split()], directory):
+        with _running([server_program, *common, *options.split(), *further], directory):
             url = sa.URL.create("mariadb+pymysql", "tester", PASSWORD, "127.0.0.1", port)
             with _administrator(url) as admin:
                 yield Mariadb(admin)

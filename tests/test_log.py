@@ -97,8 +97,8 @@ def test_secrets_and_phone_numbers_are_masked(
     write()
     told = capsys.readouterr().err
     assert told.count("\n") >= 1
-    assert "ss/" not in told
-    assert "ss%2F" not in told
+    assert "@ss/" not in told
+    assert "%40ss" not in told
     assert PHONE not in told
     assert "*********67" in told
 

@@ -19,6 +19,7 @@ from etl.batches.listing import BadLine, Collector, Line, Listing, check, failed
 from etl.database_url import require_driver, secrets
 from etl.errors import Misconfigured
 from etl.scrub import scrub
+from etl.store import silence
 
 NAME = "NUMBERCHECK_BATCH_QUERY"
 DATABASE = "The database of NUMBERCHECK_BATCH_DATABASE_URL"
@@ -51,6 +52,7 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date) -> Listin
     try:
         require_driver(url)
         engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
+        silence.bound(engine)
     except (Misconfigured, SQLAlchemyError, TypeError, ValueError) as error:
         return failed("query", f"{DATABASE} cannot be used: {_reason(error, url)}")
     try:

@@ -32,24 +32,20 @@ def load_settings() -> Settings:
 @contextmanager
 def open_database(found: Settings) -> Iterator[sa.Engine]:
     """The database, its schema being the one that this version needs."""
-    engine = connect(found.database_url)
-    try:
+    with _engine(found) as engine:
         migrate.require_current(engine)
         yield engine
-    finally:
-        engine.dispose()
 
 
 def prepare_schema(found: Settings) -> None:
     """Bring the schema up to date where the settings say so."""
     if not found.auto_migrate:
         return
-    engine = connect(found.database_url)
-    try:
-        if migrate.current(engine) != migrate.head():
+    with _engine(found) as engine:
+        behind = migrate.current(engine) != migrate.head()
+    if behind:
+        with _engine(found, patient=True) as engine:
             migrate.upgrade(engine)
-    finally:
-        engine.dispose()
 
 
 def has_schema(found: Settings) -> bool:
@@ -57,9 +53,15 @@ def has_schema(found: Settings) -> bool:
     url = found.database_url
     if url.get_backend_name() == "sqlite" and not _file(url).exists():
         return False
-    engine = connect(url)
-    try:
+    with _engine(found) as engine:
         return migrate.current(engine) is not None
+
+
+@contextmanager
+def _engine(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
+    engine = connect(found.database_url, patient=patient)
+    try:
+        yield engine
     finally:
         engine.dispose()
 

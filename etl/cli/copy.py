@@ -60,9 +60,9 @@ def _engines(found: Settings) -> Iterator[tuple[sa.Engine, sa.Engine]]:
             "NUMBERCHECK_COPY_TO_DATABASE_URL is not set. Remedy: let it name the database to copy to; "
             "NUMBERCHECK_DATABASE_URL names the one to copy from."
         )
-    source = connect(found.database_url)
+    source = connect(found.database_url, patient=True)
     try:
-        target = connect(found.copy_to_database_url)
+        target = connect(found.copy_to_database_url, patient=True)
     except Misconfigured as error:
         raise in_target(error) from None
     try:

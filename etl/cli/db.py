@@ -113,7 +113,7 @@ def _remedy(differences: list[str]) -> str:
 
 @contextmanager
 def _database() -> Iterator[sa.Engine]:
-    engine = connect(load_settings().database_url)
+    engine = connect(load_settings().database_url, patient=True)
     try:
         yield engine
     finally:

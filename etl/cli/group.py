@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import sys
 from typing import Any
 
 import click
 import sqlalchemy as sa
 
-from etl.cli.output import AS_JSON, give_up_output, print_as_it_can, print_json, tell
+from etl.cli.output import AS_JSON, give_up, print_as_it_can, print_json, tell
 from etl.errors import EtlError, Misconfigured, TryLater
 from etl.log import configure
 from etl.result import STATUS
@@ -34,10 +35,17 @@ class Group(click.Group):
                 ctx.exit(_defect(error))
             tell(known)
             if isinstance(error, OSError) and error.filename is None:
-                give_up_output()
+                give_up(sys.stdout)
             if ctx.meta.get(AS_JSON):
-                print_json({"status": STATUS.get(known.exit_status), "exit_code": known.exit_status})
+                _print_end(known.exit_status)
             ctx.exit(known.exit_status)
+
+
+def _print_end(status: int) -> None:
+    try:
+        print_json({"status": STATUS.get(status), "exit_code": status})
+    except OSError:
+        give_up(sys.stdout)
 
 
 def explained(error: BaseException) -> EtlError | None:

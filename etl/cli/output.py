@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime as dt
 import json
@@ -9,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.cells import cell_len
@@ -27,9 +28,14 @@ def tell(complaint: object) -> None:
             # Not through the handler, which masks long numbers: that of a batch has to be readable here.
             record = logging.LogRecord("numbercheck", logging.ERROR, "", 0, str(complaint), None, None)
             stamp(record)
-            click.echo(handler.formatter.format(record) if handler.formatter else complaint, err=True)
+            _complain(handler.formatter.format(record) if handler.formatter else str(complaint))
             return
-    click.echo(f"numbercheck: {complaint}", err=True)
+    _complain(f"numbercheck: {complaint}")
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody can be told that there is no room for it
+        click.echo(text, err=True)
 
 
 def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
@@ -60,10 +66,19 @@ def print_as_it_can() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def give_up_output() -> None:
-    """Write no more to standard output: what its buffer holds would fail once more when the process ends."""
+@atexit.register
+def _end_complaints() -> None:
+    """A log that finds no room or no reader is no reason to end with Python's own status 120."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        give_up(sys.stderr)
+
+
+def give_up(stream: TextIO) -> None:
+    """Write no more to it: what its buffer holds would fail once more when the process ends."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

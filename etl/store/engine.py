@@ -13,6 +13,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from etl.database_url import require_driver
 from etl.errors import Misconfigured
+from etl.store import silence
 from etl.store.explain import explain, words
 from etl.store.types import MYSQL_FAMILY
 from etl.store.upsert import COPIED
@@ -34,7 +35,6 @@ _POSTGRESQL = {
 _SERVER_KEEPALIVES = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 _MYSQL = {
     "connect_timeout": 10,
-    "read_timeout": 300,
     "write_timeout": 60,
     # The server has no keep-alives of its own: it drops a host that is gone, and its lock, after half an hour.
     "init_command": "SET time_zone = '+00:00', wait_timeout = 1800",
@@ -43,19 +43,18 @@ _MYSQL = {
 }
 
 
-def connect(url: sa.URL) -> sa.Engine:
+def connect(url: sa.URL, *, patient: bool = False) -> sa.Engine:
     """An engine for `url`; nothing is connected yet. What the URL's query says wins over our defaults.
 
+    `patient`: for statements during which a server may say nothing for longer than `silence.SILENCE`.
     Raises Misconfigured where the driver's package or the directory of an SQLite file is missing.
     """
     require_driver(url)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
-    if url.get_backend_name() in MYSQL_FAMILY:
-        return _engine(url, _defaults(url, _MYSQL) | {"charset": "utf8mb4"}, isolation_level="READ COMMITTED")
-    engine = _engine(url, _defaults(url, _POSTGRESQL), isolation_level="READ COMMITTED")
-    sa.event.listen(engine, "connect", _prepare_postgresql)
-    sa.event.listen(engine, "do_execute", _copy)
+    engine = _mysql(url) if url.get_backend_name() in MYSQL_FAMILY else _postgresql(url)
+    if not patient:
+        silence.bound(engine)
     return engine
 
 
@@ -80,6 +79,17 @@ def _engine(url: sa.URL, connect_args: dict[str, Any], **options: Any) -> sa.Eng
     )
     sa.event.listen(engine, "handle_error", _without_values)
     return engine
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    engine = _engine(url, _defaults(url, _POSTGRESQL), isolation_level="READ COMMITTED")
+    sa.event.listen(engine, "connect", _prepare_postgresql)
+    sa.event.listen(engine, "do_execute", _copy)
+    return engine
+
+
+def _mysql(url: sa.URL) -> sa.Engine:
+    return _engine(url, _defaults(url, _MYSQL) | {"charset": "utf8mb4"}, isolation_level="READ COMMITTED")
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

@@ -21,6 +21,7 @@ from croniter import croniter
 from dotenv import dotenv_values
 
 from etl.settings import SETTINGS as KNOWN
+from etl.store.silence import SILENCE
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -110,9 +111,9 @@ def test_what_another_try_cannot_help_is_not_tried_again(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_a_pod_that_is_stopped_has_time_for_the_request_under_way(name: str) -> None:
+def test_a_pod_that_is_stopped_has_time_for_a_request_and_for_a_silent_database(name: str) -> None:
     pod = JOBS[name]["template"]["spec"]
-    assert pod["terminationGracePeriodSeconds"] >= 2 * int(str(SETTINGS["NUMBERCHECK_TIMEOUT"]))
+    assert pod["terminationGracePeriodSeconds"] > int(str(SETTINGS["NUMBERCHECK_TIMEOUT"])) + SILENCE + 15
 
 
 @pytest.mark.parametrize("name", JOBS)

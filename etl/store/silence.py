@@ -1,0 +1,57 @@
+"""Nobody waits for ever for a database that says nothing any more."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Generator
+from typing import Any
+
+import sqlalchemy as sa
+
+SILENCE = 60.0
+"""Seconds for which a server may say nothing while somebody waits for it.
+
+More than it waits for a lock (MariaDB: 50 s), and with one request less than a scheduler waits for a run to end.
+"""
+
+
+def bound(engine: sa.Engine) -> None:
+    """Let connections of this engine break after SILENCE, as if they were lost. SQLite has none that could."""
+    sa.event.listen(engine, "do_connect", _connect)
+
+
+def _connect(dialect: sa.Dialect, _record: object, args: Any, values: dict[str, Any]) -> Any:
+    if dialect.driver == "psycopg":
+        return _postgresql_connection().connect(*args, **values)
+    if dialect.driver == "pymysql":
+        values.setdefault("read_timeout", SILENCE)
+    return None
+
+
+@functools.cache
+def _postgresql_connection() -> Any:
+    import psycopg  # noqa: PLC0415  (an extra)
+
+    class Connection(psycopg.Connection[Any]):
+        """The driver itself has no limit, and those of TCP do not meet a peer that takes what we send."""
+
+        def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+            return super().wait(self._listen(gen), *args, **options)
+
+        def _listen(self, gen: Any) -> Generator[Any, Any, Any]:
+            """What the driver waits for, handed on; the driver looks in several times a second."""
+            heard = time.monotonic()
+            try:
+                wanted = next(gen)
+                while True:
+                    if ready := (yield wanted):
+                        heard = time.monotonic()
+                    elif time.monotonic() - heard > SILENCE:
+                        self.close()
+                        raise psycopg.OperationalError(f"the connection is lost: no answer for {SILENCE:g} s")
+                    wanted = gen.send(ready)
+            except StopIteration as end:
+                return end.value
+
+    return Connection

@@ -1,0 +1,100 @@
+"""A TCP proxy that falls silent: it takes everything, forwards nothing any more, and closes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Literal, Self
+
+import sqlalchemy as sa
+
+How = Literal["swallowed", "answer lost"]
+COMMIT = rb"(?<!ON )COMMIT"
+"""The statement itself, not the clause of a temporary table."""
+
+
+class BlackHole:
+    """Stands before the server of `url`, and falls silent at the `at`-th message of a client that holds `pattern`.
+
+    Messages count while `when` is true. "swallowed": the server does not get that message. "answer lost": it gets
+    it, and nobody hears its answer.
+    """
+
+    def __init__(
+        self,
+        url: sa.URL,
+        pattern: bytes = COMMIT,
+        at: int = 1,
+        *,
+        when: Callable[[], bool] = lambda: True,
+        how: How = "swallowed",
+    ) -> None:
+        self.silent = threading.Event()
+        self._target = (url.host, url.port)
+        self._pattern, self._at, self._when, self._how = re.compile(pattern), at, when, how
+        self._seen = 0
+        self._selector = selectors.DefaultSelector()
+        self._peers: dict[socket.socket, socket.socket] = {}
+        self._clients: set[socket.socket] = set()
+        self._closing = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name="black hole")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+        for sock in (self._listener, *self._peers):
+            sock.close()
+        self._selector.close()
+
+    def before(self, url: sa.URL) -> sa.URL:
+        """The same database, seen through this proxy."""
+        return url.set(port=self._listener.getsockname()[1])
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            for key, _ in self._selector.select(0.05):
+                sock = key.fileobj
+                assert isinstance(sock, socket.socket)
+                if sock is self._listener:
+                    self._accept()
+                else:
+                    self._pass_on(sock)
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket.create_connection(self._target)
+        self._clients.add(client)
+        for one, other in ((client, server), (server, client)):
+            self._peers[one] = other
+            self._selector.register(one, selectors.EVENT_READ)
+
+    def _pass_on(self, sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            message = sock.recv(65536)
+            if not message:
+                self._selector.unregister(sock)
+            if self._may_pass(sock, message):
+                self._peers[sock].sendall(message) if message else self._peers[sock].shutdown(socket.SHUT_WR)
+
+    def _may_pass(self, sock: socket.socket, message: bytes) -> bool:
+        if self.silent.is_set():
+            return False
+        if sock in self._clients and self._pattern.search(message) and self._when():
+            self._seen += 1
+            if self._seen == self._at:
+                self.silent.set()
+                return self._how == "answer lost"
+        return True

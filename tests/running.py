@@ -1,0 +1,68 @@
+"""`numbercheck` as a process of its own, for a `Job` whose settings it gets, with as little patience as a test has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 30.0
+"""Seconds after which a process counts as one that never ends."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that ended: its exit status, the messages of its log, the object on its last line of output."""
+
+    status: int
+    messages: str
+    result: dict[str, Any]
+
+
+def start(
+    environment: dict[str, str],
+    *arguments: str,
+    silence: float = 60.0,
+    before: Callable[[], None] | None = None,
+    **settings: str,
+) -> subprocess.Popen[str]:
+    """Start the command; `before` runs in the new process, before anything else."""
+    given = {f"NUMBERCHECK_{name.upper()}": value for name, value in settings.items()}
+    needed = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.hasty", str(silence), *arguments],
+        cwd=ROOT,
+        env=needed | environment | given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=before,  # noqa: PLW1509  (no other thread holds anything that it needs)
+    )
+
+
+def finish(process: subprocess.Popen[str], longest: float = LONGEST) -> Ended:
+    """Wait for its end; an error where it does not come in time. No traceback may be told."""
+    try:
+        out, err = process.communicate(timeout=longest)
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in err, err
+    messages = "\n".join(str(json.loads(line)["message"]) for line in err.splitlines())
+    last = (out.splitlines() or [""])[-1]
+    return Ended(process.returncode, messages, json.loads(last) if last.startswith("{") else {})
+
+
+def wait_until(condition: Callable[[], object], seconds: float = LONGEST) -> None:
+    """Wait for something to come true that another process does."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
