@@ -100,11 +100,13 @@ class Job:
         return {key: row["state"] for key, row in self.coverage().items()}
 
     def assert_equals_vendor(self) -> None:
-        """Every row that the vendor lists is held, field by field, and none that it does not list."""
-        rows = {(row["message_id"], row["phone"]): row for row in self.query("SELECT * FROM v_number_check")}
-        seen = set()
-        for batch_no, date, _ in self.vendor.book.batch_days():
-            for sent in self.vendor.held(batch_no, date):
+        """Every row that the vendor lists for this account is held, field by field, and none that it does not list."""
+        account = self.environment.get("NUMBERCHECK_ACCOUNT", "default")
+        held = self.query("SELECT * FROM v_number_check WHERE account = :account", account=account)
+        rows = {(row["message_id"], row["phone"]): row for row in held}
+        access_key, seen = self.environment["NUMBERCHECK_ACCESS_KEY"], set()
+        for batch_no, date, _ in self.vendor.book.batch_days(access_key):
+            for sent in self.vendor.held(batch_no, date, access_key=access_key):
                 key = (sent.get("messageId") or sent["requestId"], sent["phone"])
                 seen.add(key)
                 assert key in rows, f"{batch_no} on {date} lacks a row"

@@ -133,9 +133,12 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
 
 
 def _drop(connection: sa.Connection, account_id: int) -> None:
+    # By number: MariaDB locks every line that a DELETE looks at, those of the other accounts too.
     mine = sa.and_(batch.c.account_id == account_id, batch.c.retired_at.is_not(None))
-    retired = batch_day.c.batch_id.in_(sa.select(batch.c.batch_id).where(mine))
-    connection.execute(sa.delete(batch_day).where(retired, batch_day.c.state == State.PENDING))
+    days = sa.select(batch_day.c.batch_day_id).join(batch).where(mine, batch_day.c.state == State.PENDING)
+    retired = [{"day_id": day_id} for day_id in connection.execute(days).scalars()]
+    if retired:
+        connection.execute(sa.delete(batch_day).where(batch_day.c.batch_day_id == sa.bindparam("day_id")), retired)
 
 
 def save(connection: sa.Connection, day: BatchDay) -> None:

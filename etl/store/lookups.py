@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from etl.api.rows import CheckRow
 from etl.store.schema import call_response, carrier, check_level, currency, number_type, region
-from etl.store.sql import insert_missing
+from etl.store.sql import insert_missing_shared
 
 
 def _unknown(code: object) -> str:
@@ -47,7 +47,7 @@ class Lookups:
         for table, name, line in LOOKUPS:
             known = self._codes(connection, table)
             new = set(column.get(name, ())) - known - {None}
-            insert_missing(connection, table, [line(code) for code in sorted(new)])
+            insert_missing_shared(connection, table, [line(code) for code in sorted(new)])
             known |= new
         self._ensure_carriers(connection, set(column.get("carrier", ())) - {None})
 
@@ -62,9 +62,12 @@ class Lookups:
         return self._known[table.name]
 
     def _ensure_carriers(self, connection: sa.Connection, names: set[str]) -> None:
+        self._read_carriers(connection, names - self._carriers.keys())
         new = names - self._carriers.keys()
-        if not new:
-            return
-        insert_missing(connection, carrier, [{"name": name} for name in sorted(new)])
-        found = sa.select(carrier.c.name, carrier.c.carrier_id).where(carrier.c.name.in_(new))
-        self._carriers |= {row.name: row.carrier_id for row in connection.execute(found)}
+        insert_missing_shared(connection, carrier, [{"name": name} for name in sorted(new)])
+        self._read_carriers(connection, new)
+
+    def _read_carriers(self, connection: sa.Connection, names: set[str]) -> None:
+        if names:
+            found = sa.select(carrier.c.name, carrier.c.carrier_id).where(carrier.c.name.in_(names))
+            self._carriers |= {row.name: row.carrier_id for row in connection.execute(found)}

@@ -19,6 +19,7 @@ CHUNK = 1000
 """Values of one `IN`: every database takes so many parameters."""
 MANY = 1000
 """New rows of a table after which PostgreSQL should look at it anew."""
+_MYSQL_DUPLICATE = 1062
 
 
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
@@ -33,6 +34,23 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ro
         connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
     else:
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+
+
+def insert_missing_shared(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    """The same for a table that the rows of several accounts refer to, whose runs must not block each other.
+
+    MariaDB's ON DUPLICATE KEY UPDATE locks what is there already against the foreign keys of the others until
+    the transaction ends, and two runs wait for each other. An INSERT that is refused locks nobody out of it.
+    """
+    if connection.dialect.name not in MYSQL_FAMILY:
+        insert_missing(connection, table, rows)
+        return
+    for row in rows:
+        try:
+            connection.execute(sa.insert(table), row)
+        except sa.exc.IntegrityError as error:
+            if error.orig is None or error.orig.args[0] != _MYSQL_DUPLICATE:
+                raise
 
 
 class Shared(dict[Any, Any]):

@@ -14,6 +14,7 @@ from etl.store import accounts, ledger, listings, waiting
 from etl.store.checks import store
 from etl.store.lookups import Lookups
 from etl.store.schema import batch, batch_day
+from tests import servers
 from tests.store.made import HOUR, NOW, ZONE, hlr, page, table, window
 from tests.store.support import add_batch
 
@@ -269,6 +270,24 @@ def test_other_accounts_keep_what_they_never_asked(book: Book) -> None:
     other.record()
     assert set(other.states()) == {("B1", LAST)}
     assert len(table(book.connection, batch_day)) == 2
+
+
+@pytest.mark.parametrize("shared", [servers.POSTGRESQL, servers.MARIADB], indirect=True)
+def test_a_sync_that_begins_does_not_wait_for_another_accounts(db: sa.Engine) -> None:
+    """Else it deadlocks with it: MariaDB locks every line that a DELETE looks at."""
+    with db.begin() as connection:
+        for book in (Book(connection), Book(connection, "other")):
+            book.batch("B1")
+            day = book.put("B1", LAST)
+        listings.retire(connection, Book(connection).account_id, "B1", NOW)
+    with db.begin() as storing, db.connect() as beginning:
+        ledger.save(storing, dataclasses.replace(day, state=State.OPEN))
+        impatient = {"mariadb": "innodb_lock_wait_timeout = 1", "postgresql": "lock_timeout = '1s'"}
+        beginning.exec_driver_sql(f"SET {impatient[db.url.get_backend_name()]}")
+        Book(beginning).record()
+        assert [row["state"] for row in table(beginning, batch_day)] == ["pending"]
+        beginning.rollback()
+        beginning.invalidate()  # its patience is nobody else's
 
 
 # -- losses --------------------------------------------------------------------------------------------------

@@ -6,8 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from etl.store.lookups import Lookups
-from etl.store.schema import call_response, carrier, check_level, currency, number_type, region
+from etl.store.schema import call_response, carrier, check_level, currency, number_check, number_type, region
+from tests import servers
+from tests.running import wait_until
 from tests.store.made import check, table
+from tests.store.support import add_batch, add_batch_day, add_check
 
 
 def names(connection: sa.Connection, looked_up: sa.Table) -> dict[object, object]:
@@ -137,7 +140,10 @@ def test_known_codes_cost_no_statement(db: sa.Engine, connection: sa.Connection)
     lookups.ensure(connection, [row, check()])
     assert statements == []
     lookups.ensure(connection, [check(carrier="d")])
-    assert len(statements) == 2
+    assert len(statements) == 3
+    statements.clear()
+    Lookups().ensure(connection, [check(carrier="d")])
+    assert not [text for text in statements if text.startswith("INSERT")]
     sa.event.remove(db, "before_cursor_execute", note)
 
 
@@ -166,3 +172,49 @@ def test_runs_of_two_accounts_that_meet_the_same_new_codes_at_once(db: sa.Engine
     assert failures == []
     with db.begin() as connection:
         assert len(table(connection, carrier)) == len(table(connection, currency)) == 30
+
+
+# Sessions that wait for another one's lock.
+WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
+    # Not innodb_trx, which whoever asks for it often gets as it was.
+    "mariadb": "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status "
+    "WHERE variable_name = 'innodb_row_lock_current_waits'",
+}
+
+
+@pytest.mark.parametrize("shared", [servers.POSTGRESQL, servers.MARIADB], indirect=True)
+def test_a_run_that_waits_for_a_new_code_keeps_nobody_from_referring_to_the_old_ones(db: sa.Engine) -> None:
+    """Else the other run, which added the new one and refers to the old ones, waits for it in turn."""
+    old, new = "old carrier", "the new carrier"
+    first, failures = Lookups(), list[BaseException]()
+    with db.begin() as connection:
+        first.ensure(connection, [])
+        day = add_batch_day(connection, add_batch(connection))
+        add_check(connection, day)
+
+    def begin_second_run() -> None:
+        lookups = Lookups()
+        try:
+            with db.begin() as connection:
+                lookups.ensure(connection, [])
+                read.set()
+                added.wait(30)
+                lookups.ensure(connection, [check(carrier=old, currency="OLD"), check(carrier=new)])
+        except sa.exc.DBAPIError as error:
+            failures.append(error)
+
+    read, added = threading.Event(), threading.Event()
+    second = threading.Thread(target=begin_second_run)
+    second.start()
+    assert read.wait(30)
+    with db.begin() as connection:
+        first.ensure(connection, [check(carrier=old, currency="OLD")])
+    with db.begin() as connection, db.connect() as watching:
+        first.ensure(connection, [check(carrier=new)])
+        added.set()
+        wait_until(lambda: watching.exec_driver_sql(WAITING[db.url.get_backend_name()]).scalar_one())
+        values = {"carrier_id": first.carrier_id(old), "currency": "OLD"}
+        connection.execute(sa.update(number_check).values(values))
+    second.join(30)
+    assert failures == []

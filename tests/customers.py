@@ -1,0 +1,114 @@
+"""Several accounts of one emulated vendor, for jobs that share a database."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from etl.emulator import Book, Emulator, VendorRow
+from etl.emulator.emulator import Received
+from etl.emulator.replies import Reply
+from etl.emulator.server import Incoming
+from tests.job import Job
+from tests.running import wait_until
+
+MEET = 200
+"""Rows among which accounts bring the same new codes."""
+PATIENCE = 90.0
+"""Seconds after which what several processes should do counts as something that never happens."""
+
+
+def names(count: int) -> list[str]:
+    return [f"account-{number}" for number in range(1, count + 1)]
+
+
+def key_of(name: str) -> str:
+    return f"key-of-{name}"
+
+
+def register(book: Book, accounts: list[str]) -> None:
+    """Accounts of these names, each with a key of its own."""
+    for name in accounts:
+        book.add_account(key_of(name), f"secret-of-{name}")
+
+
+def rows_with_new_codes(name: str, count: int) -> list[VendorRow]:
+    """Each row brings codes that nobody knows; every `MEET` of them are the same ones, in an account's own order."""
+    dice = random.Random(name)
+    order = [code for first in range(0, count, MEET) for code in _shuffled(dice, first, min(first + MEET, count))]
+    return [_row(name, place, code) for place, code in enumerate(order)]
+
+
+def _shuffled(dice: random.Random, first: int, end: int) -> list[int]:
+    return dice.sample(range(first, end), end - first)
+
+
+def _row(name: str, place: int, code: int) -> VendorRow:
+    codes = {
+        "regionCode": f"R{code}",
+        "carrier": f"Carrier {code}",
+        "currency": f"C{code}",
+        "response": f"r{code}",
+    }
+    fields = {"messageId": f"{name}-{place:06}", "phone": f"8490{place:07}", "checkLevel": 1000 + code}
+    return VendorRow(fields | codes | {"numberType": f"t{code}", "price": Decimal(code).scaleb(-2)})
+
+
+def job(url: sa.URL, vendor: Emulator, name: str, directory: Path, **given: str) -> Job:
+    """The job of one account, with the list of all its batches in a directory of its own."""
+    mine = directory / name
+    mine.mkdir()
+    lines = [f"{batch_no},{date}," for batch_no, date, _ in vendor.book.batch_days(key_of(name))]
+    secret = vendor.book.account(key_of(name)).secret
+    return Job(url, vendor, lines, mine, account=name, access_key=key_of(name), access_secret=secret, **given)
+
+
+def requests_of(vendor: Emulator, name: str) -> list[Received]:
+    """The requests of one account, as they came in."""
+    return [request for request in list(vendor.requests) if request.headers.get("accesskey") == key_of(name)]
+
+
+def gaps(vendor: Emulator, name: str) -> Iterator[float]:
+    """Seconds between the starts of an account's requests, one after the other."""
+    starts = sorted(request.started for request in requests_of(vendor, name))
+    return (later - earlier for earlier, later in pairwise(starts))
+
+
+class Holding(Emulator):
+    """Answers the first `free` requests of each account, and the others once `go` is set.
+
+    So every run is in the midst of its work until then, however slow the machine.
+    """
+
+    def __init__(self, book: Book, free: int) -> None:
+        super().__init__(book)
+        self.go = threading.Event()
+        self._free = free
+        self._asked: Counter[str] = Counter()
+        self._counting = threading.Lock()
+
+    def _respond(self, incoming: Incoming) -> tuple[Reply, Callable[[], None]]:
+        made = super()._respond(incoming)
+        with self._counting:
+            self._asked[incoming.headers["accesskey"]] += 1
+            free = self._asked[incoming.headers["accesskey"]] <= self._free
+        if not free:
+            self.go.wait(PATIENCE)
+        return made
+
+    def wait_until_held(self, accounts: Iterable[str], requests: int) -> None:
+        """Until so many requests of each of them wait for their answers."""
+        wait_until(lambda: all(self._asked[key_of(name)] >= self._free + requests for name in accounts), PATIENCE)
+
+
+def settled_day(vendor: Emulator) -> dt.date:
+    """A date that is settled at the next run, whatever the time of day."""
+    return vendor.now().astimezone(vendor.behaviour.timezone).date() - dt.timedelta(days=3)

@@ -1,0 +1,159 @@
+"""Several accounts, a process each, in one database: one is killed, the connections break, the next round does the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from etl.emulator import Book, Emulator
+from etl.errors import Locked
+from etl.store import accounts
+from etl.store.slots import Slots
+from tests import customers, restarting, servers
+from tests.conftest import Start
+from tests.job import Job
+from tests.running import Ended, finish, start
+
+ACCOUNTS = ["account-1", "account-2", "account-3"]
+KILLED = "account-2"
+INTERVAL = 0.2
+# Seconds that three processes at once may take on a busy machine.
+LONGEST = 60.0
+# Of 12 pages each, and so many more are asked for and not answered.
+FREE, IN_FLIGHT = 3, 2
+# A request is seen a little after it started. Far less than the pace is over a whole run.
+SEEN_LATE = 0.5
+END_SESSIONS = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mariadb": "SELECT concat('KILL ', id) FROM information_schema.processlist "
+    "WHERE db = database() AND id <> connection_id()",
+}
+
+
+def book() -> Book:
+    """The first two meet the same new codes, in orders of their own; all have a batch of the same number."""
+    made = Book()
+    customers.register(made, ACCOUNTS)
+    date = customers.settled_day(Emulator(made))
+    for seed, name in enumerate(ACCOUNTS):
+        key = customers.key_of(name)
+        made.add_generated("SHARED", date, 400, seed, access_key=key)
+        if seed < 2:
+            made.add(f"B{seed}", date, customers.rows_with_new_codes(name, 800), access_key=key)
+        else:
+            made.add_generated(f"B{seed}", date, 800, seed, access_key=key)
+    return made
+
+
+def jobs(url: sa.URL, vendor: Emulator, directory: Path, interval: float) -> dict[str, Job]:
+    given = {"request_interval": str(interval), "max_in_flight": str(IN_FLIGHT)}
+    return {name: customers.job(url, vendor, name, directory, **given) for name in ACCOUNTS}
+
+
+def all_at_once(made: dict[str, Job]) -> dict[str, subprocess.Popen[str]]:
+    return {name: start(job.environment, "sync", "--json") for name, job in made.items()}
+
+
+def disturb(
+    made: dict[str, Job], vendor: customers.Holding, break_connections: Callable[[], None]
+) -> dict[str, Ended]:
+    """Round 1: in the midst of everybody's run one is killed, then nobody's connection holds any more."""
+    processes = all_at_once(made)
+    try:
+        vendor.wait_until_held(ACCOUNTS, IN_FLIGHT)
+        assert [process.poll() for process in processes.values()] == [None] * len(ACCOUNTS)
+        assert_locked_by_itself_alone(made)
+        processes[KILLED].kill()
+        processes[KILLED].wait()
+        break_connections()
+        vendor.go.set()
+        return {name: finish(process, LONGEST) for name, process in processes.items()}
+    finally:
+        vendor.go.set()
+        for process in processes.values():
+            process.kill()
+            process.communicate()
+
+
+def assert_locked_by_itself_alone(made: dict[str, Job]) -> None:
+    for name, job in made.items():
+        with pytest.raises(Locked, match=f"the account '{name}' is running"):
+            job.sync()
+
+
+def assert_keeps_pace(vendor: Emulator, name: str) -> None:
+    seen = [request.started for request in customers.requests_of(vendor, name)]
+    for (first, one), (second, other) in combinations(enumerate(seen), 2):
+        assert other - one >= (second - first) * INTERVAL - SEEN_LATE
+
+
+def assert_round_after_round(url: sa.URL, directory: Path, break_connections: Callable[[], None]) -> None:
+    with customers.Holding(book(), FREE) as vendor:
+        made = jobs(url, vendor, directory, INTERVAL)
+        first = disturb(made, vendor, break_connections)
+        assert {name: ended.status for name, ended in first.items()} == dict.fromkeys(ACCOUNTS, 75) | {KILLED: -9}
+        for name in set(ACCOUNTS) - {KILLED}:
+            assert "The connection to the database was lost" in first[name].messages
+        second = {name: finish(process, LONGEST) for name, process in all_at_once(made).items()}
+        for name, job in made.items():
+            assert (second[name].status, second[name].result["status"]) == (0, "complete"), second[name].messages
+            job.assert_equals_vendor()
+            assert_keeps_pace(vendor, name)
+            job.engine.dispose()
+        told = made[KILLED].query("SELECT account, status, exit_code FROM v_sync_run ORDER BY account, started_at")
+        assert [run["status"] for run in told if run["exit_code"] == 0] == ["complete"] * len(ACCOUNTS)
+        assert "running" not in [run["status"] for run in told]
+        made[KILLED].engine.dispose()
+
+
+@pytest.mark.parametrize("server", [servers.POSTGRESQL, servers.MARIADB], indirect=True)
+def test_every_session_is_ended(engine: sa.Engine, tmp_path: Path) -> None:
+    def end_sessions() -> None:
+        with engine.connect() as connection:
+            told = connection.exec_driver_sql(END_SESSIONS[engine.url.get_backend_name()]).scalars().all()
+            for statement in told if engine.url.get_backend_name() == "mariadb" else ():
+                with contextlib.suppress(sa.exc.DBAPIError):  # those of the killed process end by themselves
+                    connection.exec_driver_sql(statement)
+
+    assert_round_after_round(engine.url, tmp_path, end_sessions)
+
+
+@pytest.fixture
+def own_server(start_server: Start) -> Iterator[tuple[servers.Postgresql, restarting.Restarting]]:
+    start_server("postgresql")  # skips where there is none
+    with restarting.postgresql() as own:
+        yield own
+
+
+@pytest.mark.postgresql
+def test_the_server_is_restarted(
+    own_server: tuple[servers.Postgresql, restarting.Restarting], tmp_path: Path
+) -> None:
+    server, again = own_server
+
+    def restart() -> None:
+        again.stop()
+        again.start()
+
+    assert_round_after_round(server.create(at_head=True), tmp_path, restart)
+
+
+def test_an_account_that_is_slowed_down_holds_up_no_other(engine: sa.Engine, tmp_path: Path) -> None:
+    with Emulator(book()) as vendor:
+        made = jobs(engine.url, vendor, tmp_path, 0.01)
+        with engine.begin() as connection:
+            slow = accounts.register(connection, ACCOUNTS[0])
+        Slots(engine, slow).push(500)
+        assert made[ACCOUNTS[2]].sync().exit_code == 0
+        made[ACCOUNTS[2]].assert_equals_vendor()
+        result = made[ACCOUNTS[0]].sync(max_seconds="60")
+        assert (result.exit_code, result.requests) == (75, 0)
+        for job in made.values():
+            job.engine.dispose()
