@@ -1,17 +1,14 @@
-"""Runs syncs that kill themselves, kill -9, at a chosen point. A process of its own, so that it may fork.
+"""Runs syncs that kill themselves, kill -9, at a chosen point (see dying.py).
 
-Reads a JSON object a line: `point` (None: do not die), `environment`, `moment`; answers with the exit status of
-that run (-9: it died) and how many points it passed. A point lies before each statement, before and after each
-commit, and before and after each request.
+An order: `point` (None: do not die), `environment`, `moment`; told: how many points the run passed, and its requests.
+A point lies before each statement, before and after each commit, and before and after each request.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +19,7 @@ from etl.api.transport import Transport
 from etl.clock import Clock
 from etl.plan import Rules
 from etl.store.engine import connect
+from tests.dying import Order, serve
 
 
 class Points:
@@ -60,8 +58,8 @@ class Points:
         return wrapped
 
 
-def run(order: dict[str, Any], report: int) -> int:
-    """One sync in this process; its points are written to the descriptor `report` at the end."""
+def run(order: Order) -> tuple[int, Order]:
+    """One sync in this process."""
     found = settings.load(order["environment"], None)
     engine = connect(found.database_url)
     points = Points(order["point"])
@@ -69,27 +67,8 @@ def run(order: dict[str, Any], report: int) -> int:
     rules = Rules(found.spill_days, found.last_look)
     clock = Clock(dt.datetime.fromisoformat(order["moment"]))
     result = sync.sync(found, engine, clock, rules, lambda *_: None)
-    os.write(report, json.dumps({"points": points.passed, "requests": result.requests}).encode())
-    return result.exit_code
-
-
-def fork(order: dict[str, Any]) -> dict[str, Any]:
-    """One sync in a child; what became of it."""
-    receive, report = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 70
-        try:
-            status = run(order, report)
-        finally:
-            os._exit(status)
-    os.close(report)
-    _, ended = os.waitpid(child, 0)
-    with os.fdopen(receive) as stream:
-        told = json.loads(stream.read() or "{}")
-    return {"status": os.waitstatus_to_exitcode(ended), **told}
+    return result.exit_code, {"points": points.passed, "requests": result.requests}
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(fork(json.loads(line))), flush=True)
+    serve(run)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from etl.emulator import Book, Emulator, VendorRow, generate
 from tests.conftest import Start
+from tests.dying import Order, Orders
 from tests.job import Job
 
 DAY = dt.date(2026, 3, 10)
@@ -24,38 +20,18 @@ ROOT = Path(__file__).parents[1]
 LINES = [f"A,{DAY},", f"B,{DAY},", f"C,{DAY},5"]
 
 
-class Killer:
+class Killer(Orders):
     """The process that runs syncs and lets them die."""
 
-    def __init__(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.killing"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def run(self, job: Job, point: int | None, **given: str) -> dict[str, Any]:
+    def run(self, job: Job, point: int | None, **given: str) -> Order:
         """One sync that dies at `point`."""
         environment = job.environment | {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
-        order = {"point": point, "environment": environment, "moment": LATER.isoformat()}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return dict(json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        self._process.communicate(timeout=30)
+        return self.give({"point": point, "environment": environment, "moment": LATER.isoformat()})
 
 
 @pytest.fixture(scope="module")
 def killer() -> Iterator[Killer]:
-    made = Killer()
+    made = Killer("tests.killing")
     yield made
     made.close()
 

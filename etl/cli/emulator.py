@@ -15,6 +15,7 @@ from typing import get_args
 
 import click
 
+from etl.cli.common import Moment
 from etl.emulator import KINDS, Behaviour, Book, Emulator, Fault, Faults, parse_fault, utcnow
 from etl.emulator.listing import Order
 from etl.emulator.wording import Wording
@@ -52,19 +53,6 @@ class _Rate(click.ParamType[tuple[Fault, float]]):
         return fault, share
 
 
-class _Moment(click.ParamType[dt.datetime]):
-    name = "iso-8601"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
-        try:
-            moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a moment such as 2026-03-01T12:00:00+08:00", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} names no time zone; add Z or +08:00", param, ctx)
-        return moment
-
-
 @click.command(help=HELP, short_help="Serve the vendor's endpoint on this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 (the default) takes a free one.")
 @click.option(
@@ -96,7 +84,7 @@ class _Moment(click.ParamType[dt.datetime]):
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed makes other rows.")
 @click.option(
     "--now",
-    type=_Moment(),
+    type=Moment(),
     default=None,
     metavar="ISO",
     help="Start as if it were that moment; time goes on from there. Tell sync the same.",

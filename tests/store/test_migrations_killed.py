@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +11,7 @@ import sqlalchemy as sa
 from etl.store import migrate
 from etl.store.engine import connect
 from tests.conftest import Start
+from tests.dying import Order, Orders
 from tests.servers import Server
 from tests.store.support import SAMPLE, add_sample, read_sample
 
@@ -24,37 +20,17 @@ ROOT = Path(__file__).parents[2]
 HEAD = migrate.head()
 
 
-class Upgrader:
+class Upgrader(Orders):
     """The process whose upgrades die."""
 
-    def __init__(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.store.upgrader"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def run(self, url: sa.URL, point: int | None, revision: str = "head") -> dict[str, Any]:
+    def run(self, url: sa.URL, point: int | None, revision: str = "head") -> Order:
         """One upgrade that dies at `point`."""
-        order = {"url": url.render_as_string(hide_password=False), "point": point, "revision": revision}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return dict(json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        self._process.communicate(timeout=30)
+        return self.give({"url": url.render_as_string(hide_password=False), "point": point, "revision": revision})
 
 
 @pytest.fixture(scope="module")
 def upgrader() -> Iterator[Upgrader]:
-    made = Upgrader()
+    made = Upgrader("tests.store.upgrader")
     yield made
     made.close()
 

@@ -1,27 +1,26 @@
-"""Runs upgrades that kill themselves, kill -9, at a chosen point. A process of its own, so that it may fork.
+"""Runs upgrades that kill themselves, kill -9, at a chosen point (see dying.py).
 
-Reads a JSON object a line: `url`, `revision`, `point` (None: do not die); answers with how the upgrade ended (-9: it
-died) and how many points it passed. A point lies before and after each statement that changes the schema or a row.
+An order: `url`, `revision`, `point` (None: do not die); told: how many points the upgrade passed. A point lies before
+and after each statement that changes the schema or a row.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.store import migrate
 from etl.store.engine import connect
+from tests.dying import Order, serve
 
 CHANGING = ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE", "COMMENT", "RENAME")
 
 
-def upgrade(order: dict[str, Any], report: int) -> None:
-    """One upgrade in this process; its points are written to the descriptor `report` at the end."""
+def upgrade(order: Order) -> tuple[int, Order]:
+    """One upgrade in this process."""
     engine, passed = connect(sa.make_url(order["url"])), 0
 
     def pass_one(*arguments: Any) -> None:
@@ -35,28 +34,8 @@ def upgrade(order: dict[str, Any], report: int) -> None:
     sa.event.listen(engine, "before_cursor_execute", pass_one)
     sa.event.listen(engine, "after_cursor_execute", pass_one)
     migrate.upgrade(engine, order["revision"])
-    os.write(report, json.dumps({"points": passed}).encode())
-
-
-def fork(order: dict[str, Any]) -> dict[str, Any]:
-    """One upgrade in a child; what became of it."""
-    receive, report = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 70
-        try:
-            upgrade(order, report)
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(report)
-    _, ended = os.waitpid(child, 0)
-    with os.fdopen(receive) as stream:
-        told = json.loads(stream.read() or "{}")
-    return {"status": os.waitstatus_to_exitcode(ended), **told}
+    return 0, {"points": passed}
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(fork(json.loads(line))) + "\n")
-        sys.stdout.flush()
+    serve(upgrade)
