@@ -24,6 +24,8 @@ from etl.store import silence
 NAME = "NUMBERCHECK_BATCH_QUERY"
 DATABASE = "The database of NUMBERCHECK_BATCH_DATABASE_URL"
 CONNECT_SECONDS = 10
+QUERY_SECONDS = 600.0
+"""For which that database may say nothing: to look through years of submissions takes a while."""
 STREAMED_ROWS = 1000
 
 _READ_ONLY = {
@@ -52,7 +54,7 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date) -> Listin
     try:
         require_driver(url)
         engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
-        silence.bound(engine)
+        silence.bound(engine, QUERY_SECONDS)
     except (Misconfigured, SQLAlchemyError, TypeError, ValueError) as error:
         return failed("query", f"{DATABASE} cannot be used: {_reason(error, url)}")
     try:

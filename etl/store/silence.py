@@ -16,21 +16,25 @@ More than it waits for a lock (MariaDB: 50 s), and with one request less than a 
 """
 
 
-def bound(engine: sa.Engine) -> None:
-    """Let connections of this engine break after SILENCE, as if they were lost. SQLite has none that could."""
-    sa.event.listen(engine, "do_connect", _connect)
+def bound(engine: sa.Engine, seconds: float | None = None) -> None:
+    """Let connections of this engine break after so many seconds of silence, as if they were lost; None: SILENCE.
 
+    SQLite has no connection that could.
+    """
 
-def _connect(dialect: sa.Dialect, _record: object, args: Any, values: dict[str, Any]) -> Any:
-    if dialect.driver == "psycopg":
-        return _postgresql_connection().connect(*args, **values)
-    if dialect.driver == "pymysql":
-        values.setdefault("read_timeout", SILENCE)
-    return None
+    def connect(dialect: sa.Dialect, _record: object, args: Any, values: dict[str, Any]) -> Any:
+        limit = SILENCE if seconds is None else seconds
+        if dialect.driver == "psycopg":
+            return _postgresql_connection(limit).connect(*args, **values)
+        if dialect.driver == "pymysql":
+            values.setdefault("read_timeout", limit)
+        return None
+
+    sa.event.listen(engine, "do_connect", connect)
 
 
 @functools.cache
-def _postgresql_connection() -> Any:
+def _postgresql_connection(limit: float) -> Any:
     import psycopg  # noqa: PLC0415  (an extra)
 
     class Connection(psycopg.Connection[Any]):
@@ -47,9 +51,9 @@ def _postgresql_connection() -> Any:
                 while True:
                     if ready := (yield wanted):
                         heard = time.monotonic()
-                    elif time.monotonic() - heard > SILENCE:
+                    elif time.monotonic() - heard > limit:
                         self.close()
-                        raise psycopg.OperationalError(f"the connection is lost: no answer for {SILENCE:g} s")
+                        raise psycopg.OperationalError(f"the connection is lost: no answer for {limit:g} s")
                     wanted = gen.send(ready)
             except StopIteration as end:
                 return end.value

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import socket
 import sys
+import warnings
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -230,3 +232,23 @@ def test_a_reason_holds_no_secret_of_the_url() -> None:
     url = sa.make_url(f"postgresql://u:{SECRET}@h/x?sslpassword=other-{SECRET}")
     error = RuntimeError(f"could not use {SECRET} and other-{SECRET} of 84981234567\nmore")
     assert query._reason(error, url) == "could not use *** and other-*** of *********67"
+
+
+@pytest.mark.parametrize(
+    ("server", "query"),
+    [
+        pytest.param("postgresql", "SELECT pg_sleep(30)::text AS batch_no", marks=pytest.mark.postgresql),
+        pytest.param("mariadb", "SELECT sleep(30) AS batch_no", marks=pytest.mark.mariadb),
+    ],
+    indirect=["server"],
+)
+def test_a_server_that_says_nothing_for_long_is_for_the_next_run(
+    database: sa.URL, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.batches.query.QUERY_SECONDS", 0.3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # SQLAlchemy leaves the cursor of a lost connection alone
+        words = told(read(database, query), 75)
+        gc.collect()
+    assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off: ")
+    assert words.endswith("The next run tries again.")
