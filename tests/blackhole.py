@@ -21,7 +21,8 @@ COMMIT = rb"(?<!ON )COMMIT"
 class BlackHole:
     """Stands before the server of `url`, and falls silent at the `at`-th message of a client that holds `pattern`.
 
-    Messages count while `when` is true. "swallowed": the server does not get that message. "answer lost": it gets
+    Messages count while `when` is true, and where their client sent one that holds `following` since the last one
+    with `pattern`, so that it is known which transaction a COMMIT ends. "swallowed": the server does not get that message. "answer lost": it gets
     it, and nobody hears its answer.
     """
 
@@ -31,12 +32,15 @@ class BlackHole:
         pattern: bytes = COMMIT,
         at: int = 1,
         *,
+        following: bytes = b"",
         when: Callable[[], bool] = lambda: True,
         how: How = "swallowed",
     ) -> None:
         self.silent = threading.Event()
         self._target = (url.host, url.port)
         self._pattern, self._at, self._when, self._how = re.compile(pattern), at, when, how
+        self._following = re.compile(following)
+        self._followed: set[socket.socket] = set()
         self._seen = 0
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, socket.socket] = {}
@@ -92,9 +96,17 @@ class BlackHole:
     def _may_pass(self, sock: socket.socket, message: bytes) -> bool:
         if self.silent.is_set():
             return False
-        if sock in self._clients and self._pattern.search(message) and self._when():
+        if sock in self._clients and self._counts(sock, message):
             self._seen += 1
             if self._seen == self._at:
                 self.silent.set()
                 return self._how == "answer lost"
         return True
+
+    def _counts(self, sock: socket.socket, message: bytes) -> bool:
+        if self._following.search(message):
+            self._followed.add(sock)
+        if sock not in self._followed or not self._pattern.search(message):
+            return False
+        self._followed.discard(sock)
+        return self._when()

@@ -191,7 +191,8 @@ def mariadb(*further: str) -> Iterator[Mariadb]:
     if install is None or server_program is None:
         raise NotHere("MariaDB is not on this machine: apt-get install mariadb-server")
     with _directory() as directory:
-        common = ["--no-defaults", f"--datadir={directory / 'data'}"]
+        # A server that starts clears away what look like its temporary tables, another server's too.
+        common = ["--no-defaults", f"--datadir={directory / 'data'}", f"--tmpdir={directory}"]
         if OTHER_USER:
             common.append(f"--user={OTHER_USER['user']}")
         _run([install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"])
@@ -204,8 +205,6 @@ def mariadb(*further: str) -> Iterator[Mariadb]:
         options += f" --init-file={directory}/init.sql --skip-name-resolve --innodb-flush-log-at-trx-commit=0"
         options += " --character-set-server=latin1 --collation-server=latin1_swedish_ci --sql-mode="
         options += " --default-time-zone=+09:00 --innodb-buffer-pool-size=64M --skip-log-bin"
-        # A server that starts clears away what look like its temporary tables, another server's too.
-        options += f" --tmpdir={directory}"
         options += " --innodb-file-per-table=0 --innodb-doublewrite=0"
         with _running([server_program, *common, *options.split(), *further], directory):
             url = sa.URL.create("mariadb+pymysql", "tester", PASSWORD, "127.0.0.1", port)

@@ -64,7 +64,8 @@ def assert_next_run_completes(job: Job) -> Ended:
 
 @pytest.mark.parametrize("how", ["swallowed", "answer lost"])
 def test_silence_in_the_middle_of_a_commit(job: Job, how: How) -> None:
-    with BlackHole(job.engine.url, when=lambda: len(job.vendor.requests) >= 4, how=how) as hole:
+    url, rows = job.engine.url, b"INSERT INTO number_check"
+    with BlackHole(url, following=rows, when=lambda: len(job.vendor.requests) >= 4, how=how) as hole:
         ended = finish(start(through(hole, job), *SYNC, silence=0.6))
         assert hole.silent.is_set()
     assert ended.status == 75
