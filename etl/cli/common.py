@@ -30,9 +30,19 @@ def load_settings() -> Settings:
 
 
 @contextmanager
-def open_database(found: Settings) -> Iterator[sa.Engine]:
-    """The database, its schema being the one that this version needs."""
-    with _engine(found) as engine:
+def any_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
+    """The database, whatever its schema. `patient`: see store/engine.py."""
+    engine = connect(found.database_url, patient=patient)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
+    """The database, its schema being the one that this version needs. `patient`: see store/engine.py."""
+    with any_database(found, patient=patient) as engine:
         migrate.require_current(engine)
         yield engine
 
@@ -41,10 +51,10 @@ def prepare_schema(found: Settings) -> None:
     """Bring the schema up to date where the settings say so."""
     if not found.auto_migrate:
         return
-    with _engine(found) as engine:
+    with any_database(found) as engine:
         behind = migrate.current(engine) != migrate.head()
     if behind:
-        with _engine(found, patient=True) as engine:
+        with any_database(found, patient=True) as engine:
             migrate.upgrade(engine)
 
 
@@ -53,17 +63,8 @@ def has_schema(found: Settings) -> bool:
     url = found.database_url
     if url.get_backend_name() == "sqlite" and not _file(url).exists():
         return False
-    with _engine(found) as engine:
+    with any_database(found) as engine:
         return migrate.current(engine) is not None
-
-
-@contextmanager
-def _engine(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
-    engine = connect(found.database_url, patient=patient)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _file(url: sa.URL) -> Path:

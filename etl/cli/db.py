@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
-import sqlalchemy as sa
 
-from etl.cli.common import load_settings
+from etl.cli.common import any_database, load_settings
 from etl.cli.copy import copy
 from etl.cli.grant_reader import grant_reader
 from etl.errors import Misconfigured
 from etl.store import migrate
-from etl.store.engine import connect
 
 NAMED = 5
 """Differences that `check` names; it counts the others."""
@@ -39,7 +34,7 @@ def upgrade() -> None:
     Example: on a server, before the first sync and after each new version
       numbercheck db upgrade
     """
-    with _database() as engine:
+    with any_database(load_settings(), patient=True) as engine:
         before, old_views = migrate.current(engine), migrate.views(engine)
         migrate.upgrade(engine)
         after, new_views = migrate.current(engine), migrate.views(engine) - old_views
@@ -58,7 +53,7 @@ def current() -> None:
     Example:
       numbercheck db current
     """
-    with _database() as engine:
+    with any_database(load_settings(), patient=True) as engine:
         found = migrate.current(engine)
     needed = migrate.head()
     click.echo(f"{found or 'none'} (this version needs {needed})" if found != needed else f"{found} (current)")
@@ -72,7 +67,7 @@ def check() -> None:
     Example: is the database the one that the job expects?
       numbercheck db check && echo fine
     """
-    with _database() as engine:
+    with any_database(load_settings(), patient=True) as engine:
         differences = migrate.check(engine)
     if differences:
         more = f" And {len(differences) - NAMED} more." if len(differences) > NAMED else ""
@@ -89,7 +84,7 @@ def downgrade(revision: str) -> None:
     Example: drop everything that this job has stored
       numbercheck db downgrade base
     """
-    with _database() as engine:
+    with any_database(load_settings(), patient=True) as engine:
         migrate.downgrade(engine, revision)
         click.echo(f"The schema is at {migrate.current(engine) or 'nothing: every table was dropped'}.")
 
@@ -109,15 +104,6 @@ def _remedy(differences: list[str]) -> str:
     if all(text.endswith("its definer is gone.") for text in differences):
         return " Remedy: let the server's administrator create that user again: SHOW CREATE VIEW names it."
     return " Remedy: undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."
-
-
-@contextmanager
-def _database() -> Iterator[sa.Engine]:
-    engine = connect(load_settings().database_url, patient=True)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 db.add_command(copy)

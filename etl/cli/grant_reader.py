@@ -28,7 +28,7 @@ def grant_reader(role: str, masked: bool) -> None:
     Example: for a dashboard that shows no phone number
       numbercheck db grant-reader superset --masked
     """
-    with open_database(load_settings()) as engine:
+    with open_database(load_settings(), patient=True) as engine:
         done = grants.grant(engine, role, masked=masked)
     click.echo(f"{done.reader} may read {count(len(done.views), 'view')}: {', '.join(done.views)}.")
     if done.lacking or done.beyond:

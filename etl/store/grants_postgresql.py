@@ -75,10 +75,7 @@ def find(connection: sa.Connection, name: str) -> Reader:
             f"There is no role {name!r} on this server. Remedy: let its administrator run "
             f"CREATE ROLE {quoted} LOGIN PASSWORD '…', then run this again."
         )
-    owners = sa.text(
-        "SELECT tableowner FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY(:t)"
-    )
-    if found[0] or name in set(connection.scalars(owners, {"t": sorted(TABLES)})):
+    if found[0] or name in set(connection.scalars(_OWNERS, {"tables": sorted(TABLES)})):
         raise refuse_owner(name)
     return Reader(name, quoted)
 

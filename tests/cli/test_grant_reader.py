@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from etl.cli import main
-from etl.store import catalog
+from etl.store import catalog, migrate, silence
 from tests.servers import MARIADB, PASSWORD, POSTGRESQL, SQLITE
 from tests.store.roles import Role, role, run
 
@@ -81,3 +82,16 @@ def test_without_a_schema(command: Command) -> None:
 def test_sqlite_has_no_roles(command: Command, engine: sa.Engine) -> None:
     assert "SQLite has no roles" in told(command("reader", status=78))
     assert "Remedy: " in told(command("reader", "--masked", status=78))
+
+
+@SERVERS
+def test_it_waits_for_an_upgrade_that_is_running(
+    command: Command, reader: Role, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For longer than a run would wait for a database that says nothing."""
+    monkeypatch.setattr(silence, "SILENCE", 0.2)
+    with ThreadPoolExecutor() as pool:
+        with migrate.alone(engine):
+            granting = pool.submit(command, reader.name)
+            assert not wait([granting], timeout=1.5).done
+        assert f"{reader.name}" in granting.result(30).stdout
