@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
-from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from etl.store.slots import Slots
 from tests import customers, restarting, servers
 from tests.conftest import Start
 from tests.job import Job
+from tests.pace import assert_keeps_pace
 from tests.running import Ended, finish, start
 
 ACCOUNTS = ["account-1", "account-2", "account-3"]
@@ -88,12 +88,6 @@ def assert_locked_by_itself_alone(made: dict[str, Job]) -> None:
             job.sync()
 
 
-def assert_keeps_pace(vendor: Emulator, name: str) -> None:
-    seen = [request.started for request in customers.requests_of(vendor, name)]
-    for (first, one), (second, other) in combinations(enumerate(seen), 2):
-        assert other - one >= (second - first) * INTERVAL - SEEN_LATE
-
-
 def assert_round_after_round(url: sa.URL, directory: Path, break_connections: Callable[[], None]) -> None:
     with customers.Holding(book(), FREE) as vendor:
         made = jobs(url, vendor, directory, INTERVAL)
@@ -105,7 +99,7 @@ def assert_round_after_round(url: sa.URL, directory: Path, break_connections: Ca
         for name, job in made.items():
             assert (second[name].status, second[name].result["status"]) == (0, "complete"), second[name].messages
             job.assert_equals_vendor()
-            assert_keeps_pace(vendor, name)
+            assert_keeps_pace(customers.requests_of(vendor, name), INTERVAL, SEEN_LATE)
             job.engine.dispose()
         told = made[KILLED].query("SELECT account, status, exit_code FROM v_sync_run ORDER BY account, started_at")
         assert [run["status"] for run in told if run["exit_code"] == 0] == ["complete"] * len(ACCOUNTS)

@@ -59,24 +59,23 @@ def disk() -> Iterator[Disk]:
             subprocess.run(["umount", "--lazy", name], check=True)
 
 
+MakeJob = Callable[[sa.URL], Job]
+
+
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[Callable[[sa.URL], Job]]:
+def job(tmp_path: Path) -> Iterator[MakeJob]:
     """Makes the job of a database."""
     book = Book()
     book.add_generated("A", DAY, ROWS)
-    made: list[Job] = []
+    with Emulator(book, now=lambda: LATER) as vendor, contextlib.ExitStack() as end:
 
-    def make(url: sa.URL) -> Job:
-        made.append(Job(url, vendor, [f"A,{DAY},"], tmp_path))
-        made[0].engine.dispose()
-        return made[0]
+        def make(url: sa.URL) -> Job:
+            made = Job(url, vendor, [f"A,{DAY},"], tmp_path)
+            made.engine.dispose()
+            end.callback(made.engine.dispose)
+            return made
 
-    with Emulator(book, now=lambda: LATER) as vendor:
         yield make
-        made[0].engine.dispose()
-
-
-MakeJob = Callable[[sa.URL], Job]
 
 
 @contextlib.contextmanager
@@ -84,20 +83,14 @@ def sqlite_on(disk: Disk) -> Iterator[sa.URL]:
     yield servers.Sqlite(disk.path).create(at_head=True)
 
 
-def server_on(
-    disk: Disk, start_one: Callable[[], AbstractContextManager[servers.Server]]
-) -> AbstractContextManager[sa.URL]:
+@contextlib.contextmanager
+def server_on(disk: Disk, start_one: Callable[[], AbstractContextManager[servers.Server]]) -> Iterator[sa.URL]:
     """A server of its own, all of whose files lie on the disk."""
-
-    @contextlib.contextmanager
-    def running() -> Iterator[sa.URL]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tempfile, "tempdir", str(disk.path))
-            with start_one() as server:
-                patch.undo()
-                yield server.create(at_head=True)
-
-    return running()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(disk.path))
+        with start_one() as server:
+            patch.undo()
+            yield server.create(at_head=True)
 
 
 def on(disk: Disk, kind: str) -> AbstractContextManager[sa.URL]:

@@ -16,7 +16,6 @@ from tests.job import Job
 
 DAY = dt.date(2026, 3, 10)
 LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
-ROOT = Path(__file__).parents[1]
 LINES = [f"A,{DAY},", f"B,{DAY},", f"C,{DAY},5"]
 
 

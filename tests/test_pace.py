@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from itertools import combinations
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from etl.emulator import Behaviour, Book, Emulator, Fault
 from tests.job import Job
+from tests.pace import assert_keeps_pace
 
 DAY = dt.date(2026, 3, 10)
 # The day is settled, the day after it is not: nothing is asked for there.
@@ -26,13 +26,6 @@ def vendor_with(rows: int, **behaviour: float) -> Emulator:
     return Emulator(book, behaviour=Behaviour(**behaviour))  # type: ignore[arg-type]
 
 
-def assert_keeps_pace(vendor: Emulator) -> None:
-    """Between any two requests lie as many intervals as between their numbers: nobody gains by being seen late."""
-    seen = [request.started for request in vendor.requests]
-    for (first, one), (second, other) in combinations(enumerate(seen), 2):
-        assert other - one >= (second - first) * INTERVAL - SEEN_LATE
-
-
 def test_latency_of_several_intervals_costs_no_slot(engine: sa.Engine, tmp_path: Path) -> None:
     with vendor_with(2_400, latency=2.5 * INTERVAL) as vendor:
         job = Job(engine.url, vendor, [f"A,{DAY},"], tmp_path, request_interval=str(INTERVAL))
@@ -40,7 +33,7 @@ def test_latency_of_several_intervals_costs_no_slot(engine: sa.Engine, tmp_path:
         result = job.sync(LATER)
         seconds = time.monotonic() - began
         assert result.requests == 24
-        assert_keeps_pace(vendor)
+        assert_keeps_pace(vendor.requests, INTERVAL, SEEN_LATE)
         # The first goes alone, and the last has to be answered: both wait for the vendor once.
         # One after the other they would take 24 times 2.5 intervals and their pauses.
         assert seconds <= 2 * 24 * INTERVAL
@@ -57,6 +50,6 @@ def test_two_runs_in_a_row_keep_the_pace_with_retries_and_throttling(engine: sa.
         assert (first.exit_code, second.exit_code) == (0, 0)
         assert first.requests + second.requests == len(vendor.requests)
         assert first.retries == 3
-        assert_keeps_pace(vendor)
+        assert_keeps_pace(vendor.requests, INTERVAL, SEEN_LATE)
         assert not [request for request in vendor.requests if request.fault == "pace"]
         job.engine.dispose()

@@ -7,6 +7,7 @@ where nobody watches.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import os
 import signal
@@ -14,8 +15,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from click.testing import CliRunner
 
 from etl.cli import main
 from etl.emulator import Emulator, utcnow
+from tests import running
 from tests.servers import PASSWORD
 
 ROOT = Path(__file__).parents[2]  # `etl` need not be installed
@@ -33,6 +34,7 @@ TODAY = dt.date(2026, 3, 10)
 FIRST = dt.date(2026, 2, 25)  # of the window of 14 days
 DAY = dt.timedelta(days=1)
 SECONDS = 60
+wait_until = functools.partial(running.wait_until, seconds=SECONDS)
 
 RESULT = {
     "run_id", "status", "exit_code", "window", "batch_days", "requests", "retries", "rows", "at_risk", "seconds"
@@ -189,14 +191,6 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
             yield process
         finally:
             process.kill()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Wait for something to come true."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
 
 
 def closed_port() -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
-from etl.store import schema
+from etl.store import migrate, schema
 
 
 def details(engine: sa.Engine) -> dict[str, Any]:
@@ -40,3 +40,19 @@ def interrupt_after(engine: sa.Engine, statements: int, kinds: tuple[str, ...] =
 
     sa.event.listen(engine, "before_cursor_execute", count)
     return lambda: sa.event.remove(engine, "before_cursor_execute", count)
+
+
+def interrupted_upgrades(
+    engine: sa.Engine, after: Iterable[int], kinds: tuple[str, ...] = ("",)
+) -> Iterator[None]:
+    """Upgrade to head, interrupted after so many statements of these kinds: once for each, until one comes through."""
+    for statements in after:
+        undo = interrupt_after(engine, statements, kinds)
+        try:
+            migrate.upgrade(engine)
+        except Interrupted:
+            undo()
+            yield
+        else:
+            undo()
+            return

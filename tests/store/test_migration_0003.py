@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from etl.store import migrate
 from etl.store.engine import connect
 from tests.servers import MARIADB, POSTGRESQL
-from tests.store.migrating import Interrupted, details, interrupt_after
+from tests.store.migrating import details, interrupted_upgrades
 from tests.store.support import SAMPLE, add_sample, read_sample
 
 
@@ -26,16 +26,8 @@ def test_an_interrupted_0003_leaves_0002_or_can_go_on(empty: sa.Engine) -> None:
         add_sample(connection)
     before = details(empty)
     interruptions = 0
-    for statements in range(1000):
-        undo = interrupt_after(empty, statements, ("CREATE ", "DROP ", "UPDATE "))
-        try:
-            migrate.upgrade(empty)
-        except Interrupted:
-            interruptions += 1
-        else:
-            break
-        finally:
-            undo()
+    for _ in interrupted_upgrades(empty, range(1000), ("CREATE ", "DROP ", "UPDATE ")):
+        interruptions += 1
         if empty.dialect.name != "mariadb":
             assert (migrate.current(empty), details(empty)) == ("0002", before)
             continue

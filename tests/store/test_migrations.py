@@ -14,7 +14,7 @@ from etl.errors import Misconfigured
 from etl.store import migrate, schema
 from etl.store.engine import connect
 from tests.servers import MARIADB, POSTGRESQL, SQLITE
-from tests.store.migrating import Interrupted, details, interrupt_after
+from tests.store.migrating import Interrupted, details, interrupt_after, interrupted_upgrades
 from tests.store.support import SAMPLE, add_sample, insert, read_sample
 
 ROOT = Path(migrate.__file__).resolve().parents[2]
@@ -129,16 +129,8 @@ def test_an_upgrade_waits_for_another(database: sa.URL, empty: sa.Engine) -> Non
 def test_an_interrupted_upgrade_leaves_nothing_or_can_go_on(empty: sa.Engine) -> None:
     transactional = empty.dialect.name != "mariadb"
     interruptions = 0
-    for statements in range(6, 1000, 11):
-        undo = interrupt_after(empty, statements)
-        try:
-            migrate.upgrade(empty)
-        except Interrupted:
-            interruptions += 1
-        else:
-            break
-        finally:
-            undo()
+    for _ in interrupted_upgrades(empty, range(6, 1000, 11)):
+        interruptions += 1
         if transactional:
             assert objects(empty) <= {"alembic_version"}
             assert migrate.current(empty) is None

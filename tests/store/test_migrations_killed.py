@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +15,6 @@ from tests.servers import Server
 from tests.store.support import SAMPLE, add_sample, read_sample
 
 pytestmark = pytest.mark.mariadb
-ROOT = Path(__file__).parents[2]
 HEAD = migrate.head()
 
 
