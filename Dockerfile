@@ -16,9 +16,10 @@ WORKDIR /src
 COPY requirements-build.lock requirements-runtime.lock ./
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m venv /opt/backend \
-    && /opt/backend/bin/python -m pip install --quiet --require-hashes -r requirements-build.lock \
+    && /opt/backend/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-build.lock \
     && python3 -m venv /opt/numbercheck \
-    && /opt/numbercheck/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-runtime.lock
+    && /opt/numbercheck/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: \
+        -r requirements-runtime.lock
 
 COPY pyproject.toml README.md LICENSE ./
 COPY etl etl

@@ -22,7 +22,8 @@ message id and phone into one flat table):
     ORM merge by row            SQLAlchemy's Session.merge, on a tenth of the batches: it is slow
 
 Peers live in an environment of their own:
-    python -m venv peers && peers/bin/pip install -r benchmarks/peers/requirements.txt
+    python -m venv peers && peers/bin/pip install --no-deps --require-hashes \\
+        -r benchmarks/peers/requirements.lock
     python -m benchmarks.throughput --peers-python peers/bin/python
 
 `seconds` and `rows/s` are those of the whole process, start included; `own clock` leaves the imports out. `sync is`
@@ -57,7 +58,8 @@ from tests import servers
 
 NO_PEERS = (
     "Without --peers-python the usual tools do not take part. To have them: "
-    "python -m venv peers && peers/bin/pip install -r benchmarks/peers/requirements.txt; --peers-python peers/bin/python"
+    "python -m venv peers && peers/bin/pip install --no-deps --require-hashes -r benchmarks/peers/requirements.lock; "
+    "--peers-python peers/bin/python"
 )
 Truth = tuple[int, int, Decimal]  # rows, distinct keys, sum of the prices
 Runs = dict[tuple[str, Contestant, bool], list[Took]]

@@ -1,4 +1,4 @@
-"""The usual tools doing the job's work, for `benchmarks/throughput.py`. They need the packages of requirements.txt
+"""The usual tools doing the job's work, for `benchmarks/throughput.py`. They need the packages of requirements.lock
 beside this file, in an environment of their own, and nothing of this project.
 
 Each is a process: `python -m benchmarks.peers.NAME API-URL BATCHES.CSV DATABASE-URL`, from the project's root. It
