@@ -13,26 +13,28 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
 from etl.store.engine import connect
-from tests import servers
+from tests import absent, servers
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {
     "sqlite": servers.sqlite,
     "postgresql": servers.postgresql,
     "mariadb": servers.mariadb,
 }
-# Read now: no test sees variables of this prefix.
-MUST_HAVE_SERVERS = os.environ.get("NUMBERCHECK_TEST_REQUIRE_SERVERS", "") not in ("", "0")
+
+# A slow machine is no failure; nothing else is taken back from Hypothesis.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 # Where the tests run in the background of a shell, Ctrl-C is ignored, and so it is by every process they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# Why a server is not here: told in one line, however many tests want it.
-MISSING: set[str] = set()
 
 Start = Callable[[str], servers.Server]
 
@@ -41,18 +43,14 @@ Start = Callable[[str], servers.Server]
 def start_server() -> Iterator[Start]:
     """Starts each kind of server once, when a test first asks for it."""
     running: dict[str, servers.Server] = {}
-    missing: dict[str, str] = {}
     with contextlib.ExitStack() as stack:
 
         def start(kind: str) -> servers.Server:
-            if kind not in running and kind not in missing:
+            if kind not in running:
                 try:
                     running[kind] = stack.enter_context(SERVERS[kind]())
                 except servers.NotHere as error:
-                    missing[kind] = str(error)
-                    MISSING.add(str(error))
-            if kind in missing:
-                (pytest.fail if MUST_HAVE_SERVERS else pytest.skip)(missing[kind])
+                    absent.absent(str(error))
             return running[kind]
 
         yield start
@@ -62,9 +60,10 @@ def start_server() -> Iterator[Start]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What is missing is told in one line, however many tests want it."""
     report = yield
     reason = getattr(call.excinfo.value, "msg", None) if call.excinfo else None
-    if report.skipped and reason in MISSING:
+    if report.skipped and reason in absent.REASONS:
         report.longrepr = ("tests/conftest.py", 0, f"Skipped: {reason}")
     return report
 

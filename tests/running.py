@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LONGEST = 30.0
-"""Seconds after which a process counts as one that never ends."""
+HANG = 300.0
+"""Seconds after which anything that a test waits for counts as never happening: only there to end a hang."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def start(
     )
 
 
-def finish(process: subprocess.Popen[str], longest: float = LONGEST) -> Ended:
+def finish(process: subprocess.Popen[str], longest: float = HANG) -> Ended:
     """Wait for its end; an error where it does not come in time. No traceback may be told."""
     try:
         out, err = process.communicate(timeout=longest)
@@ -60,7 +60,7 @@ def finish(process: subprocess.Popen[str], longest: float = LONGEST) -> Ended:
     return Ended(process.returncode, messages, json.loads(last) if last.startswith("{") else {})
 
 
-def wait_until(condition: Callable[[], object], seconds: float = LONGEST) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = HANG) -> None:
     """Wait for something to come true that another process does."""
     until = time.monotonic() + seconds
     while not condition():

@@ -190,7 +190,7 @@ def test_the_dashboard_reads_with_a_role_that_sees_no_whole_number(compose: dict
     assert "database_url" not in services["superset"]["secrets"]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_demo_finds_the_rows_of_the_emulator(compose: dict[str, Any], tmp_path: Path) -> None:
     """Both commands as they stand in the file, but for the port, and on SQLite."""
     emulator, demo = compose["services"]["emulator"], compose["services"]["demo"]

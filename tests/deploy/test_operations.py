@@ -22,6 +22,7 @@ from etl.emulator.book import Account
 from etl.settings import SETTINGS
 from etl.store import migrate
 from etl.store.engine import connect, reading
+from tests.absent import absent
 from tests.cli.support import DAY
 from tests.conftest import Start
 from tests.servers import PASSWORD
@@ -147,8 +148,7 @@ def test_every_block_is_run_or_says_why_not() -> None:
 
 
 @pytest.mark.postgresql
-@pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.full
 def test_on_postgresql(duty: Duty, administrator: sa.URL) -> None:
     printed: dict[str, str] = {}
     for script in blocks("run"):
@@ -172,10 +172,10 @@ def test_on_postgresql(duty: Duty, administrator: sa.URL) -> None:
 
 
 @pytest.mark.postgresql
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="needs the command sqlite3: apt-get install sqlite3")
+@pytest.mark.full
 def test_on_sqlite_and_away_from_it(duty: Duty, administrator: sa.URL) -> None:
+    if shutil.which("sqlite3") is None:
+        absent("no sqlite3 on PATH: apt-get install sqlite3")
     install, settings = blocks("run")[:2]
     duty.type(install)
     duty.type(settings.replace("NUMBERCHECK_DATABASE_URL_FILE=database-url\n", ""))
@@ -190,8 +190,7 @@ def test_on_sqlite_and_away_from_it(duty: Duty, administrator: sa.URL) -> None:
 
 
 @pytest.mark.mariadb
-@pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.full
 def test_backup_on_mariadb(duty: Duty, start_server: Start) -> None:
     server = start_server("mariadb")
     url = server.create()
