@@ -121,7 +121,7 @@ def test_the_installed_package_is_not_the_checkout(installed: Path, tmp_path: Pa
     assert run(installed / "python", "-c", probe, cwd=tmp_path).strip() == "None"
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_demo_runs_from_the_installed_wheel_in_an_empty_directory(installed: Path, tmp_path: Path) -> None:
     assert run(installed / "python", "-m", "etl", "demo", cwd=tmp_path).strip()
 

@@ -134,7 +134,7 @@ def test_a_lock_that_is_not_closed_is_noticed(line: str, instead: str) -> None:
 
 # -- what is documented ---------------------------------------------------------------------------------------
 
-TOLD = ["README.md", "Makefile", "Dockerfile", ".ci/*", "docs/**/*.md", "deploy/**/*", "benchmarks/**/*"]
+TOLD = ["README.md", "Makefile", "Dockerfile", ".ci/run", "docs/**/*.md", "deploy/**/*", "benchmarks/**/*"]
 
 
 def installs() -> list[str]:

@@ -1,0 +1,204 @@
+"""What a newcomer does: a fresh clone, the commands of the README as they stand there, their output compared.
+
+    python3 .ci/newcomer.py [--pip VERSION] [--without "make test"]
+
+The clone, the home directory and the whole PATH are new: of this machine's programs all but MariaDB, promtool, Python's
+own and pip's can be seen, and a Python that brings the pip that was asked for (default: its own). What the README's
+`.env` leaves to its reader is filled in for an emulator of the vendor. The clone lies in a directory with a space and an
+umlaut in its name. Needs Python 3.11, git and make; nothing is installed beside the clone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = os.path.realpath(sys.executable)
+# Installed with the clone, or to be thought of as missing.
+UNSEEN = re.compile(r"(mariadb|mysql|mysqld|promtool|python|pip|numbercheck|pytest|uv)[\w.-]*")
+# What leads back to this machine's environment or to the settings of whoever calls this.
+FOREIGN = re.compile(r"NUMBERCHECK_|PYTHON|PYENV_|VIRTUAL_ENV|COVERAGE|COV_|MAKE|MFLAGS|HOME$|PATH$|PWD$|OLDPWD$")
+BLOCK = re.compile(r"<!-- (?P<mark>[^\n]*) -->\n```sh\n(?P<script>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL)
+SETTINGS = re.compile(r"```sh\n(NUMBERCHECK_.*?)```", re.DOTALL)
+MARK = "-- end of the block --"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Commands of the README, and what it shows of their output."""
+
+    script: str
+    shown: str
+
+
+def blocks(readme: str) -> list[Block]:
+    """Those that are marked to be run, in their order."""
+    found = [match for match in BLOCK.finditer(readme) if match["mark"] == "run"]
+    return [Block(match["script"], match["shown"] or "") for match in found]
+
+
+# -- a machine that is bare ------------------------------------------------------------------------------------
+
+
+def see(directory: Path, pip: str | None) -> Path:
+    """A directory for PATH: links to what may be seen, and a Python that makes environments with this pip."""
+    directory.mkdir()
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for program in Path(place).glob("*") if Path(place).is_dir() else []:
+            if not UNSEEN.fullmatch(program.name) and os.access(program, os.X_OK) and program.is_file():
+                (directory / program.name).unlink(missing_ok=True)
+                (directory / program.name).symlink_to(program)
+    wanted = f'for last; do :; done; exec "$last/bin/python" -m pip install -qq --no-deps {pip}' if pip else "exit"
+    for name in ("python3", f"python3.{sys.version_info.minor}"):
+        (directory / name).write_text(
+            f'#!/bin/sh\ncase "$*" in "-m venv "*) "{PYTHON}" "$@" || exit; {wanted};; esac\nexec "{PYTHON}" "$@"\n'
+        )
+        (directory / name).chmod(0o755)
+    return directory
+
+
+def environment(folder: Path, pip: str | None) -> dict[str, str]:
+    """Nothing of whoever calls this but the language, the time zone and where packages come from."""
+    kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
+    home = folder / "zu Hause"
+    home.mkdir()
+    return kept | {"PATH": str(see(folder / "bin", pip)), "HOME": str(home)}
+
+
+class Shell:
+    """One shell that lives through all blocks, so that `cd` and `export` do."""
+
+    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-e"],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+
+    def type(self, script: str) -> list[str]:
+        """Run it, every command with success; the lines that it printed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{{\n{script}\n}} </dev/null\necho '{MARK}'\n")
+        self._process.stdin.flush()
+        lines = []
+        for line in self._process.stdout:
+            if line.rstrip("\n") == MARK:
+                return lines
+            print(f"    {line}", end="", flush=True)
+            lines.append(line.rstrip())
+        raise SystemExit(f"The README's commands failed with status {self._process.wait()}:\n{script}")
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+# -- what is shown -----------------------------------------------------------------------------------------------
+
+
+def shape(line: str) -> str:
+    """A line without its figures, dates and run ids, and however wide its columns are."""
+    return " ".join(re.sub(r"\b[0-9a-f]{32}\b|[0-9][0-9,.:TZ-]*", "#", line).replace("-" * 3, "").split()).strip("-")
+
+
+def difference(shown: str, printed: list[str]) -> str | None:
+    """The part of what is shown that was not printed; `[...]` stands for any lines, and so does what comes first."""
+    rest = [shape(line) for line in printed]
+    parts = [part.strip("\n") for part in re.split(r"^\[.*\.\.\..*\]$", shown, flags=re.MULTILINE)]
+    for part in parts:
+        wanted = [shape(line) for line in part.splitlines()]
+        places = range(len(rest) - len(wanted) + 1)
+        last = part is parts[-1]
+        found = [place for place in places if rest[place : place + len(wanted)] == wanted]
+        if not found or (last and wanted and found[-1] + len(wanted) != len(rest)):
+            return part
+        rest = rest[(found[-1] if last else found[0]) + len(wanted) :]
+    return None
+
+
+# -- the run -------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def emulator(directory: Path) -> Iterator[dict[str, str]]:
+    """The settings of an emulator that writes its list of batches into the directory of the job."""
+    command = [directory / ".venv/bin/numbercheck", "emulator", "--batch-file", "batches.csv"]
+    with subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "")
+            told = dict(line.strip().split("=", 1) for line, _ in zip(lines, range(6), strict=False))
+            yield {name: told[f"NUMBERCHECK_{name}"] for name in ("API_URL", "ACCESS_KEY", "ACCESS_SECRET")}
+        finally:
+            process.terminate()
+
+
+def write_settings(readme: str, directory: Path, known: dict[str, str]) -> None:
+    """The README's `.env`, with what the reader knows; without a database of the reader's own."""
+    shown = SETTINGS.search(readme)
+    assert shown is not None, "the README shows no .env"
+    lines = dict(line.removeprefix("NUMBERCHECK_").split("=", 1) for line in shown[1].splitlines())
+    assert lines.pop("DATABASE_URL").startswith("postgresql://")
+    settings = lines | known
+    (directory / ".env").write_text("".join(f"NUMBERCHECK_{name}={value}\n" for name, value in settings.items()))
+    (directory / ".env").chmod(0o600)
+
+
+def follow(readme: str, shell: Shell, home: Path, without: list[str]) -> list[str]:
+    """Type block after block; what the README shows and nobody saw."""
+    wrong: list[str] = []
+    with contextlib.ExitStack() as stack:
+        for block in blocks(readme):
+            if block.script.strip() in without:
+                continue
+            if block.script.startswith("numbercheck doctor"):
+                write_settings(readme, home / "numbercheck", stack.enter_context(emulator(home / "numbercheck")))
+            if "numbercheck sync" in block.script:
+                shell.type("export NUMBERCHECK_REQUEST_INTERVAL=0")  # an emulator needs no sparing
+            print("".join(f"$ {line}\n" for line in block.script.splitlines()), end="", flush=True)
+            began = time.monotonic()
+            missing = difference(block.shown, shell.type(block.script))
+            print(f"({time.monotonic() - began:.0f} s)", flush=True)
+            wrong += [missing] if missing is not None else []
+    return wrong
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="Follow the README in a fresh clone.")
+    options.add_argument("--pip", help="what to install as pip, for instance pip==23.0.1, or pip==newest")
+    options.add_argument("--without", action="append", default=[], help="a block that is left out")
+    given = options.parse_args()
+    pip = given.pip and given.pip.replace("pip==newest", "-U pip")
+    with tempfile.TemporaryDirectory(prefix="numbercheck ü ") as name:
+        folder = Path(name)
+        subprocess.run(["git", "clone", "-q", ROOT, folder / "numbercheck-etl"], check=True)
+        readme = (folder / "numbercheck-etl/README.md").read_text(encoding="utf-8")
+        shell = Shell(folder / "numbercheck-etl", environment(folder, pip))
+        try:
+            wrong = follow(readme, shell, folder / "zu Hause", given.without)
+        finally:
+            shell.close()
+    if wrong:
+        sys.exit("The README shows what was not printed:\n\n" + "\n\n".join(wrong))
+    print("The README holds.")
+
+
+if __name__ == "__main__":
+    main()
