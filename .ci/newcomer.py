@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import re
 import subprocess
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = os.path.realpath(sys.executable)
@@ -28,7 +30,9 @@ PYTHON = os.path.realpath(sys.executable)
 UNSEEN = re.compile(r"(mariadb|mysql|mysqld|promtool|python|pip|numbercheck|pytest|uv)[\w.-]*")
 # What leads back to this machine's environment or to the settings of whoever calls this.
 FOREIGN = re.compile(r"NUMBERCHECK_|PYTHON|PYENV_|VIRTUAL_ENV|COVERAGE|COV_|MAKE|MFLAGS|HOME$|PATH$|PWD$|OLDPWD$")
-BLOCK = re.compile(r"<!-- (?P<mark>[^\n]*) -->\n```sh\n(?P<script>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL)
+BLOCK = re.compile(
+    r"<!-- (?P<mark>[^\n]*) -->\n```sh\n(?P<script>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL
+)
 SETTINGS = re.compile(r"```sh\n(NUMBERCHECK_.*?)```", re.DOTALL)
 MARK = "-- end of the block --"
 
@@ -89,15 +93,14 @@ class Shell:
             text=True,
             errors="replace",
         )
+        self._stdin, self._stdout = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
 
     def type(self, script: str) -> list[str]:
         """Run it, every command with success; the lines that it printed."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{{\n{script}\n}} </dev/null\necho '{MARK}'\n")
-        self._process.stdin.flush()
+        self._stdin.write(f"{{\n{script}\n}} </dev/null\necho '{MARK}'\n")
+        self._stdin.flush()
         lines = []
-        for line in self._process.stdout:
+        for line in self._stdout:
             if line.rstrip("\n") == MARK:
                 return lines
             print(f"    {line}", end="", flush=True)
@@ -105,8 +108,7 @@ class Shell:
         raise SystemExit(f"The README's commands failed with status {self._process.wait()}:\n{script}")
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._stdin.close()
         self._process.wait()
 
 
@@ -115,7 +117,9 @@ class Shell:
 
 def shape(line: str) -> str:
     """A line without its figures, dates and run ids, and however wide its columns are."""
-    return " ".join(re.sub(r"\b[0-9a-f]{32}\b|[0-9][0-9,.:TZ-]*", "#", line).replace("-" * 3, "").split()).strip("-")
+    return " ".join(re.sub(r"\b[0-9a-f]{32}\b|[0-9][0-9,.:TZ-]*", "#", line).replace("-" * 3, "").split()).strip(
+        "-"
+    )
 
 
 def difference(shown: str, printed: list[str]) -> str | None:
@@ -140,11 +144,12 @@ def difference(shown: str, printed: list[str]) -> str | None:
 def emulator(directory: Path) -> Iterator[dict[str, str]]:
     """The settings of an emulator that writes its list of batches into the directory of the job."""
     command = [directory / ".venv/bin/numbercheck", "emulator", "--batch-file", "batches.csv"]
-    with subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         try:
-            assert process.stdout is not None
-            lines = iter(process.stdout.readline, "")
-            told = dict(line.strip().split("=", 1) for line, _ in zip(lines, range(6), strict=False))
+            lines = iter(cast(IO[str], process.stdout).readline, "")
+            told = dict(line.strip().split("=", 1) for line in itertools.islice(lines, 6))
             yield {name: told[f"NUMBERCHECK_{name}"] for name in ("API_URL", "ACCESS_KEY", "ACCESS_SECRET")}
         finally:
             process.terminate()
@@ -152,10 +157,9 @@ def emulator(directory: Path) -> Iterator[dict[str, str]]:
 
 def write_settings(readme: str, directory: Path, known: dict[str, str]) -> None:
     """The README's `.env`, with what the reader knows; without a database of the reader's own."""
-    shown = SETTINGS.search(readme)
-    assert shown is not None, "the README shows no .env"
-    lines = dict(line.removeprefix("NUMBERCHECK_").split("=", 1) for line in shown[1].splitlines())
-    assert lines.pop("DATABASE_URL").startswith("postgresql://")
+    shown = cast(re.Match[str], SETTINGS.search(readme))[1]
+    lines = dict(line.removeprefix("NUMBERCHECK_").split("=", 1) for line in shown.splitlines())
+    del lines["DATABASE_URL"]
     settings = lines | known
     (directory / ".env").write_text("".join(f"NUMBERCHECK_{name}={value}\n" for name, value in settings.items()))
     (directory / ".env").chmod(0o600)
