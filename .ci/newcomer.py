@@ -2,10 +2,10 @@
 
     python3 .ci/newcomer.py [--pip VERSION] [--without "make test"]
 
-The clone, the home directory and the whole PATH are new: of this machine's programs all but MariaDB, promtool, Python's
-own and pip's can be seen, and a Python that brings the pip that was asked for (default: its own). What the README's
-`.env` leaves to its reader is filled in for an emulator of the vendor. The clone lies in a directory with a space and an
-umlaut in its name. Needs Python 3.11, git and make; nothing is installed beside the clone.
+The clone, the home directory and the whole PATH are new. Of this machine's programs all but MariaDB, promtool and
+whatever is Python can be seen, and a Python that brings the pip that was asked for (default: its own). What the
+README's `.env` leaves to its reader is filled in for an emulator of the vendor. All of it lies in a directory with
+a space and an umlaut in its name. Needs Python 3.11, git and make.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def see(directory: Path, pip: str | None) -> Path:
             if not UNSEEN.fullmatch(program.name) and os.access(program, os.X_OK) and program.is_file():
                 (directory / program.name).unlink(missing_ok=True)
                 (directory / program.name).symlink_to(program)
-    wanted = f'for last; do :; done; exec "$last/bin/python" -m pip install -qq --no-deps {pip}' if pip else "exit"
+    bring = f'for last; do :; done; exec "$last/bin/python" -m pip install -qq --no-deps {pip}' if pip else "exit"
+    script = f'#!/bin/sh\ncase "$*" in "-m venv "*) "{PYTHON}" "$@" || exit; {bring};; esac\n'
+    script += f'exec "{PYTHON}" "$@"\n'
     for name in ("python3", f"python3.{sys.version_info.minor}"):
-        (directory / name).write_text(
-            f'#!/bin/sh\ncase "$*" in "-m venv "*) "{PYTHON}" "$@" || exit; {wanted};; esac\nexec "{PYTHON}" "$@"\n'
-        )
+        (directory / name).write_text(script)
         (directory / name).chmod(0o755)
     return directory
 
@@ -123,18 +123,22 @@ def shape(line: str) -> str:
 
 
 def difference(shown: str, printed: list[str]) -> str | None:
-    """The part of what is shown that was not printed; `[...]` stands for any lines, and so does what comes first."""
+    """The part of what is shown that was not printed. `[...]` stands for any lines, and so does the start."""
     rest = [shape(line) for line in printed]
-    parts = [part.strip("\n") for part in re.split(r"^\[.*\.\.\..*\]$", shown, flags=re.MULTILINE)]
+    *parts, end = [part.strip("\n") for part in re.split(r"^\[.*\.\.\..*\]$", shown, flags=re.MULTILINE)]
     for part in parts:
-        wanted = [shape(line) for line in part.splitlines()]
-        places = range(len(rest) - len(wanted) + 1)
-        last = part is parts[-1]
-        found = [place for place in places if rest[place : place + len(wanted)] == wanted]
-        if not found or (last and wanted and found[-1] + len(wanted) != len(rest)):
+        if (after := _end_of(part, rest)) is None:
             return part
-        rest = rest[(found[-1] if last else found[0]) + len(wanted) :]
-    return None
+        rest = rest[after:]
+    wanted = [shape(line) for line in end.splitlines()]
+    return None if not wanted or rest[-len(wanted) :] == wanted else end
+
+
+def _end_of(part: str, lines: list[str]) -> int | None:
+    """Where these lines end among the others."""
+    wanted = [shape(line) for line in part.splitlines()]
+    places = range(len(lines) - len(wanted) + 1)
+    return next((place + len(wanted) for place in places if lines[place : place + len(wanted)] == wanted), None)
 
 
 # -- the run -------------------------------------------------------------------------------------------------
@@ -166,12 +170,10 @@ def write_settings(readme: str, directory: Path, known: dict[str, str]) -> None:
 
 
 def follow(readme: str, shell: Shell, home: Path, without: list[str]) -> list[str]:
-    """Type block after block; what the README shows and nobody saw."""
+    """Type block after block, but for those without; what the README shows and nobody saw."""
     wrong: list[str] = []
     with contextlib.ExitStack() as stack:
-        for block in blocks(readme):
-            if block.script.strip() in without:
-                continue
+        for block in (block for block in blocks(readme) if block.script.strip() not in without):
             if block.script.startswith("numbercheck doctor"):
                 write_settings(readme, home / "numbercheck", stack.enter_context(emulator(home / "numbercheck")))
             if "numbercheck sync" in block.script:
