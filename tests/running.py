@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,14 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 HANG = 300.0
 """Seconds after which anything that a test waits for counts as never happening: only there to end a hang."""
+
+# What a process of its own gets of the one that runs the tests: not its settings, but its day, zone and language.
+INHERITED = re.compile(r"PATH|TMPDIR|TZ|LANG|LC_\w+|LD_PRELOAD|FAKETIME\w*|PYTHONPYCACHEPREFIX")
+
+
+def inherited() -> dict[str, str]:
+    """The environment that every process gets."""
+    return {name: value for name, value in os.environ.items() if INHERITED.fullmatch(name)}
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,10 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start the command; `before` runs in the new process, before anything else."""
     given = {f"NUMBERCHECK_{name.upper()}": value for name, value in settings.items()}
-    needed = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.hasty", str(silence), *arguments],
         cwd=ROOT,
-        env=needed | environment | given,
+        env=inherited() | environment | given,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

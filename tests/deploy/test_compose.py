@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import yaml
 
 from etl.emulator.book import ACCESS_KEY, ACCESS_SECRET
 from etl.emulator.replies import PATH
+from tests.running import inherited
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -205,7 +205,7 @@ def test_the_demo_finds_the_rows_of_the_emulator(compose: dict[str, Any], tmp_pa
 def emulated(command: list[str], folder: Path) -> Iterator[str]:
     """The URL of an emulator that was started with the command, on a free port."""
     free = [{"8020": "0"}.get(word, word) for word in command]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    environment = inherited() | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, "-m", "etl", *free], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -220,7 +220,7 @@ def numbercheck(
     command: list[str], settings: dict[str, str], url: str, folder: Path
 ) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in settings.items() if name != "NUMBERCHECK_DATABASE_URL"}
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own, "NUMBERCHECK_API_URL": url}
+    environment = inherited() | {"PYTHONPATH": str(ROOT), **own, "NUMBERCHECK_API_URL": url}
     arguments = [sys.executable, "-m", "etl", *command]
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True)
 

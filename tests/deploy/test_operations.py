@@ -25,6 +25,7 @@ from etl.store.engine import connect, reading
 from tests.absent import absent
 from tests.cli.support import DAY
 from tests.conftest import Start
+from tests.running import inherited
 from tests.servers import PASSWORD
 
 ROOT = Path(__file__).parents[2]
@@ -59,15 +60,16 @@ class Duty:
         programs = directory / "bin"
         programs.mkdir(parents=True)
         command = programs / "numbercheck"
-        command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m etl "$@"\n')
+        command.write_text(f"#!/bin/sh\nPYTHONPATH='{ROOT}' exec '{sys.executable}' -m etl \"$@\"\n")
         command.chmod(0o755)
-        self._environment = SECRETS | {
-            "PATH": f"{programs}:{postgresql_programs()}:{os.environ['PATH']}",
-            "NUMBERCHECK_API_URL": vendor.url,
-            "NUMBERCHECK_REQUEST_INTERVAL": "0",
-            "access_key": vendor.book.first.access_key,
-            "access_secret": vendor.book.first.secret,
-        }
+        self._environment = inherited() | SECRETS
+        self.know(
+            PATH=f"{programs}:{postgresql_programs()}:{os.environ['PATH']}",
+            NUMBERCHECK_API_URL=vendor.url,
+            NUMBERCHECK_REQUEST_INTERVAL="0",
+            access_key=vendor.book.first.access_key,
+            access_secret=vendor.book.first.secret,
+        )
         self.list("B-1", "B-2")
 
     def know(self, **variables: str) -> None:

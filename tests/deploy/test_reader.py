@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import servers
+from tests.running import inherited
 
 FILE = Path(__file__).parents[2] / "deploy" / "compose" / "reader.sql"
 ROLE = "numbercheck_reader"
@@ -35,7 +36,7 @@ def make_role(url: sa.URL, folder: Path, password: str) -> None:
     script = folder / "reader.sql"
     script.write_text(FILE.read_text(encoding="utf-8").replace("/run/secrets", str(folder)), encoding="utf-8")
     place = {"PGHOST": url.host, "PGPORT": str(url.port), "PGUSER": url.username, "PGDATABASE": url.database}
-    environment = {"PATH": os.environ["PATH"], "PGPASSWORD": str(url.password), **place}
+    environment = inherited() | {"PGPASSWORD": str(url.password), **place}
     done = subprocess.run([psql(), "-X", "-q", "-f", script], env=environment, capture_output=True, text=True)  # type: ignore[arg-type]
     assert (done.returncode, done.stderr) == (0, "")
 
