@@ -91,15 +91,21 @@ def test_clean_keeps_what_make_did_not_make(bare: Path) -> None:
     assert left == {"Makefile", "pyproject.toml", "requirements.lock", "numbercheck.db", "etl/a.py", ".env"}
 
 
-def test_ci_skips_nothing_and_stops_at_the_first_failure() -> None:
-    script = ROOT / ".ci" / "run"
-    assert script.stat().st_mode & stat.S_IXUSR
-    assert subprocess.run(["bash", "-n", script]).returncode == 0
-    lines = script.read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "#!/usr/bin/env bash"
-    assert "set -euo pipefail" in lines
-    required = lines.index("export NUMBERCHECK_TEST_REQUIRE_SERVERS=1")
-    assert [i > required for i, line in enumerate(lines) if re.search(r"\bmake (test|lint)$", line)] == [
-        True,
-        True,
-    ]
+def test_ci_runs_both_tiers_and_lint_and_stops_at_the_first_failure() -> None:
+    for script in [ROOT / ".ci" / "run", ROOT / ".ci" / "elsewhere"]:
+        assert script.stat().st_mode & stat.S_IXUSR
+        assert subprocess.run(["bash", "-n", script]).returncode == 0
+        lines = script.read_text(encoding="utf-8").splitlines()
+        assert lines[0] == "#!/usr/bin/env bash"
+        assert "set -euo pipefail" in lines
+    steps = re.findall(r"^limit \d+ (.*)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [step for step in steps if step.startswith("make")] == ["make lint", "make test-all"]
+    assert steps[0].startswith("python3 .ci/newcomer.py --pip"), "which runs `make test` as the README says"
+
+
+def test_everything_is_every_test_and_nothing_is_skipped() -> None:
+    everything = make(ROOT, "--dry-run", "test-all").stdout
+    assert "NUMBERCHECK_TEST_SKIP_NOTHING=1" in everything
+    assert "--cov" in everything
+    assert "not full" not in everything
+    assert " -m 'not full' " in make(ROOT, "--dry-run", "test").stdout

@@ -1,0 +1,64 @@
+"""The README: each of its commands is run by .ci/newcomer.py, and what it shows is compared in a way that can fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def newcomer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("newcomer", ROOT / ".ci" / "newcomer.py")
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules["newcomer"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    del sys.modules["newcomer"]
+    return module
+
+
+def test_every_block_of_commands_is_run_but_for_the_settings(newcomer: ModuleType) -> None:
+    shown = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    run = [block.script for block in newcomer.blocks(README)]
+    assert [script for script in shown if script not in run] == [newcomer.SETTINGS.search(README)[1]]
+    assert run[:2] == ["make demo\n", "make test\n"]
+    assert all(word in "".join(run) for word in ("numbercheck sync", "numbercheck plan", "--require-hashes"))
+
+
+PRINTED = [
+    "Making it ...",
+    "first",
+    "run 0123456789abcdef0123456789abcdef, 10,806 rows",
+    "noise",
+    "12 of 12",
+    "the end",
+]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "",
+        "the end",
+        "first\n[...]\n14 of 9\nthe end",
+        "run ffffffffffffffffffffffffffffffff, 7 rows\n[... and so on ...]",
+        "Making it ...\n[...]\nthe    end",
+    ],
+)
+def test_what_was_printed_is_found_whatever_its_figures(newcomer: ModuleType, shown: str) -> None:
+    assert newcomer.difference(shown, PRINTED) is None
+
+
+@pytest.mark.parametrize(
+    "shown", ["12 of 12", "first\nnoise\n[...]", "the end\n[...]\nfirst", "last", "first\n[...]\n12 off 12\n[...]"]
+)
+def test_what_was_not_printed_is_noticed(newcomer: ModuleType, shown: str) -> None:
+    assert newcomer.difference(shown, PRINTED) is not None
