@@ -15,6 +15,7 @@ import contextlib
 import itertools
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ FOREIGN = re.compile(r"NUMBERCHECK_|PYTHON|PYENV_|VIRTUAL_ENV|COVERAGE|COV_|MAKE
 BLOCK = re.compile(
     r"<!-- (?P<mark>[^\n]*) -->\n```sh\n(?P<script>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL
 )
+QUERY = re.compile(r"```text\n(SELECT .*?;)\n\n(.*?)\n-", re.DOTALL)
 SETTINGS = re.compile(r"```sh\n(NUMBERCHECK_.*?)```", re.DOTALL)
 MARK = "-- end of the block --"
 
@@ -141,6 +143,18 @@ def _end_of(part: str, lines: list[str]) -> int | None:
     return next((place + len(wanted) for place in places if lines[place : place + len(wanted)] == wanted), None)
 
 
+def queries_that_fail(readme: str, database: Path) -> list[str]:
+    """The README's queries that answer other columns in the demo's database, or no row."""
+    connection = sqlite3.connect(database)
+    failing = []
+    for query, head in QUERY.findall(readme):
+        cursor = connection.execute(query)
+        if [column[0] for column in cursor.description] != head.split() or not cursor.fetchall():
+            failing.append(query)
+    connection.close()
+    return failing
+
+
 # -- the run -------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +213,7 @@ def main() -> None:
         shell = Shell(folder / "numbercheck-etl", environment(folder, pip))
         try:
             wrong = follow(readme, shell, folder / "zu Hause", given.without)
+            wrong += queries_that_fail(readme, folder / "numbercheck-etl/numbercheck-demo/numbercheck-demo.db")
         finally:
             shell.close()
     if wrong:
