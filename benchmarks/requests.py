@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from etl.batchday import pages_of
 from etl.emulator import Behaviour, Book, Emulator, Growth
 from tests.job import Job
+from tests.unsynced import unsynced
 
 ZONE = ZoneInfo("Asia/Shanghai")
 FIRST = dt.date(2026, 3, 1)
@@ -82,17 +83,18 @@ class Outcome:
     lacking: int = 0
 
 
-def run(scenario: Scenario, days: int, seed: int) -> Outcome:
-    """Simulate `days` days of submissions and the runs after each, until everything is settled."""
+def run(scenario: Scenario, days: int, seed: int, window_days: int = WINDOW_DAYS) -> Outcome:
+    """Simulate `days` days of submissions and the runs after each, until everything has left the window."""
     dice, book, outcome = random.Random(seed), Book(), Outcome()
     submitted: list[tuple[dt.date, str, int]] = []
     with (
         tempfile.TemporaryDirectory() as directory,
-        Emulator(book, behaviour=Behaviour(order=scenario.order)) as vendor,
+        Emulator(book, behaviour=Behaviour(order=scenario.order, window_days=window_days)) as vendor,
     ):
         url = sa.make_url(f"sqlite:///{directory}/bench.db")
-        job = Job(url, vendor, [], Path(directory), max_in_flight="1")
-        for day in range(days + WINDOW_DAYS + 2):
+        job = Job(url, vendor, [], Path(directory), max_in_flight="1", window_days=str(window_days))
+        unsynced(job.engine)
+        for day in range(days + window_days + 2):
             date = FIRST + dt.timedelta(days=day)
             if day < days:
                 for number, rows in enumerate(scenario.sizes(dice)):
@@ -106,7 +108,7 @@ def run(scenario: Scenario, days: int, seed: int) -> Outcome:
                 now = moment(date, hours)
                 result = job.sync(now)
                 outcome.requests += result.requests
-                outcome.naive += _naive(submitted, book, now)
+                outcome.naive += _naive(submitted, book, now, window_days)
                 outcome.looks += sum(now < moment(when, 37) for when, _, _ in submitted)
         outcome.lacking = (
             sum(rows for _, _, rows in submitted)
@@ -122,9 +124,9 @@ def _lines(submitted: list[tuple[dt.date, str, int]], scenario: Scenario) -> Ite
     return (f"{no},{date},{rows if scenario.rows_known else ''}" for date, no, rows in submitted)
 
 
-def _naive(submitted: list[tuple[dt.date, str, int]], book: Book, now: dt.datetime) -> int:
+def _naive(submitted: list[tuple[dt.date, str, int]], book: Book, now: dt.datetime, window_days: int) -> int:
     """The whole window at every run: what is there of each batch day, one request at least."""
-    first = now.astimezone(ZONE).date() - dt.timedelta(days=WINDOW_DAYS - 1)
+    first = now.astimezone(ZONE).date() - dt.timedelta(days=window_days - 1)
     days = {(no, date): day for no, date, day in book.batch_days()}
     return sum(pages_of(len(days[no, date].visible(now))) for date, no, _ in submitted if date >= first)
 

@@ -32,12 +32,20 @@ class Gate:
     `slow_down` and `seconds_left` serve the client, from several threads.
     """
 
-    def __init__(self, slots: Slots, interval: float, bounds: Bounds, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        slots: Slots,
+        interval: float,
+        bounds: Bounds,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.requests = 0
         self._slots = slots
         self._interval = interval + min(MARGIN * interval, MOST_MARGIN)
         self._bounds = bounds
         self._clock = clock
+        self._sleep = sleep
         self._began = clock()
         self._lock = threading.Lock()
         self._not_before = 0.0
@@ -85,7 +93,7 @@ class Gate:
         with self._lock:
             # Threads may be late: what counts is where requests really start.
             if (early := self._last_start + self._interval - self._clock()) > 0:
-                time.sleep(early)
+                self._sleep(early)
             self._last_start = self._clock()
 
     def pause(self, seconds: float) -> None:
@@ -93,7 +101,7 @@ class Gate:
         until = self._clock() + seconds
         self._check(seconds)
         while (rest := until - self._clock()) > 0:
-            time.sleep(min(rest, NOTICE))
+            self._sleep(min(rest, NOTICE))
             self._check(0.0)
 
     def slow_down(self, seconds: float) -> None:

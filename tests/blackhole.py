@@ -8,6 +8,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
@@ -22,8 +23,8 @@ class BlackHole:
     """Stands before the server of `url`, and falls silent at the `at`-th message of a client that holds `pattern`.
 
     Messages count while `when` is true, and where their client sent one that holds `following` since the last one
-    with `pattern`, so that it is known which transaction a COMMIT ends. "swallowed": the server does not get that message. "answer lost": it gets
-    it, and nobody hears its answer.
+    with `pattern`, so that it is known which transaction a COMMIT ends. "swallowed": the server does not get that
+    message. "answer lost": it gets it, and nobody hears its answer. `note`: a file that is there from then on.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class BlackHole:
         following: bytes = b"",
         when: Callable[[], bool] = lambda: True,
         how: How = "swallowed",
+        note: Path | None = None,
     ) -> None:
         self.silent = threading.Event()
+        self._note = note
         self._target = (url.host, url.port)
         self._pattern, self._at, self._when, self._how = re.compile(pattern), at, when, how
         self._following = re.compile(following)
@@ -99,9 +102,14 @@ class BlackHole:
         if sock in self._clients and self._counts(sock, message):
             self._seen += 1
             if self._seen == self._at:
-                self.silent.set()
+                self._fall_silent()
                 return self._how == "answer lost"
         return True
+
+    def _fall_silent(self) -> None:
+        self.silent.set()
+        if self._note:
+            self._note.touch()
 
     def _counts(self, sock: socket.socket, message: bytes) -> bool:
         if self._following.search(message):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from types import TracebackType
 
 import sqlalchemy as sa
 
@@ -18,12 +19,10 @@ from etl.emulator.emulator import Received
 from etl.emulator.replies import Reply
 from etl.emulator.server import Incoming
 from tests.job import Job
-from tests.running import wait_until
+from tests.running import HANG, wait_until
 
 MEET = 200
 """Rows among which accounts bring the same new codes."""
-PATIENCE = 90.0
-"""Seconds after which what several processes should do counts as something that never happens."""
 
 
 def names(count: int) -> list[str]:
@@ -95,18 +94,24 @@ class Holding(Emulator):
         self._asked: Counter[str] = Counter()
         self._counting = threading.Lock()
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.go.set()
+        super().__exit__(kind, error, trace)
+
     def _respond(self, incoming: Incoming) -> tuple[Reply, Callable[[], None]]:
         made = super()._respond(incoming)
         with self._counting:
             self._asked[incoming.headers["accesskey"]] += 1
             free = self._asked[incoming.headers["accesskey"]] <= self._free
         if not free:
-            self.go.wait(PATIENCE)
+            self.go.wait(HANG)
         return made
 
     def wait_until_held(self, accounts: Iterable[str], requests: int) -> None:
         """Until so many requests of each of them wait for their answers."""
-        wait_until(lambda: all(self._asked[key_of(name)] >= self._free + requests for name in accounts), PATIENCE)
+        wait_until(lambda: all(self._asked[key_of(name)] >= self._free + requests for name in accounts))
 
 
 def settled_day(vendor: Emulator) -> dt.date:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, Self, TextIO, cast
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,37 +23,70 @@ Work = Callable[[Order], tuple[int, Order]]
 
 
 class Orders:
-    """The process of a module that serves."""
+    """The process of a module that serves; `with` lets it end. After a failure the next order is another process's."""
 
-    def __init__(self, module: str) -> None:
+    module: str
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def give(self, order: Order) -> Order:
+        """What became of an order."""
+        self._process = self._process or self._start()
+        try:
+            return self._ask(self._process, order)
+        except BaseException:  # perhaps it is still at work
+            self._end()
+            raise
+
+    def _start(self) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+        return subprocess.Popen(
+            [sys.executable, "-m", self.module],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,
         )
 
-    def give(self, order: Order) -> Order:
-        """What became of an order."""
-        stdin, stdout = cast(TextIO, self._process.stdin), cast(TextIO, self._process.stdout)
+    def _ask(self, process: subprocess.Popen[str], order: Order) -> Order:
+        stdin, stdout = cast(TextIO, process.stdin), cast(TextIO, process.stdout)
         stdin.write(json.dumps(order) + "\n")
         stdin.flush()
         return dict(json.loads(stdout.readline()))
 
-    def close(self) -> None:
-        """Let it end."""
-        self._process.communicate(timeout=30)
+    def _end(self) -> None:
+        """Whatever it is doing, and its child with it."""
+        if self._process is not None:
+            with self._process:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process = None
 
 
 def serve(work: Work) -> None:
-    """Carry out the orders on standard input, a JSON object a line, each in a child."""
+    """Carry out the orders on standard input, a JSON object a line, each in a child.
+
+    One that is to be carried out `here` is not: what Python learns from it, it knows in the children that come.
+    """
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(_fork(work, json.loads(line))) + "\n")
+        order = json.loads(line)
+        told = (_stay if order.get("here") else _fork)(work, order)
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
+
+
+def _stay(work: Work, order: Order) -> Order:
+    status, told = work(order)
+    return {"status": status, **told}
 
 
 def _fork(work: Work, order: Order) -> Order:

@@ -1,7 +1,8 @@
 """Runs syncs that kill themselves, kill -9, at a chosen point (see dying.py).
 
-An order: `point` (None: do not die), `environment`, `moment`; told: how many points the run passed, and its requests.
-A point lies before each statement, before and after each commit, and before and after each request.
+An order: `point` (None: do not die), `requests_only`, `environment`, `moment`; told: how many points the run passed.
+A point lies before and after each request and, but for `requests_only`, before each statement, and before and after
+each commit.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,27 +31,37 @@ class Points:
     def __init__(self, point: int | None) -> None:
         self.passed = 0
         self._point = point
+        self._lock = threading.Lock()
 
     def pass_one(self, *_: Any, **__: Any) -> None:
-        if self.passed == self._point:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.passed += 1
+        with self._lock:  # else two threads at once pass a point unseen
+            if self.passed == self._point:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.passed += 1
 
-    def watch(self, engine: sa.Engine) -> None:
-        """Put points around everything that touches the database or the network."""
+    def watch_database(self, engine: sa.Engine) -> None:
+        """Put points around everything that touches the database."""
         sa.event.listen(engine, "before_cursor_execute", self.pass_one)
         sa.event.listen(engine, "commit", self.pass_one)
         commit = engine.dialect.do_commit
         engine.dialect.do_commit = self._after(commit)  # type: ignore[method-assign]
+
+    @contextmanager
+    def around_requests(self) -> Iterator[None]:
+        """Put points around everything that touches the network."""
         post = Transport.post
 
-        def watched(transport: Transport, *args: Any) -> Any:
+        def watched(transport: Transport, *args: Any, **given: Any) -> Any:
             self.pass_one()
-            answer = post(transport, *args)
+            answer = post(transport, *args, **given)
             self.pass_one()
             return answer
 
         Transport.post = watched  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            Transport.post = post  # type: ignore[method-assign]
 
     def _after(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any) -> None:
@@ -61,13 +74,15 @@ class Points:
 def run(order: Order) -> tuple[int, Order]:
     """One sync in this process."""
     found = settings.load(order["environment"], None)
-    engine = connect(found.database_url)
-    points = Points(order["point"])
-    points.watch(engine)
+    engine, points = connect(found.database_url), Points(order["point"])
+    if not order["requests_only"]:
+        points.watch_database(engine)
     rules = Rules(found.spill_days, found.last_look)
     clock = Clock(dt.datetime.fromisoformat(order["moment"]))
-    result = sync.sync(found, engine, clock, rules, lambda *_: None)
-    return result.exit_code, {"points": points.passed, "requests": result.requests}
+    with points.around_requests():
+        result = sync.sync(found, engine, clock, rules, lambda *_: None)
+    engine.dispose()
+    return result.exit_code, {"points": points.passed}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import functools
 import os
 import subprocess
 import tempfile
@@ -17,17 +16,20 @@ import sqlalchemy as sa
 
 from etl.emulator import Book, Emulator
 from tests import servers
+from tests.absent import absent, own_server
 from tests.conftest import Start
 from tests.job import Job
 from tests.running import finish, start
+from tests.tiers import case
 
 DAY = dt.date(2026, 3, 10)
 LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
 SYNC = ("sync", "--json", "--now", LATER.isoformat())
-ROWS = 20_000
+FEW = 250
+MANY = 6_000
 MEGABYTES = 400
 ROOM = 1_000_000
-"""Bytes that the database still has when the run begins: enough for some pages, not for all."""
+"""Bytes that the database still has when the run begins: not enough for so many rows."""
 
 
 class Disk:
@@ -52,24 +54,26 @@ def disk() -> Iterator[Disk]:
     with tempfile.TemporaryDirectory(prefix="numbercheck-") as name:
         options = f"size={MEGABYTES}m,mode=1777"
         if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", name], capture_output=True).returncode:
-            pytest.skip("only root can mount a small file system: run the tests as root to fill a disk")
+            absent("no small file system can be mounted: run the tests as root (in a container: privileged)")
         try:
             yield Disk(Path(name))
         finally:
             subprocess.run(["umount", "--lazy", name], check=True)
 
 
-MakeJob = Callable[[sa.URL], Job]
+MakeJob = Callable[[sa.URL, int], Job]
+StartOne = Callable[..., AbstractContextManager[servers.Server]]
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Iterator[MakeJob]:
-    """Makes the job of a database."""
-    book = Book()
-    book.add_generated("A", DAY, ROWS)
-    with Emulator(book, now=lambda: LATER) as vendor, contextlib.ExitStack() as end:
+    """Makes the job of a database, which has so many rows to store."""
+    with contextlib.ExitStack() as end:
 
-        def make(url: sa.URL) -> Job:
+        def make(url: sa.URL, rows: int) -> Job:
+            book = Book()
+            book.add_generated("A", DAY, rows)
+            vendor = end.enter_context(Emulator(book, now=lambda: LATER))
             made = Job(url, vendor, [f"A,{DAY},"], tmp_path)
             made.engine.dispose()
             end.callback(made.engine.dispose)
@@ -84,11 +88,11 @@ def sqlite_on(disk: Disk) -> Iterator[sa.URL]:
 
 
 @contextlib.contextmanager
-def server_on(disk: Disk, start_one: Callable[[], AbstractContextManager[servers.Server]]) -> Iterator[sa.URL]:
+def server_on(disk: Disk, start_one: StartOne, *options: str) -> Iterator[sa.URL]:
     """A server of its own, all of whose files lie on the disk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(disk.path))
-        with start_one() as server:
+        with own_server(start_one, *options) as server:
             patch.undo()
             yield server.create(at_head=True)
 
@@ -99,7 +103,7 @@ def on(disk: Disk, kind: str) -> AbstractContextManager[sa.URL]:
     if kind == "postgresql":
         return server_on(disk, servers.postgresql)
     # One file for all tables, growing in small steps: where a table has its own, MariaDB itself breaks down.
-    return server_on(disk, functools.partial(servers.mariadb, "--innodb-autoextend-increment=1"))
+    return server_on(disk, servers.mariadb, "--innodb-autoextend-increment=1")
 
 
 def held(job: Job) -> int:
@@ -107,17 +111,17 @@ def held(job: Job) -> int:
     return int(found["count"])
 
 
-def assert_next_run_completes(job: Job, before: int) -> None:
+def assert_next_run_completes(job: Job, lacking: int) -> None:
     ended = finish(start(job.environment, *SYNC))
-    assert (ended.status, ended.result["rows"]["inserted"]) == (0, ROWS - before)
+    assert (ended.status, ended.result["rows"]["inserted"]) == (0, lacking)
     job.assert_equals_vendor()
     assert job.states()["A", str(DAY)] == "settled"
 
 
-@pytest.mark.parametrize("kind", [servers.SQLITE, servers.POSTGRESQL, servers.MARIADB])
+@pytest.mark.parametrize("kind", [case("sqlite"), case("postgresql", full=True), case("mariadb", full=True)])
 def test_rows_until_the_disk_is_full(kind: str, disk: Disk, job: MakeJob) -> None:
     with on(disk, kind) as url:
-        made = job(url)
+        made = job(url, MANY)
         disk.fill(ROOM)
         ended = finish(start(made.environment, *SYNC))
         disk.make_room()
@@ -125,34 +129,34 @@ def test_rows_until_the_disk_is_full(kind: str, disk: Disk, job: MakeJob) -> Non
         assert "The disk of the database is full (it says: " in ended.messages
         assert "Remedy: make room, then run this again." in ended.messages
         before = held(made)
-        assert before < ROWS
-        assert_next_run_completes(made, before)
+        assert before < MANY
+        assert_next_run_completes(made, MANY - before)
 
 
 def test_no_room_at_all(disk: Disk, job: MakeJob) -> None:
     with on(disk, "sqlite") as url:
-        made = job(url)
+        made = job(url, FEW)
         disk.fill(0)
         ended = finish(start(made.environment, *SYNC))
         disk.make_room()
         assert (ended.status, ended.messages.count("Remedy: look at its disk, then run this again.")) == (75, 1)
-        assert_next_run_completes(made, 0)
+        assert_next_run_completes(made, FEW)
 
 
 def test_metrics_that_find_no_room_do_not_fail_the_run(disk: Disk, job: MakeJob, start_server: Start) -> None:
-    made = job(start_server("sqlite").create(at_head=True))
+    made = job(start_server("sqlite").create(at_head=True), FEW)
     metrics = disk.path / "numbercheck.prom"
     disk.fill(0)
     ended = finish(start(made.environment, *SYNC, metrics_file=str(metrics)))
-    assert (ended.status, ended.result["rows"]["inserted"]) == (0, ROWS)
+    assert (ended.status, ended.result["rows"]["inserted"]) == (0, FEW)
     assert "No space left on device" in ended.messages
     assert [path.name for path in disk.path.iterdir()] == ["filler"]
     made.assert_equals_vendor()
 
 
 def test_a_log_that_finds_no_room_does_not_fail_the_run(job: MakeJob, start_server: Start) -> None:
-    made = job(start_server("sqlite").create(at_head=True))
+    made = job(start_server("sqlite").create(at_head=True), FEW)
     process = start(made.environment, *SYNC, before=lambda: os.dup2(os.open("/dev/full", os.O_WRONLY), 2))
     ended = finish(process)
-    assert (ended.status, ended.result["rows"]["inserted"]) == (0, ROWS)
+    assert (ended.status, ended.result["rows"]["inserted"]) == (0, FEW)
     made.assert_equals_vendor()

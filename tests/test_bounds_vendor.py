@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from etl import sync
+from etl.api import bounded
 from etl.emulator import Book, Emulator, Fault, Faults
+from etl.emulator.server import Server
+from etl.gate import Gate
+from tests.clocks import HandSet
 from tests.conftest import Start
 from tests.job import Job
-from tests.running import finish, start, wait_until
+from tests.running import HANG, finish, start
 
 DAY = dt.date(2026, 3, 10)
 LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
 SYNC = ("sync", "--json", "--now", LATER.isoformat())
-ONE_BYTE_A_SECOND = Fault("trickle", seconds=1.0)
+LIMIT = 3000
+"""Seconds, on a clock that goes on with each byte of an answer that trickles in, to this limit and not beyond."""
+TRICKLE = Fault("trickle", seconds=LIMIT / 4)
 
 
 @pytest.fixture
@@ -29,9 +38,40 @@ def job(start_server: Start, tmp_path: Path) -> Iterator[Job]:
     book.add_generated("A", DAY, 350)
     with Emulator(book, now=lambda: LATER) as vendor:
         url = start_server("sqlite").create(at_head=True)
-        made = Job(url, vendor, [f"A,{DAY},"], tmp_path)
+        made = Job(url, vendor, [f"A,{DAY},"], tmp_path, max_in_flight="1")
         yield made
         made.engine.dispose()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
+    """What runs and requests in this process go by."""
+    clock = HandSet()
+
+    def wait(server: Server, seconds: float) -> bool:
+        clock.now = max(clock.now, min(clock.now + seconds, LIMIT))
+        return server.closing.wait(0.02)
+
+    monkeypatch.setattr(Server, "wait", wait)
+    monkeypatch.setattr(bounded, "monotonic", clock)
+    monkeypatch.setattr(sync, "Gate", partial(Gate, clock=clock, sleep=clock.sleep))
+    return clock
+
+
+class Third(Faults):
+    """Lets two requests pass; the third is answered byte by byte, after `before`."""
+
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.order(None, None, TRICKLE)
+        self._before = before
+
+    def draw(self, batch_no: object = None, page: object = None) -> Fault | None:
+        """Called for each request."""
+        fault = super().draw(batch_no, page)
+        if fault:
+            self._before()
+        return fault
 
 
 def assert_next_run_completes(job: Job) -> None:
@@ -42,29 +82,49 @@ def assert_next_run_completes(job: Job) -> None:
 
 
 def test_one_byte_a_second_ends_each_try_in_time(job: Job) -> None:
-    job.vendor.behaviour.faults = Faults({ONE_BYTE_A_SECOND: 1.0})
+    job.vendor.behaviour.faults = Faults({Fault("trickle", seconds=1.0): 1.0})
     ended = finish(start(job.environment, *SYNC, timeout="0.3", max_attempts="2"))
     assert (ended.status, ended.result["status"], ended.result["requests"]) == (75, "incomplete", 4)
     assert "page 1, after 2 tries: " in ended.messages
     assert_next_run_completes(job)
 
 
-def test_one_byte_a_second_ends_with_the_time_of_the_run(job: Job) -> None:
-    job.vendor.behaviour.faults.order(None, None, *[ONE_BYTE_A_SECOND] * 9)
-    ended = finish(start(job.environment, *SYNC, max_seconds="1", max_in_flight="1"))
-    assert (ended.status, ended.result["rows"]["inserted"]) == (75, 200)
-    assert "a request that was under way has been given up. The next run goes on from here." in ended.messages
+def test_an_answer_that_trickles_in_ends_with_the_time_of_the_run(job: Job, clock: HandSet) -> None:
+    job.vendor.behaviour.faults = Third()
+    result = job.sync(LATER, max_seconds=str(LIMIT), timeout="3600")
+    assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)
+    [(_, reason)] = result.reasons
+    assert reason.endswith("a request that was under way has been given up. The next run goes on from here.")
     assert_next_run_completes(job)
 
 
-def test_sigterm_waits_for_one_request_at_most(job: Job) -> None:
-    job.vendor.behaviour.faults.order(None, None, *[ONE_BYTE_A_SECOND] * 9)
-    process = start(job.environment, *SYNC, timeout="1", max_in_flight="1")
-    wait_until(lambda: len(job.vendor.requests) >= 3)
-    process.send_signal(signal.SIGTERM)
-    ended = finish(process)
-    assert (ended.status, ended.result["rows"]["inserted"]) == (75, 200)
-    assert "Stopped before the end: SIGTERM came." in ended.messages
+@pytest.fixture
+def _sigterm_ends_no_tests() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("_sigterm_ends_no_tests")
+def test_sigterm_waits_for_one_request_at_most(job: Job, clock: HandSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = threading.Event()
+
+    class Hearing(Gate):
+        def stop(self, reason: str) -> None:
+            super().stop(reason)
+            heard.set()
+
+    def terminate() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        heard.wait(HANG)
+
+    monkeypatch.setattr(sync, "Gate", partial(Hearing, clock=clock, sleep=clock.sleep))
+    job.vendor.behaviour.faults = Third(terminate)
+    result = job.sync(LATER, timeout=str(LIMIT))
+    assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)
+    [(_, reason)] = result.reasons
+    assert reason == "Stopped before the end: SIGTERM came. The next run goes on from here."
+    assert len(job.vendor.requests) == 3
     assert_next_run_completes(job)
 
 

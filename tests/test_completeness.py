@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.clock import Clock
 from etl.emulator import Behaviour, Book, Emulator, VendorRow
+from etl.emulator.replies import Reply
+from etl.emulator.server import Incoming
 from tests.conftest import Start
 from tests.job import Job
+from tests.unsynced import unsynced
+from tests.virtual import Still
 
 DAY = dt.date(2026, 3, 10)
 NEXT_DAY = DAY + dt.timedelta(days=1)
@@ -26,11 +29,8 @@ NEXT_DAY = DAY + dt.timedelta(days=1)
 LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
 STILL = ("ascending", "descending", "hash")
 
-property_test = settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+quick = settings(max_examples=12)
+thorough = settings(max_examples=14)  # for each order
 
 
 def row(number: int, **fields: Any) -> VendorRow:
@@ -91,6 +91,18 @@ def cases(orders: tuple[str, ...], replicas: int = 1, moving: bool = True) -> st
     )
 
 
+class OneByOne(Emulator):
+    """No request comes in while another is being answered: so each has a moment of its own."""
+
+    def __init__(self, book: Book, behaviour: Behaviour) -> None:
+        super().__init__(book, behaviour=behaviour)
+        self._turn_of_one = threading.Lock()
+
+    def _respond(self, incoming: Incoming) -> tuple[Reply, Callable[[], None]]:
+        with self._turn_of_one:
+            return super()._respond(incoming)
+
+
 @contextmanager
 def vendor_and_job(start_server: Start, case: Case) -> Iterator[tuple[Emulator, Job]]:
     """Each request takes the vendor one second further; the job's own time stands still."""
@@ -99,19 +111,21 @@ def vendor_and_job(start_server: Start, case: Case) -> Iterator[tuple[Emulator, 
     book = Book()
     case.fill(book)
     behaviour = Behaviour(order=case.order, replicas=case.replicas)  # type: ignore[arg-type]
-    directory = Path(tempfile.mkdtemp())
-    with Emulator(book, behaviour=behaviour) as vendor:
-        job = Job(url, vendor, [f"A,{DAY},", f"B,{NEXT_DAY},"], directory, max_in_flight=str(case.in_flight))
-        yield vendor, job
-        job.engine.dispose()
-    server.drop(url)
-    shutil.rmtree(directory)
+    lines = [f"A,{DAY},", f"B,{NEXT_DAY},"]
+    with tempfile.TemporaryDirectory() as directory, OneByOne(book, behaviour) as vendor:
+        job = Job(url, vendor, lines, Path(directory), max_in_flight=str(case.in_flight))
+        unsynced(job.engine)
+        try:
+            yield vendor, job
+        finally:
+            job.engine.dispose()
+            server.drop(url)
 
 
 def sync(job: Job, vendor: Emulator, moment: dt.datetime = LATER) -> dict[tuple[str, str], str]:
     """One run, after which every claim is held against what the vendor listed at the last look."""
     vendor.now = lambda: LATER + dt.timedelta(seconds=len(vendor.requests))
-    assert job.run_at(Clock(moment)).exit_code in (0, 75)
+    assert job.run_at(Still(moment)).exit_code in (0, 75)
     assert_claims(job, vendor)
     return job.states()
 
@@ -134,17 +148,13 @@ def assert_claims(job: Job, vendor: Emulator) -> None:
         assert all(sent["phone"] in rejected for sent in listed if "messageId" not in sent)
 
 
-@property_test
-@given(case=cases((*STILL, "shuffled"), replicas=3))
-def test_never_complete_that_is_not(case: Case, start_server: Start) -> None:
+def check_never_complete_that_is_not(start_server: Start, case: Case) -> None:
     with vendor_and_job(start_server, case) as (vendor, job):
         for _ in range(3):
             sync(job, vendor)
 
 
-@property_test
-@given(case=cases(STILL))
-def test_complete_once_the_vendor_holds_still(case: Case, start_server: Start) -> None:
+def check_complete_once_the_vendor_holds_still(start_server: Start, case: Case) -> None:
     with vendor_and_job(start_server, case) as (vendor, job):
         sync(job, vendor)
         later = LATER + dt.timedelta(hours=1)
@@ -154,15 +164,54 @@ def test_complete_once_the_vendor_holds_still(case: Case, start_server: Start) -
         assert set(states.values()) <= {"settled"}, job.coverage()
 
 
-@property_test
-@given(case=cases(STILL, moving=False))
-def test_one_run_completes_what_holds_still(case: Case, start_server: Start) -> None:
+def check_one_run_completes_what_holds_still(start_server: Start, case: Case) -> None:
     with vendor_and_job(start_server, case) as (vendor, job):
         states = sync(job, vendor)
         assert set(states.values()) == {"settled"}, job.coverage()
         asked = len(vendor.requests)
         sync(job, vendor)
         assert len(vendor.requests) == asked
+
+
+@quick
+@given(case=cases((*STILL, "shuffled"), replicas=3))
+def test_never_complete_that_is_not(case: Case, start_server: Start) -> None:
+    check_never_complete_that_is_not(start_server, case)
+
+
+@quick
+@given(case=cases(STILL))
+def test_complete_once_the_vendor_holds_still(case: Case, start_server: Start) -> None:
+    check_complete_once_the_vendor_holds_still(start_server, case)
+
+
+@quick
+@given(case=cases(STILL, moving=False))
+def test_one_run_completes_what_holds_still(case: Case, start_server: Start) -> None:
+    check_one_run_completes_what_holds_still(start_server, case)
+
+
+@pytest.mark.full
+class TestThoroughly:
+    """The same with more cases, for each order by itself."""
+
+    @pytest.mark.parametrize("order", [*STILL, "shuffled"])
+    @thorough
+    @given(case=cases((*STILL, "shuffled"), replicas=3))
+    def test_never_complete_that_is_not(self, case: Case, order: str, start_server: Start) -> None:
+        check_never_complete_that_is_not(start_server, replace(case, order=order))
+
+    @pytest.mark.parametrize("order", STILL)
+    @thorough
+    @given(case=cases(STILL))
+    def test_complete_once_the_vendor_holds_still(self, case: Case, order: str, start_server: Start) -> None:
+        check_complete_once_the_vendor_holds_still(start_server, replace(case, order=order))
+
+    @pytest.mark.parametrize("order", STILL)
+    @thorough
+    @given(case=cases(STILL, moving=False))
+    def test_one_run_completes_what_holds_still(self, case: Case, order: str, start_server: Start) -> None:
+        check_one_run_completes_what_holds_still(start_server, replace(case, order=order))
 
 
 @pytest.mark.parametrize("replicas", [1, 2])

@@ -10,9 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from etl.emulator import Behaviour, Book, Emulator, Fault, Faults, VendorRow
+from etl.emulator import Book, Emulator, Fault, Faults, VendorRow
+from etl.result import Result
 from tests.conftest import Start
 from tests.job import Job
+from tests.unsynced import unsynced
+from tests.virtual import Still
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAY = dt.date(2026, 3, 10)
@@ -43,19 +46,16 @@ def database_url(start_server: Start) -> Iterator[sa.URL]:
 class World:
     """A vendor with a few batch days, and the job."""
 
-    def __init__(self, url: sa.URL, directory: Path) -> None:
-        self.book = Book()
-        self.vendor = Emulator(self.book, behaviour=Behaviour())
-        self._url, self._directory = url, directory
+    def __init__(self, url: sa.URL, vendor: Emulator, directory: Path) -> None:
+        self.vendor = vendor
+        self.book = vendor.book
+        self.job = Job(url, vendor, [], directory, max_in_flight="1")
+        unsynced(self.job.engine)
 
-    def __enter__(self) -> World:
-        self.vendor.__enter__()
-        self.job = Job(self._url, self.vendor, [], self._directory, max_in_flight="1")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.job.engine.dispose()
-        self.vendor.__exit__(None, None, None)
+    def sync(self, moment: dt.datetime, **given: str) -> Result:
+        """One run, for which all time stands still."""
+        self.vendor.now = lambda: moment
+        return self.job.run_at(Still(moment), **given)
 
     def asked(self) -> list[tuple[str, str, int]]:
         """What was asked for since the last call."""
@@ -66,15 +66,17 @@ class World:
 
 @pytest.fixture
 def world(database_url: sa.URL, tmp_path: Path) -> Iterator[World]:
-    with World(database_url, tmp_path) as made:
+    with Emulator(Book()) as vendor:
+        made = World(database_url, vendor, tmp_path)
         yield made
+        made.job.engine.dispose()
 
 
 def test_a_bounded_run_spends_its_requests_where_loss_is_nearest(world: World) -> None:
     for back in range(14):
         world.book.add(f"B{back:02}", DAY - back * DAYS, rows(150, start=1000 * back))
     world.job.list(f"B{back:02},{DAY - back * DAYS}," for back in range(14))
-    result = world.job.sync(at(DAY, 13), max_requests="4", spill_days="0")
+    result = world.sync(at(DAY, 13), max_requests="4", spill_days="0")
     assert (result.exit_code, result.requests) == (75, 4)
     assert [asked[0] for asked in world.asked()] == ["B13", "B13", "B12", "B12"]
     # The day before the last leaves the window within 48 hours, and is not complete.
@@ -82,14 +84,14 @@ def test_a_bounded_run_spends_its_requests_where_loss_is_nearest(world: World) -
     world.vendor.behaviour.faults = Faults(
         {Fault("status", batch_no="B11"): 1.0, Fault("html", batch_no="B10"): 1.0}
     )
-    result = world.job.sync(at(DAY + 1 * DAYS, 13), max_attempts="1", spill_days="0")
+    result = world.sync(at(DAY + 1 * DAYS, 13), max_attempts="1", spill_days="0")
     assert result.exit_code == 75
     assert [day.batch_no for day in result.at_risk] == ["B11"]
     world.asked()
     # What is nearest to its deadline comes first, before what was never asked.
     world.job.list([f"B{back:02},{DAY - back * DAYS}," for back in range(14)] + [f"NEW,{DAY},"])
     world.vendor.behaviour.faults = Faults()
-    world.job.sync(at(DAY + 1 * DAYS, 14), spill_days="0")
+    world.sync(at(DAY + 1 * DAYS, 14), spill_days="0")
     assert [batch for batch, _, _ in world.asked()][:5] == ["B11", "B11", "B10", "B10", "NEW"]
 
 
@@ -97,13 +99,13 @@ def test_what_leaves_the_window_is_lost_told_once_and_kept(world: World) -> None
     world.book.add("A", DAY, rows(150))
     world.job.list([f"A,{DAY},"])
     world.vendor.behaviour.faults = Faults({Fault("status", batch_no="A", page=2): 1.0})
-    assert world.job.sync(at(DAY + DAYS, 13), max_attempts="1").exit_code == 75
+    assert world.sync(at(DAY + DAYS, 13), max_attempts="1").exit_code == 75
     # A day longer than the window: the vendor might still answer.
     last_chance = at(DAY + 14 * DAYS, 12)
     world.vendor.behaviour.faults = Faults()
-    assert world.job.sync(last_chance).exit_code == 65
+    assert world.sync(last_chance).exit_code == 65
     assert world.job.states()["A", str(DAY)] == "lost"
-    told = world.job.sync(last_chance + HOUR)
+    told = world.sync(last_chance + HOUR)
     assert (told.exit_code, told.requests) == (0, 0)
     coverage = world.job.coverage()["A", str(DAY)]
     assert (coverage["state"], coverage["stored_rows"], coverage["missing_rows"]) == ("lost", 100, 50)
@@ -112,9 +114,9 @@ def test_what_leaves_the_window_is_lost_told_once_and_kept(world: World) -> None
 def test_never_asked_is_lost_too(world: World) -> None:
     world.book.add("A", DAY, rows(1))
     world.job.list([f"A,{DAY},", f"B,{DAY},"])
-    assert world.job.sync(at(DAY + DAYS, 13), max_requests="1").exit_code == 75
+    assert world.sync(at(DAY + DAYS, 13), max_requests="1").exit_code == 75
     assert world.job.states() == {("A", str(DAY)): "settled", ("B", str(DAY)): "pending"}
-    assert world.job.sync(at(DAY + 16 * DAYS)).exit_code == 65
+    assert world.sync(at(DAY + 16 * DAYS)).exit_code == 65
     assert world.job.states()["B", str(DAY)] == "lost"
     assert world.job.coverage()["B", str(DAY)]["missing_rows"] is None
 
@@ -123,17 +125,17 @@ def test_a_generous_vendor_is_asked_a_day_longer(world: World) -> None:
     world.book.add("A", DAY, rows(150))
     world.job.list([f"A,{DAY},"])
     world.vendor.behaviour.window_days = 15
-    world.job.sync(at(DAY + DAYS, 13), max_requests="1")
-    assert world.job.sync(at(DAY + 14 * DAYS, 12)).exit_code == 0
+    world.sync(at(DAY + DAYS, 13), max_requests="1")
+    assert world.sync(at(DAY + 14 * DAYS, 12)).exit_code == 0
     assert world.job.states()["A", str(DAY)] == "settled"
 
 
 def test_an_open_day_that_was_not_looked_at_again_is_no_complete_one(world: World) -> None:
     world.book.add("A", DAY, rows(10))
     world.job.list([f"A,{DAY},"])
-    assert world.job.sync(at(DAY, 20)).exit_code == 0
+    assert world.sync(at(DAY, 20)).exit_code == 0
     assert world.job.states()["A", str(DAY)] == "open"
-    assert world.job.sync(at(DAY + 20 * DAYS)).exit_code == 65
+    assert world.sync(at(DAY + 20 * DAYS)).exit_code == 65
     assert "before its rows were final" in world.job.coverage()["A", str(DAY)]["note"]
 
 
@@ -141,24 +143,24 @@ def test_the_last_look_finds_late_rows(world: World) -> None:
     world.book.add("A", DAY, rows(120) + rows(30, start=120, appears_at=at(DAY + 5 * DAYS)))
     world.book.add("B", DAY, rows(20, start=900))
     world.job.list([f"A,{DAY},", f"B,{DAY},20"])
-    world.job.sync(at(DAY + DAYS, 13))
+    world.sync(at(DAY + DAYS, 13))
     assert set(world.job.states().values()) == {"settled"}
     world.asked()
-    assert world.job.sync(at(DAY + 8 * DAYS)).requests == 1  # the batch's spill day, once
+    assert world.sync(at(DAY + 8 * DAYS)).requests == 1  # the batch's spill day, once
     world.asked()
-    result = world.job.sync(at(DAY + 13 * DAYS, 2))
+    result = world.sync(at(DAY + 13 * DAYS, 2))
     assert result.rows.inserted == 30
     # All that was submitted of B is there: nothing is looked for.
     assert {batch for batch, _, _ in world.asked()} == {"A"}
     world.job.assert_equals_vendor()
-    assert world.job.sync(at(DAY + 13 * DAYS, 3)).requests == 0
+    assert world.sync(at(DAY + 13 * DAYS, 3)).requests == 0
 
 
 def test_without_the_last_look(world: World) -> None:
     world.book.add("A", DAY, rows(20))
     world.job.list([f"A,{DAY},"])
     for day in range(1, 14):
-        world.job.sync(at(DAY + day * DAYS, 13), last_look="false")
+        world.sync(at(DAY + day * DAYS, 13), last_look="false")
     assert world.asked() == [("A", "03-10", 1), ("A", "03-11", 1)]
 
 
@@ -170,7 +172,7 @@ def test_outcomes_are_asked_for_at_doubling_intervals(world: World) -> None:
     runs = [begun + hour * HOUR for hour in range(60)]
     asked = []
     for moment in runs:
-        world.job.sync(moment)
+        world.sync(moment)
         asked += [round((moment - begun) / HOUR)] * sum(
             batch == "A" and date == "03-10" for batch, date, _ in world.asked()
         )
@@ -183,10 +185,10 @@ def test_outcomes_are_asked_for_at_doubling_intervals(world: World) -> None:
 def test_an_outcome_that_comes_is_fetched_by_its_page_alone(world: World) -> None:
     world.book.add("A", DAY, rows(450) + rows(1, start=450, resolves_at=at(DAY + DAYS, 14)))
     world.job.list([f"A,{DAY},"])
-    assert world.job.sync(at(DAY + DAYS, 13)).requests == 5
+    assert world.sync(at(DAY + DAYS, 13)).requests == 5
     assert world.job.states()["A", str(DAY)] == "open"
     world.asked()
-    result = world.job.sync(at(DAY + DAYS, 15))
+    result = world.sync(at(DAY + DAYS, 15))
     assert world.asked() == [("A", "03-10", 5)]
     assert (result.rows.updated, world.job.states()["A", str(DAY)]) == (1, "settled")
     world.job.assert_equals_vendor()
@@ -196,7 +198,7 @@ def test_rows_of_a_batch_that_runs_past_midnight_are_found(world: World) -> None
     world.book.add("A", DAY, rows(60))
     world.book.add("A", DAY + DAYS, rows(40, start=60))
     world.job.list([f"A,{DAY},100"])
-    world.job.sync(at(DAY + 2 * DAYS, 13))
+    world.sync(at(DAY + 2 * DAYS, 13))
     world.job.assert_equals_vendor()
     assert set(world.job.states().values()) == {"settled"}
 
@@ -204,21 +206,21 @@ def test_rows_of_a_batch_that_runs_past_midnight_are_found(world: World) -> None
 def test_a_batch_without_a_date_is_looked_for_on_every_date(world: World) -> None:
     world.book.add("A", DAY - 3 * DAYS, rows(5))
     world.job.list(["A,,"])
-    assert world.job.sync(at(DAY, 13)).requests == 14
+    assert world.sync(at(DAY, 13)).requests == 14
     world.job.assert_equals_vendor()
-    assert world.job.sync(at(DAY + DAYS, 13)).requests <= 3
+    assert world.sync(at(DAY + DAYS, 13)).requests <= 3
     world.job.list([])
-    assert world.job.sync(at(DAY + 2 * DAYS, 13)).requests == 2
+    assert world.sync(at(DAY + 2 * DAYS, 13)).requests == 2
 
 
 def test_a_hopeless_batch_day_is_asked_once_a_day_after_three_runs(world: World) -> None:
     world.vendor.behaviour.order = "shuffled"
     world.book.add("A", DAY, rows(100) + [VendorRow({"phone": "8490"}), VendorRow({"phone": "8490"})])
     world.job.list([f"A,{DAY},"])
-    counts = [world.job.sync(at(DAY + DAYS, 13 + hour / 10)).requests for hour in range(6)]
+    counts = [world.sync(at(DAY + DAYS, 13 + hour / 10)).requests for hour in range(6)]
     assert all(counts[:3])
     assert counts[3:] == [0, 0, 0]
-    assert world.job.sync(at(DAY + 2 * DAYS, 13.1)).requests > 1
+    assert world.sync(at(DAY + 2 * DAYS, 13.1)).requests > 1
 
 
 def test_nobody_answers_any_more(world: World) -> None:
@@ -226,6 +228,6 @@ def test_nobody_answers_any_more(world: World) -> None:
         world.book.add(f"B{number}", DAY, rows(1, start=number))
     world.job.list(f"B{number},{DAY}," for number in range(9))
     world.vendor.behaviour.faults = Faults({Fault("status"): 1.0})
-    result = world.job.sync(at(DAY + DAYS, 13), max_attempts="1")
+    result = world.sync(at(DAY + DAYS, 13), max_attempts="1")
     assert (result.exit_code, result.requests) == (75, 5)
     assert "5 batch days in a row got no answer" in result.reasons[-1][1]

@@ -1,38 +1,67 @@
-"""kill -9 at any point, and the next run goes on with the pages that are lacking."""
+"""kill -9 at any point, and the next run goes on with the pages that are missing."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from etl.emulator import Book, Emulator, VendorRow, generate
 from tests.conftest import Start
 from tests.dying import Order, Orders
 from tests.job import Job
+from tests.servers import Server
+from tests.tiers import cases
 
 DAY = dt.date(2026, 3, 10)
 LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
 LINES = [f"A,{DAY},", f"B,{DAY},", f"C,{DAY},5"]
+IN_FLIGHT = (1, 4)
+# A run passes more points than these, even if as many answers as may be are stored at once.
+FEWEST = 150
+SLICES = 12
+# Servers are slower: so many slices of a sample.
+STRIDE, SAMPLES = 18, 4
 
 
 class Killer(Orders):
     """The process that runs syncs and lets them die."""
 
-    def run(self, job: Job, point: int | None, **given: str) -> Order:
+    module = "tests.killing"
+
+    def run(self, job: Job, point: int | None, *, requests_only: bool = False, here: bool = False) -> Order:
         """One sync that dies at `point`."""
-        environment = job.environment | {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
-        return self.give({"point": point, "environment": environment, "moment": LATER.isoformat()})
+        order = {"point": point, "requests_only": requests_only, "here": here}
+        return self.give(order | {"environment": job.environment, "moment": LATER.isoformat()})
+
+
+@contextlib.contextmanager
+def new_job(server: Server, vendor: Emulator, lines: list[str], directory: Path, in_flight: int) -> Iterator[Job]:
+    """A job whose database holds nothing yet."""
+    url = server.create(at_head=True)
+    job = Job(url, vendor, lines, directory, max_in_flight=str(in_flight))
+    try:
+        yield job
+    finally:
+        job.engine.dispose()
+        server.drop(url)
 
 
 @pytest.fixture(scope="module")
-def killer() -> Iterator[Killer]:
-    made = Killer("tests.killing")
-    yield made
-    made.close()
+def killer(start_server: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
+    """Has been through it once without a kill: what comes is quicker then."""
+    directory = tmp_path_factory.mktemp("killer")
+    with Killer() as made:
+        with (
+            Emulator(book(), now=lambda: LATER) as vendor,
+            new_job(start_server("sqlite"), vendor, LINES, directory, 1) as job,
+        ):
+            assert made.run(job, None, here=True)["status"] == 0
+        yield made
 
 
 def book() -> Book:
@@ -58,65 +87,59 @@ def check(job: Job) -> None:
     assert "running" not in runs
 
 
-def kill_at(points: range, killer: Killer, start_server: Start, kind: str, tmp_path: Path) -> None:
-    """Die at each of these; a few more or less are passed from run to run, as answers overtake one another."""
-    server, deaths = start_server(kind), 0
+def dies(point: int, killer: Killer, job: Job) -> bool:
+    """Whether a run died at this point, and the next one did the rest; else it came through, having passed fewer."""
+    told = killer.run(job, point)
+    if died := told["status"] != 0:
+        assert told["status"] == -9
+        # What is claimed in between is so, too.
+        job.assert_claims_hold()
+        assert killer.run(job, None)["status"] == 0
+    else:
+        assert FEWEST < told["points"] <= point
+    check(job)
+    return died
+
+
+def die_at(points: Iterable[int], killer: Killer, server: Server, directory: Path) -> None:
+    """Die at each of these points, until a run passes fewer: how many depends on which answers are stored together."""
     with Emulator(book(), now=lambda: LATER) as vendor:
-        for point in points:
-            url = server.create(at_head=True)
-            job = Job(url, vendor, LINES, tmp_path)
-            told = killer.run(job, point)
-            deaths += told["status"] == -9
-            assert told["status"] == -9 or told["points"] <= point
-            # What is claimed in between is so, too.
-            job.assert_claims_hold()
-            assert killer.run(job, None)["status"] == 0
-            check(job)
-            job.engine.dispose()
-            server.drop(url)
-    assert deaths >= 0.8 * len(points)
+        for point, in_flight in zip(points, itertools.cycle(IN_FLIGHT), strict=False):
+            with new_job(server, vendor, LINES, directory, in_flight) as job:
+                if not dies(point, killer, job):
+                    return
 
 
-def count_points(killer: Killer, start_server: Start, kind: str, tmp_path: Path) -> int:
-    server = start_server(kind)
-    with Emulator(book(), now=lambda: LATER) as vendor:
-        url = server.create(at_head=True)
-        job = Job(url, vendor, LINES, tmp_path)
-        told = killer.run(job, None)
-        assert told["status"] == 0
-        check(job)
-        job.engine.dispose()
-        server.drop(url)
-    return int(told["points"])
+@pytest.mark.parametrize(("kind", "first"), cases(["sqlite"], range(SLICES), quick=[("sqlite", 0), ("sqlite", 7)]))
+def test_at_every_point(killer: Killer, start_server: Start, kind: str, first: int, tmp_path: Path) -> None:
+    die_at(itertools.count(first, SLICES), killer, start_server(kind), tmp_path)
 
 
-@pytest.mark.timeout(400)
-def test_at_every_point_on_sqlite(killer: Killer, start_server: Start, tmp_path: Path) -> None:
-    points = count_points(killer, start_server, "sqlite", tmp_path)
-    assert points >= 150
-    kill_at(range(points), killer, start_server, "sqlite", tmp_path)
+@pytest.mark.parametrize(
+    ("kind", "sample"),
+    cases(["postgresql", "mariadb"], range(SAMPLES), quick=[("postgresql", 0), ("mariadb", 1)]),
+)
+def test_at_a_sample_of_points(
+    killer: Killer, start_server: Start, kind: str, sample: int, tmp_path: Path
+) -> None:
+    points = itertools.count(3 + STRIDE * sample, STRIDE * SAMPLES)
+    die_at(points, killer, start_server(kind), tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_at_a_sample_of_points_on_servers(killer: Killer, start_server: Start, kind: str, tmp_path: Path) -> None:
-    points = count_points(killer, start_server, kind, tmp_path)
-    kill_at(range(3, points, points // 12), killer, start_server, kind, tmp_path)
-
-
-def test_six_kills_cost_few_requests(killer: Killer, start_server: Start, tmp_path: Path) -> None:
-    server, made = start_server("sqlite"), Book()
-    for number, size in enumerate((300, 1_000, 2_500, 5_000, 3_200, 4_100)):
-        made.add_generated(f"K{number}", DAY, size, seed=number)
-    lines = [f"K{number},{DAY}," for number in range(6)]
-    with Emulator(made, now=lambda: LATER) as vendor:
-        url: sa.URL = server.create(at_head=True)
-        undisturbed = killer.run(Job(url, vendor, lines, tmp_path), None)
-        vendor.clear()
-        url = server.create(at_head=True)
-        job = Job(url, vendor, lines, tmp_path)
-        for _ in range(6):
-            assert killer.run(job, int(undisturbed["points"]) // 9)["status"] == -9
+@pytest.mark.parametrize("in_flight", [1, pytest.param(4, marks=pytest.mark.full)])
+def test_six_kills_cost_few_requests(killer: Killer, start_server: Start, in_flight: int, tmp_path: Path) -> None:
+    """Only what was under way, and what was answered and not stored yet, is asked for again."""
+    made, pages = Book(), (3, 10, 20, 40, 22, 31)
+    for number, count in enumerate(pages):
+        made.add_generated(f"K{number}", DAY, 100 * count, seed=number)
+    lines = [f"K{number},{DAY}," for number in range(len(pages))]
+    with (
+        Emulator(made, now=lambda: LATER) as vendor,
+        new_job(start_server("sqlite"), vendor, lines, tmp_path, in_flight) as job,
+    ):
+        for point in range(20, 26):
+            assert killer.run(job, point, requests_only=True)["status"] == -9
         assert killer.run(job, None)["status"] == 0
         job.assert_equals_vendor()
-        assert len(vendor.requests) <= 1.25 * undisturbed["requests"]
-        job.engine.dispose()
+        needed = sum(pages) + len(pages)  # and one for each spill day
+        assert needed <= len(vendor.requests) <= needed + 6 * 2 * in_flight

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.requests import SCENARIOS, run
+from benchmarks.requests import SCENARIOS, WINDOW_DAYS, run
 
 SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
+SHORT = 4
+"""Days of a window that holds all that can happen to a batch day: growing, settling, its last look."""
 
 
+def days_and_window(few: int, more: int) -> pytest.MarkDecorator:
+    """`few` days of submissions in a short window, and in the full tier `more` of them in the vendor's own."""
+    vendors = pytest.param(more, WINDOW_DAYS, marks=pytest.mark.full)
+    return pytest.mark.parametrize(("days", "window_days"), [(few, SHORT), vendors])
+
+
+@days_and_window(2, 3)
 @pytest.mark.parametrize(
     ("name", "most"),
     [
@@ -18,14 +27,15 @@ SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
         ("daily, 1 to 99 rows, size known", 1.05),
     ],
 )
-def test_daily_runs(name: str, most: float) -> None:
-    outcome = run(SCENARIO[name], days=3, seed=7)
+def test_daily_runs(name: str, most: float, days: int, window_days: int) -> None:
+    outcome = run(SCENARIO[name], days, 7, window_days)
     assert outcome.lacking == 0
     assert outcome.requests <= most * outcome.floor
 
 
+@days_and_window(1, 2)
 @pytest.mark.parametrize("name", ["hourly, rows in front", "hourly, rows at the end"])
-def test_hourly_runs_cost_a_look_an_hour(name: str) -> None:
-    outcome = run(SCENARIO[name], days=2, seed=7)
+def test_hourly_runs_cost_a_look_an_hour(name: str, days: int, window_days: int) -> None:
+    outcome = run(SCENARIO[name], days, 7, window_days)
     assert outcome.lacking == 0
     assert outcome.requests <= 1.3 * outcome.floor + outcome.looks

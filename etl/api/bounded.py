@@ -10,7 +10,7 @@ import http.client
 import io
 import socket
 import threading
-import time
+from time import monotonic
 from typing import Any
 
 import requests
@@ -26,8 +26,12 @@ class Limit(threading.local):
 
     until = 0.0
 
+    def begin(self, seconds: float) -> None:
+        """A request of this thread begins, which must have ended in so many seconds."""
+        self.until = monotonic() + seconds
+
     def seconds_left(self) -> float:
-        left = self.until - time.monotonic()
+        left = self.until - monotonic()
         if left <= 0:
             raise TimeoutError("the request took too long")
         return left
@@ -126,7 +130,7 @@ class _Adapter(HTTPAdapter):
 
 
 class BoundedSession(requests.Session):
-    """Keeps up to `connections` connections to a host. Set `limit.until` before each request."""
+    """Keeps up to `connections` connections to a host. Call `limit.begin` before each request."""
 
     def __init__(self, connections: int) -> None:
         super().__init__()

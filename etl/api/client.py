@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, cast
 
@@ -68,17 +69,21 @@ class Client:
     seconds; None before there was one.
     """
 
-    def __init__(self, settings: Settings, gate: Gate) -> None:
-        """Raises Misconfigured where the credentials are missing. Sends nothing."""
+    def __init__(self, settings: Settings, gate: Gate, now: Callable[[], float] = time.time) -> None:
+        """Raises Misconfigured where the credentials are missing. Sends nothing.
+
+        `now`: this machine's time, in seconds since the epoch.
+        """
         key, secret = settings.credentials()
         self.counts = Counts()
         self.clock_offset = 0.0
         self.clock_difference: float | None = None
         self._settings = settings
         self._gate = gate
+        self._now = now
         self._secrets = tuple(text for text in (secret, key, settings.appkey) if text)
         self._signature = Signature(key, secret, settings.sign_algorithm, self._vendor_time)
-        self._transport = Transport(settings.api_url, settings.max_in_flight)
+        self._transport = Transport(settings.api_url, settings.max_in_flight, now)
         self._wording = DOCUMENTED
         self._lock = threading.Lock()
         if settings.api_url.lower().startswith("http:") and not is_loopback(settings.api_url):
@@ -129,7 +134,7 @@ class Client:
             return attempt.page
         if action in FINAL:
             raise self._error(question, attempt, number)
-        vendor_time = time.time() + (attempt.answer.clock_difference or 0.0)
+        vendor_time = self._now() + (attempt.answer.clock_difference or 0.0)
         seconds = wait(number, attempt.answer.headers, vendor_time)
         if action is Action.THROTTLED:
             self._gate.slow_down(seconds)
@@ -173,7 +178,7 @@ class Client:
             )
 
     def _vendor_time(self) -> float:
-        return time.time() + self.clock_offset
+        return self._now() + self.clock_offset
 
     def _tell_retry(self, question: Question, state: tenacity.RetryCallState) -> None:
         failure = _failure(state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
@@ -56,10 +56,11 @@ class Answer:
 
 
 class Transport:
-    """Sends to one URL over pooled connections. Thread-safe."""
+    """Sends to one URL over pooled connections. Thread-safe. `now`: this machine's time, since the epoch."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, now: Callable[[], float] = time.time) -> None:
         self._url = url
+        self._now = now
         self._session = BoundedSession(connections)
         self._session.headers.update(
             {
@@ -77,7 +78,7 @@ class Transport:
 
         Raises Misconfigured where the URL, a proxy's, or the environment's CA certificates cannot be used.
         """
-        limit.until = time.monotonic() + seconds
+        limit.begin(seconds)
         try:
             response = self._session.post(
                 self._url,
@@ -95,7 +96,7 @@ class Transport:
                 raise Misconfigured(NO_CERTIFICATES) from None
             return Answer(trouble=_trouble(error), reason=_reason(error))
         with response:
-            received_at = time.time()
+            received_at = self._now()
             content, trouble, reason = _content(response)
             return Answer(response.status_code, response.headers, content, trouble, reason, received_at)
 

@@ -64,6 +64,10 @@ class Server(ThreadingMixIn, HTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
 
+    def wait(self, seconds: float) -> bool:
+        """Let so much time pass; True where the server ends before that."""
+        return self.closing.wait(seconds)
+
     def process_request(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
         self._open.add(request)
         super().process_request(request, client_address)
@@ -103,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply, sent = self.server.respond(incoming)
         try:
             if reply.delay > 0:
-                self.server.closing.wait(reply.delay)
+                self.server.wait(reply.delay)
             self._send(reply)
         finally:
             sent()
@@ -148,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         for position in range(len(reply.body)):
             self.wfile.write(reply.body[position : position + 1])
             self.wfile.flush()
-            if self.server.closing.wait(reply.pause):
+            if self.server.wait(reply.pause):
                 self.close_connection = True
                 return
 

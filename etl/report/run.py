@@ -34,17 +34,25 @@ class Report:
     """Tells about one run. The command fills in what it gets to know; `end` tells all of it, once.
 
     `narrowed`: the run was asked for some batches or dates only. It is not the job that a monitor watches, so
-    it does not ping. Nor does one that finds the account locked: the other run does.
+    it does not ping. Nor does one that finds the account locked: the other run does. `monotonic` measures how long
+    it takes, `now` tells when it ended, since the epoch.
     """
 
-    def __init__(self, narrowed: bool) -> None:
+    def __init__(
+        self,
+        narrowed: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.settings: Settings | None = None
         self.moment: dt.datetime | None = None
         self.result: Result | None = None
         self.locked = False
         self._pings = not narrowed
         self._started = False
-        self._began = time.monotonic()
+        self._monotonic = monotonic
+        self._now = now
+        self._began = monotonic()
 
     def begun(self) -> None:
         """The run holds its lock and is at work. May be called again and again."""
@@ -73,7 +81,7 @@ class Report:
         from etl.report import metrics, push, textfile  # noqa: PLC0415
 
         known = self._ledger(place, account)
-        run = metrics.Ended(time.time(), exit_status, time.monotonic() - self._began)
+        run = metrics.Ended(self._now(), exit_status, self._monotonic() - self._began)
         if self.result is not None:
             run = metrics.Ended(run.at, exit_status, run.seconds, self.result.requests, self.result.throttled)
         registry = partial(metrics.figures, account, run, known)

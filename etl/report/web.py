@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import partial
 from urllib.parse import urlsplit
@@ -60,7 +59,7 @@ def _status(
     headers: Mapping[str, str],
     auth: tuple[str, str] | None,
 ) -> int:
-    limit.until = time.monotonic() + seconds
+    limit.begin(seconds)
     # A proxy of the environment cannot reach this machine's own loopback addresses.
     proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
     named = {"User-Agent": f"{DISTRIBUTION}/{version()}", **headers}

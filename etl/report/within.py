@@ -8,6 +8,7 @@ from threading import Thread
 from typing import TypeVar
 
 T = TypeVar("T")
+THREAD = "report"
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
@@ -24,5 +25,5 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001  (raised again in the thread that waits)
             future.set_exception(error)
 
-    Thread(target=run, name="report", daemon=True).start()
+    Thread(target=run, name=THREAD, daemon=True).start()
     return future.result(seconds)

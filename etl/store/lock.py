@@ -158,12 +158,15 @@ def _lock_file(path: Path) -> int:
 
 
 def _end(connection: sa.Connection, unlock: sa.TextClause, values: dict[str, Any]) -> None:
-    """Unlock, and close the session: the lock goes with it, whatever state it is in, but not at once."""
+    """Unlock. Where that fails, close the session: its locks go with it, whatever state it is in, but not at once."""
+    unlocked = False
     if not connection.invalidated:
         with suppress(sa.exc.SQLAlchemyError):
             connection.rollback()
-            connection.execute(unlock, values)
-    connection.invalidate()
+            unlocked = bool(connection.execute(unlock, values).scalar_one())
+            connection.rollback()
+    if not unlocked:
+        connection.invalidate()
 
 
 def _number(text: str) -> int:

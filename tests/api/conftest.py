@@ -2,6 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from etl.api import bounded
+from tests.clocks import HandSet
+from tests.ports import closed_port
+
+__all__ = ["closed_port"]
+
 
 @pytest.fixture(autouse=True)
 def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -11,3 +17,11 @@ def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     for name in ("NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
+    """What the time limits of requests go by."""
+    clock = HandSet()
+    monkeypatch.setattr(bounded, "monotonic", clock)
+    return clock

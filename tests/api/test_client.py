@@ -27,13 +27,15 @@ from tests.api.vendor import (
     Vendor,
     ask,
     client,
+    endless,
     page,
     refusal,
     row,
-    trickle,
 )
+from tests.clocks import HandSet
 
 FAILED = Reply(b"", 503)
+NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 
 def test_a_page() -> None:
@@ -58,28 +60,25 @@ def test_the_signature_covers_the_bytes_that_are_sent() -> None:
 
 
 def test_each_try_has_its_own_time_and_signature() -> None:
-    class SlowGate(Gate):
-        def take(self) -> None:
-            super().take()
-            time.sleep(0.005)
+    """Taken once the gate is open: whoever waited for long there would be refused."""
+    now = HandSet(NOW)
 
-    answer, vendor = ask(FAILED, FAILED, GOOD, gate=SlowGate())
-    assert answer.received == 2
-    stamps = [int(request.headers["ts"]) for request in vendor.requests]
-    assert len(stamps) == len(set(stamps)) == 3
-    for request in vendor.requests:
-        assert request.headers["sign"] == sign(SECRET, request.headers, request.body)
-        assert abs(int(request.headers["ts"]) / 1000 - request.arrived) < 1
-
-
-def test_the_timestamp_is_taken_after_the_gate_opens() -> None:
     class LateGate(Gate):
         def take(self) -> None:
-            time.sleep(0.1)
+            super().take()
+            now.now += 90
 
-    start = time.time()
-    _, vendor = ask(GOOD, gate=LateGate())
-    assert int(vendor.requests[0].headers["ts"]) / 1000 >= start + 0.1
+    answer, vendor = ask(FAILED, FAILED, GOOD, gate=LateGate(), now=now)
+    assert answer.received == 2
+    assert [int(request.headers["ts"]) / 1000 - NOW for request in vendor.requests] == [90, 180, 270]
+    for request in vendor.requests:
+        assert request.headers["sign"] == sign(SECRET, request.headers, request.body)
+
+
+def test_the_time_is_that_of_this_machine() -> None:
+    before = time.time()
+    _, vendor = ask(GOOD)
+    assert int(before * 1000) <= int(vendor.requests[0].headers["ts"]) <= time.time() * 1000
 
 
 def test_waits_double_with_jitter() -> None:
@@ -98,14 +97,14 @@ def test_retry_after_in_both_forms() -> None:
         Reply(b"", 503, date, date=None),
         GOOD,
         gate=gate,
+        now=HandSet(NOW),
     )
-    assert gate.pauses == [20, 300, pytest.approx(25, abs=1)]
+    assert gate.pauses == [20, 300, 24.5]  # Date is cut to whole seconds: half of one is added
     assert gate.slowed == [300]
 
 
-def test_nobody_answers() -> None:
-    with Vendor(GOOD) as vendor:
-        url = vendor.url
+def test_nobody_answers(closed_port: int) -> None:
+    url = f"http://127.0.0.1:{closed_port}/"
     with client(url, max_attempts=2) as asking, pytest.raises(Unanswered) as caught:
         asking.ask(QUESTION)
     assert "no connection (Connection refused). Check NUMBERCHECK_API_URL" in str(caught.value)
@@ -122,21 +121,26 @@ def test_a_certificate_that_nobody_vouches_for() -> None:
     assert "TLS failed (self-signed certificate). Check this machine's date and CA" in str(caught.value)
 
 
-def test_an_answer_that_trickles_in() -> None:
-    slow = Reply(raw=trickle(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100))
-    start = time.monotonic()
-    caught, vendor = ask(slow, timeout=0.5, max_attempts=1)
+def slow(clock: HandSet, seconds: float) -> Reply:
+    """It never ends by itself; after a few bytes so many seconds are over, and then no more."""
+
+    def move() -> None:
+        clock.now = min(clock.now + seconds / 4, seconds)
+
+    return Reply(raw=endless(b"HTTP/1.1 200 OK\r\n", b"X", move))
+
+
+def test_an_answer_that_trickles_in(clock: HandSet) -> None:
+    caught, vendor = ask(slow(clock, 3000), timeout=3000, max_attempts=1)
     assert type(caught) is Unanswered
     assert "no answer in time" in str(caught)
-    assert 0.45 < time.monotonic() - start < 2
-    assert len(vendor.requests) == 1
+    assert (clock.now, len(vendor.requests)) == (3000, 1)
 
 
-def test_a_request_lasts_no_longer_than_the_run() -> None:
-    start = time.monotonic()
-    ended, _ = ask(Reply(raw=trickle(b"HTTP/1.1 200 OK", seconds=60)), gate=Gate(left=0.2))
+def test_a_request_lasts_no_longer_than_the_run(clock: HandSet) -> None:
+    ended, vendor = ask(slow(clock, 2000), gate=Gate(left=2000), timeout=3000)
     assert type(ended) is RunEnded
-    assert 0.15 < time.monotonic() - start < 2
+    assert (clock.now, len(vendor.requests)) == (2000, 1)
 
 
 def test_no_request_is_sent_when_the_time_is_up() -> None:
@@ -153,22 +157,18 @@ def test_the_gate_ends_the_run(gate: Gate, sent: int) -> None:
 
 
 def shifted(seconds: float) -> str:
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + seconds))
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(NOW + seconds))
 
 
 @pytest.mark.parametrize("seconds", [3600, -7200])
 def test_the_vendor_s_clock_is_learnt_from_a_refusal(seconds: float, caplog: pytest.LogCaptureFixture) -> None:
     refused = Reply(refusal(1004, "timestamp expired"), date=shifted(seconds))
-    with Vendor(refused, GOOD) as vendor, client(vendor.url) as asking:
+    with Vendor(refused, GOOD) as vendor, client(vendor.url, now=HandSet(NOW)) as asking:
         assert asking.ask(QUESTION).received == 2
         assert asking.ask(QUESTION).received == 2
-        assert asking.clock_offset == pytest.approx(seconds, abs=2)
-        stamps = [int(request.headers["ts"]) / 1000 - request.arrived for request in vendor.requests]
-    assert stamps == [
-        pytest.approx(0, abs=1),
-        pytest.approx(seconds, abs=2),
-        pytest.approx(seconds, abs=2),
-    ]
+        assert asking.clock_offset == seconds + 0.5
+        stamps = [int(request.headers["ts"]) / 1000 - NOW for request in vendor.requests]
+    assert stamps == [0, seconds + 0.5, seconds + 0.5]
     assert ("behind" if seconds > 0 else "ahead of") in caplog.text
     assert asking.counts.requests == 3
 
@@ -181,12 +181,13 @@ def test_a_clock_that_is_refused_for_ever() -> None:
 
 
 def test_other_answers_teach_no_clock() -> None:
-    with Vendor(Reply(GOOD, date=shifted(900)), Reply(GOOD, date=None)) as vendor, client(vendor.url) as asking:
+    replies = Reply(GOOD, date=shifted(900)), Reply(GOOD, date=None)
+    with Vendor(*replies) as vendor, client(vendor.url, now=HandSet(NOW)) as asking:
         assert asking.clock_difference is None
         asking.ask(QUESTION)
-        assert asking.clock_difference == pytest.approx(900, abs=2)
+        assert asking.clock_difference == 900.5
         asking.ask(QUESTION)
-    assert asking.clock_difference == pytest.approx(900, abs=2)
+    assert asking.clock_difference == 900.5
     assert asking.clock_offset == 0
 
 

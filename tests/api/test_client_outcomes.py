@@ -75,7 +75,7 @@ AGAIN = [
     (refusal(88, "system error"), Unusable, ["code 88", "system error"]),
     (refusal(4711, "news"), Unusable, ["unknown result code", "code 4711", "news"]),
     (Reply(b"no gzip", headers={"Content-Encoding": "gzip"}), Unusable, ["compression"]),
-    (Reply(raw=trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 40)), Unanswered, ["broke off"]),
+    (Reply(raw=trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", at_once=40)), Unanswered, ["broke off"]),
     (Reply(raw=lambda _: None), Unanswered, ["broke off"]),
 ]
 

@@ -4,24 +4,26 @@ import gzip
 import socket
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from etl.api.outcomes import Trouble
 from etl.api.signing import Signature
-from etl.api.transport import MAX_BYTES, Answer, Transport, is_loopback
+from etl.api.transport import MAX_BYTES, Answer, is_loopback
 from etl.errors import Misconfigured
-from tests.api.vendor import CERTIFICATE, KEY, Reply, Vendor, post, trickle
+from tests.api.vendor import CERTIFICATE, KEY, Reply, Vendor, post, transport
+from tests.running import HANG
 
 AUTH = Signature("key", "secret")
 
 
 def test_an_answer() -> None:
-    with Vendor(b'{"code":0}') as vendor:
-        answer = post(vendor.url)
+    with Vendor(Reply(b'{"code":0}', date="Tue, 14 Nov 2023 22:13:20 GMT")) as vendor:
+        answer = post(vendor.url, now=lambda: 1_700_000_001.25)
     assert (answer.status, answer.body, answer.trouble) == (200, b'{"code":0}', None)
-    assert answer.clock_difference == pytest.approx(0, abs=1.5)
+    assert answer.clock_difference == -0.75
     [request] = vendor.requests
     assert (request.path, request.body) == ("/api/number/query", b'{"page":1}')
     assert request.headers["Content-Type"] == "application/json"
@@ -30,27 +32,26 @@ def test_an_answer() -> None:
 
 
 def test_connections_are_used_again() -> None:
-    with Vendor(b"{}") as vendor:
-        transport = Transport(vendor.url, 2)
+    with Vendor(b"{}") as vendor, transport(vendor.url) as sending:
         for _ in range(5):
-            assert transport.post(b"{}", AUTH, 5).status == 200
-        transport.close()
+            assert sending.post(b"{}", AUTH, HANG).status == 200
     assert vendor.connections == 1
 
 
 def test_many_threads_at_once_keep_as_many_connections() -> None:
-    with Vendor(Reply(raw=trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", seconds=0.001))) as vendor:
-        transport = Transport(vendor.url, 8)
-        found: list[bytes] = []
-        threads = [
-            threading.Thread(target=lambda: found.append(transport.post(b"{}", AUTH, 5).body)) for _ in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        transport.close()
-    assert found == [b"{}"] * 8
+    """Nobody is answered before all eight have asked, and they do so twice."""
+    everybody = threading.Barrier(8)
+
+    class Together(Vendor):
+        def reply(self) -> Reply:
+            everybody.wait(HANG)
+            return super().reply()
+
+    with Together(b"{}") as vendor, transport(vendor.url, 8) as sending, ThreadPoolExecutor(8) as pool:
+        for _ in range(2):
+            found = list(pool.map(lambda _: sending.post(b"{}", AUTH, HANG).body, range(8)))
+            assert found == [b"{}"] * 8
+    assert vendor.connections == 8
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
@@ -143,13 +144,8 @@ def test_a_redirect_with_a_huge_body_is_not_read_to_its_end() -> None:
         assert post(vendor.url).trouble is Trouble.TOO_LARGE
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def test_nobody_listens() -> None:
-    answer = post(f"http://127.0.0.1:{free_port()}/")
+def test_nobody_listens(closed_port: int) -> None:
+    answer = post(f"http://127.0.0.1:{closed_port}/")
     assert (answer.status, answer.trouble, answer.reason) == (
         None,
         Trouble.NO_CONNECTION,

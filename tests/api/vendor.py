@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import socket
 import ssl
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,11 +23,14 @@ from etl.api.signing import Signature
 from etl.api.transport import Answer, Transport
 from etl.errors import EtlError, RunEnded
 from etl.settings import Settings, load
+from tests.running import HANG
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 DAY = dt.date(2026, 11, 20)
 QUESTION = Question("101713775788", DAY)
 KEY, SECRET = "fme2na3kdi3ki", "abciiiko2k3"
+PAUSE = 0.02
+"""Seconds between two bytes of an answer that trickles in."""
 
 
 def row(number: int = 1, /, **fields: Any) -> dict[str, Any]:
@@ -65,6 +72,8 @@ def as_bytes(value: object) -> bytes:
 
 GOOD = page(row(1), row(2))
 
+Now = Callable[[], float]
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -82,14 +91,12 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
-    arrived: float
 
 
 class Vendor(ThreadingHTTPServer):
     """Answers `replies` one after the other, the last one for ever."""
 
-    daemon_threads = True
-    block_on_close = False
+    daemon_threads = False  # so that server_close waits for them
 
     def __init__(self, *replies: Reply | bytes, tls: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -98,6 +105,8 @@ class Vendor(ThreadingHTTPServer):
         self.connections = 0
         self.ended = threading.Event()
         self.lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(CERTIFICATE)
@@ -105,13 +114,30 @@ class Vendor(ThreadingHTTPServer):
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server_port}/api/number/query"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.ended.set()
         self.shutdown()
+        for connection in list(self._open):
+            with suppress(OSError):  # the client may have been faster
+                connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
+        self._thread.join()
+
+    def reply(self) -> Reply:
+        """The one for the next request."""
+        with self.lock:
+            return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that hang up are what these tests are about."""
@@ -124,15 +150,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.server.connections += 1
+        with self.server.lock:
+            self.server.connections += 1
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        with self.server.lock:
-            arrived = dt.datetime.now(dt.UTC).timestamp()
-            self.server.requests.append(Request(self.path, dict(self.headers), body, arrived))
-            replies = self.server.replies
-            reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        self.server.requests.append(Request(self.path, dict(self.headers), body))
+        reply = self.server.reply()
         if reply.raw is not None:
             self.close_connection = True
             reply.raw(self)
@@ -150,17 +174,31 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def trickle(text: bytes, at_once: int = 0, seconds: float = 0.02) -> Callable[[Any], None]:
-    """Writes `text` byte by byte, the first `at_once` bytes together, until the test is over."""
+def trickle(text: bytes, at_once: int = 0) -> Callable[[Any], None]:
+    """Writes `text` byte by byte, the first `at_once` bytes together."""
+    return _bytewise(text[:at_once], text[at_once:])
 
+
+def endless(start: bytes, again: bytes = b"x", each: Callable[[], None] = lambda: None) -> Callable[[Any], None]:
+    """Writes `start`, then `again` byte by byte, again and again until the test is over; before a byte `each`."""
+    return _bytewise(start, itertools.cycle(again), each)
+
+
+def _bytewise(start: bytes, rest: Iterable[int], each: Callable[[], None] = lambda: None) -> Callable[[Any], None]:
     def write(handler: _Handler) -> None:
-        handler.wfile.write(text[:at_once])
-        for byte in text[at_once:]:
-            if handler.server.ended.wait(seconds):
+        handler.wfile.write(start)
+        for byte in rest:
+            if handler.server.ended.wait(PAUSE):
                 return
+            each()
             handler.wfile.write(bytes([byte]))
 
     return write
+
+
+def silent(handler: Any) -> None:
+    """Writes nothing until the test is over."""
+    handler.server.ended.wait()
 
 
 @dataclass
@@ -193,26 +231,38 @@ class Gate:
 
 def settings(url: str, **more: object) -> Settings:
     """Settings for a client of this URL; further ones by their names in lower case."""
-    given = {"access_key": KEY, "access_secret": SECRET, "api_url": url, "timeout": 5} | more
+    given = {"access_key": KEY, "access_secret": SECRET, "api_url": url, "timeout": HANG} | more
     return load({f"NUMBERCHECK_{name.upper()}": str(value) for name, value in given.items()}, dotenv=None)
 
 
-def client(url: str, gate: Gate | None = None, **more: object) -> Client:
-    return Client(settings(url, **more), gate or Gate())
+def client(url: str, gate: Gate | None = None, now: Now = time.time, **more: object) -> Client:
+    return Client(settings(url, **more), gate or Gate(), now)
 
 
-def post(url: str, seconds: float = 5) -> Answer:
-    """What one request brings."""
-    transport = Transport(url, 2)
+@contextmanager
+def transport(url: str, connections: int = 2, now: Now = time.time) -> Iterator[Transport]:
+    made = Transport(url, connections, now)
     try:
-        return transport.post(b'{"page":1}', Signature(KEY, SECRET), seconds)
+        yield made
     finally:
-        transport.close()
+        made.close()
 
 
-def ask(*replies: Reply | bytes, gate: Gate | None = None, question: Question = QUESTION, **more: object) -> Any:
+def post(url: str, seconds: float = HANG, now: Now = time.time) -> Answer:
+    """What one request brings."""
+    with transport(url, now=now) as sending:
+        return sending.post(b'{"page":1}', Signature(KEY, SECRET), seconds)
+
+
+def ask(
+    *replies: Reply | bytes,
+    gate: Gate | None = None,
+    question: Question = QUESTION,
+    now: Now = time.time,
+    **more: object,
+) -> Any:
     """The page or the error, and the vendor that was asked."""
-    with Vendor(*replies) as vendor, client(vendor.url, gate, **more) as asking:
+    with Vendor(*replies) as vendor, client(vendor.url, gate, now, **more) as asking:
         try:
             return asking.ask(question), vendor
         except EtlError as error:

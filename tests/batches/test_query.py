@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
-import socket
 import sys
 import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -17,6 +19,14 @@ import sqlalchemy as sa
 from etl import database_url
 from etl.batches import Line, Listing, Problem, query, read_query
 from etl.batches.listing import BadLine
+from tests.cli.support import rows
+from tests.clocks import HandSet
+from tests.patience import count_by
+from tests.ports import closed_port
+from tests.running import HANG, wait_until
+from tests.servers import MARIADB, POSTGRESQL
+
+__all__ = ["closed_port"]
 
 FIRST, LAST = dt.date(2026, 11, 1), dt.date(2026, 11, 14)
 DAY = dt.date(2026, 11, 2)
@@ -175,12 +185,11 @@ def test_what_a_database_says_is_scrubbed(url: sa.URL) -> None:
 
 
 def test_a_database_that_is_locked_is_for_the_next_run(url: sa.URL) -> None:
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN EXCLUSIVE")
         busy = url.update_query_dict({"timeout": "0.01"})
         text = told(read(busy, "SELECT batch AS batch_no FROM sent"), 75)
-    engine.dispose()
     assert "broke off: database is locked. The next run tries again." in text
 
 
@@ -197,10 +206,8 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
-def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    url = database_url.source(f"{kind}://u:{SECRET}@127.0.0.1:{port}/x")
+def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_port: int) -> None:
+    url = database_url.source(f"{kind}://u:{SECRET}@127.0.0.1:{closed_port}/x")
     text = told(read(url, "SELECT 1 AS batch_no"), 75)
     assert text.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL does not answer: ")
     assert text.endswith("The next run tries again.")
@@ -234,21 +241,41 @@ def test_a_reason_holds_no_secret_of_the_url() -> None:
     assert query._reason(error, url) == "could not use *** and other-*** of *********67"
 
 
-@pytest.mark.parametrize(
-    ("server", "query"),
-    [
-        pytest.param("postgresql", "SELECT pg_sleep(30)::text AS batch_no", marks=pytest.mark.postgresql),
-        pytest.param("mariadb", "SELECT sleep(30) AS batch_no", marks=pytest.mark.mariadb),
-    ],
-    indirect=["server"],
-)
+# What waits for the table that the tests below keep to themselves.
+WAITING = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    "mariadb": "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND db = database()",
+}
+LOCK = {"postgresql": "LOCK TABLE sent IN ACCESS EXCLUSIVE MODE", "mariadb": "LOCK TABLES sent WRITE"}
+
+
+@contextmanager
+def unreadable(database: sa.URL) -> Iterator[None]:
+    """In here, no query on the table `sent` comes to an end."""
+    engine = sa.create_engine(database, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE sent (batch_no VARCHAR(64))")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(LOCK[database.get_backend_name()])
+        yield
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
 def test_a_server_that_says_nothing_for_long_is_for_the_next_run(
-    database: sa.URL, query: str, monkeypatch: pytest.MonkeyPatch
+    database: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl.batches.query.QUERY_SECONDS", 0.3)
-    with warnings.catch_warnings():
+    """By a clock that goes on once the server is at work."""
+    clock = HandSet()
+    count_by(clock, monkeypatch.setattr)
+    with ThreadPoolExecutor() as pool, warnings.catch_warnings(), unreadable(database):
         warnings.simplefilter("ignore", ResourceWarning)  # SQLAlchemy leaves the cursor of a lost connection alone
-        words = told(read(database, query), 75)
+        reading = pool.submit(read, database, "SELECT batch_no FROM sent")
+        wait_until(lambda: reading.done() or rows(database, WAITING[database.get_backend_name()]))
+        clock.now, looks = query.QUERY_SECONDS - 1, clock.looks
+        wait_until(lambda: reading.done() or clock.looks > looks + 2)
+        assert not reading.done()
+        clock.now = query.QUERY_SECONDS + 1
+        words = told(reading.result(HANG), 75)
         gc.collect()
     assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off: ")
     assert words.endswith("The next run tries again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,9 @@ def test_no_source_is_no_listing() -> None:
 
 def test_every_source_that_is_set_is_read(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("batch_no,date\nF,2020-01-01\n")
-    with sqlite3.connect(tmp_path / "x.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "x.db")) as connection, connection:
         connection.execute("CREATE TABLE sent (batch_no TEXT)")
         connection.execute("INSERT INTO sent VALUES ('Q')")
-    connection.close()
     found = read(
         BATCH_FILE=str(tmp_path / "list.csv"),
         BATCH_DATABASE_URL=f"sqlite:///{tmp_path}/x.db",

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from etl.api import waiting
 from etl.emulator import Book, Emulator
 from tests.cli.support import DAY, NOW, ROOT, TODAY, Command
 from tests.conftest import Start
+from tests.ports import closed_port
+
+__all__ = ["closed_port"]
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +53,10 @@ def command(tmp_path: Path, vendor: Emulator, bytecode: Path) -> Command:
 
 
 @pytest.fixture
-def inside(command: Command) -> Command:
-    """The command without processes of its own: for what would take many of them."""
+def inside(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command without processes of its own, which wait longer, too, before they try again."""
     command.processes = False
+    monkeypatch.setattr(waiting, "FIRST_WAIT", 0.01)
     return command
 
 

@@ -7,25 +7,27 @@ where nobody watches.
 from __future__ import annotations
 
 import datetime as dt
-import functools
+import itertools
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from etl.cli import main
-from etl.emulator import Emulator, utcnow
-from tests import running
+from etl.emulator import Emulator, Fault, Faults, utcnow
+from etl.store.engine import connect, reading
+from tests.running import HANG, wait_until
 from tests.servers import PASSWORD
 
 ROOT = Path(__file__).parents[2]  # `etl` need not be installed
@@ -33,8 +35,8 @@ NOW = dt.datetime(2026, 3, 10, 4, 0, tzinfo=dt.UTC)  # noon in Shanghai
 TODAY = dt.date(2026, 3, 10)
 FIRST = dt.date(2026, 2, 25)  # of the window of 14 days
 DAY = dt.timedelta(days=1)
-SECONDS = 60
-wait_until = functools.partial(running.wait_until, seconds=SECONDS)
+THIS_HOUR = f"{NOW:%Y-%m-%dT%H}:"
+"""How a moment begins that was recorded by a run at NOW: it goes on from there as long as the run takes."""
 
 RESULT = {
     "run_id", "status", "exit_code", "window", "batch_days", "requests", "retries", "rows", "at_risk", "seconds"
@@ -87,6 +89,7 @@ class Command:
         self.directory = directory
         self.vendor = vendor
         self.processes = True  # False: in this process, which is much quicker and looks the same
+        self.module = "etl"
         self.json_log = True
         self.traceback = False
         self.secrets = [vendor.book.first.secret, vendor.book.first.access_key, PASSWORD]
@@ -98,6 +101,7 @@ class Command:
             "NUMBERCHECK_ACCESS_KEY": vendor.book.first.access_key,
             "NUMBERCHECK_ACCESS_SECRET": vendor.book.first.secret,
             "NUMBERCHECK_REQUEST_INTERVAL": "0",
+            "NUMBERCHECK_TIMEOUT": f"{HANG:g}",  # the vendor holds answers here and there
         }
         self.environment |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         if sys.dont_write_bytecode:  # then compile once for all tests, not in every process
@@ -126,7 +130,7 @@ class Command:
     def start(self, *arguments: str, **settings: Any) -> subprocess.Popen[bytes]:
         """Start it, and leave it running."""
         return subprocess.Popen(
-            [sys.executable, "-m", "etl", *arguments],
+            [sys.executable, "-m", self.module, *arguments],
             cwd=self.directory,
             env=self.changed(**settings),
             stdin=subprocess.PIPE,
@@ -141,10 +145,8 @@ class Command:
 
     def finish(self, process: subprocess.Popen[bytes], *, status: int = 0, stdin: bytes = b"") -> Done:
         """Wait for its end, and look at what it wrote."""
-        try:
-            out, err = process.communicate(stdin, SECONDS)
-        finally:
-            process.kill()
+        with ended(process):
+            out, err = process.communicate(stdin, HANG)
         return self._looked_at(Done(process.returncode, out.decode(), err.decode()), status)
 
     def _looked_at(self, done: Done, status: int) -> Done:
@@ -175,7 +177,7 @@ class Command:
 
     def query(self, text: str, database: str = "numbercheck.db") -> list[tuple[Any, ...]]:
         """Rows of a query on the SQLite database, read by somebody else."""
-        with sqlite3.connect(self.directory / database) as connection:
+        with closing(sqlite3.connect(self.directory / database, timeout=HANG)) as connection, connection:
             return connection.execute(text).fetchall()
 
     def files(self) -> set[str]:
@@ -193,10 +195,64 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
             process.kill()
 
 
-def closed_port() -> int:
-    """A port of this machine on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+class Holding(Faults):
+    """Lets so many requests be answered, and holds those after them until they are released."""
+
+    def __init__(self, answered: int) -> None:
+        super().__init__()
+        self._numbers = itertools.count()
+        self._answered = answered
+        self.release = threading.Event()
+
+    def draw(self, batch_no: object = None, page: object = None) -> Fault | None:
+        """Called for each request, in a thread of its own."""
+        if next(self._numbers) >= self._answered:
+            self.release.wait()
+        return super().draw(batch_no, page)
+
+
+@contextmanager
+def holding(vendor: Emulator, answered: int = 1) -> Iterator[threading.Event]:
+    """The vendor answers so many requests, then none until the event is set, or this ends: a run is at work till then."""
+    faults = vendor.behaviour.faults
+    held = vendor.behaviour.faults = Holding(answered)
+    try:
+        yield held.release
+    finally:
+        held.release.set()
+        vendor.behaviour.faults = faults
+
+
+@contextmanager
+def being_read(fifo: Path) -> Iterator[None]:
+    """Begins once somebody reads from this pipe, who gets nothing in here, and is at the end of it afterwards."""
+    writers: list[int] = []
+    wait_until(lambda: writers or _opened(fifo, writers))
+    try:
+        yield
+    finally:
+        os.close(writers[0])
+
+
+def _opened(fifo: Path, writers: list[int]) -> None:
+    with suppress(OSError):  # ENXIO: nobody reads from it yet
+        writers.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+
+
+@contextmanager
+def connected(url: sa.URL, patient: bool = True) -> Iterator[sa.Engine]:
+    """An engine of somebody else for this database."""
+    engine = connect(url, patient=patient)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def rows(url: sa.URL, query: str) -> list[tuple[object, ...]]:
+    """Rows of a query on any database."""
+    with connected(url) as engine, reading(engine).connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
 
 
 def real_time(vendor: Emulator) -> None:

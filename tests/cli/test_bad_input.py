@@ -15,14 +15,12 @@ from etl.cli import main
 from etl.cli.output import tell
 from etl.emulator import GeneratedDay
 from etl.store import migrate
-from etl.store.engine import connect
-from tests.cli.support import NOW, TODAY, Command, closed_port, real_time
+from tests.cli.support import NOW, TODAY, Command, connected, real_time
 from tests.servers import PASSWORD
 
 NO_ADDRESS = "http://192.0.2.1/api/number/query"  # of documentation: nobody has it
-PORT = closed_port()
 
-# Settings, the exit status, and words that the person is told.
+# Settings, the exit status, and words that the person is told. PORT stands for one on which nobody listens.
 IMPOSSIBLE: list[tuple[dict[str, Any], int, list[str]]] = [
     (
         {"window_days": "fortnight", "timezone": "Mars/Olympus"},
@@ -49,22 +47,23 @@ IMPOSSIBLE: list[tuple[dict[str, Any], int, list[str]]] = [
     ({"batch_file": None}, 78, ["No batch source", "NUMBERCHECK_BATCH_FILE", "numbercheck batches add"]),
     ({"database_url": "sqlite:///nowhere/n.db"}, 78, ["directory", "nowhere/n.db", "Remedy"]),
     ({"database_url": "sqlite:///batches.csv"}, 78, ["not an SQLite database", "Remedy"]),
-    ({"database_url": f"postgresql://me:{PASSWORD}@127.0.0.1:{PORT}/x"}, 75, ["does not answer", "Remedy"]),
-    ({"database_url": f"mysql://me:{PASSWORD}@127.0.0.1:{PORT}/x"}, 75, ["does not answer", "Remedy"]),
+    ({"database_url": f"postgresql://me:{PASSWORD}@127.0.0.1:PORT/x"}, 75, ["does not answer", "Remedy"]),
+    ({"database_url": f"mysql://me:{PASSWORD}@127.0.0.1:PORT/x"}, 75, ["does not answer", "Remedy"]),
 ]
 
 
-@pytest.mark.parametrize("some", [IMPOSSIBLE[:4], IMPOSSIBLE[4:8], IMPOSSIBLE[8:]])
-def test_what_makes_a_sync_impossible(command: Command, some: list[tuple[dict[str, Any], int, list[str]]]) -> None:
-    (command.directory / "batches.csv").write_text("batch_no\n" + "B\n" * 50, encoding="utf-8")
-    running = [command.start("sync", "--json", "--now", NOW.isoformat(), **settings) for settings, _, _ in some]
-    for process, (_, status, words) in zip(running, some, strict=True):
-        done = command.finish(process, status=status)
-        assert [word for word in words if word not in done.messages] == []
-        assert done.result["status"] == ("misconfigured" if status == 78 else "incomplete")
-        assert done.result["run_id"] is None
-    assert command.vendor.requests == []
-    assert command.files() == {"batches.csv"}  # nothing was made, not even an empty database
+@pytest.mark.parametrize(("settings", "status", "words"), IMPOSSIBLE)
+def test_what_makes_a_sync_impossible(
+    inside: Command, settings: dict[str, Any], status: int, words: list[str], closed_port: int
+) -> None:
+    (inside.directory / "batches.csv").write_text("batch_no\n" + "B\n" * 50, encoding="utf-8")
+    given = {name: value and value.replace("PORT", str(closed_port)) for name, value in settings.items()}
+    done = inside.sync(status=status, **given)
+    assert [word for word in words if word not in done.messages] == []
+    assert done.result["status"] == ("misconfigured" if status == 78 else "incomplete")
+    assert done.result["run_id"] is None
+    assert inside.vendor.requests == []
+    assert inside.files() == {"batches.csv"}  # nothing was made, not even an empty database
 
 
 @pytest.mark.parametrize(
@@ -88,18 +87,17 @@ def test_wrong_options(options: list[str], words: str) -> None:
     assert words in done.stderr
 
 
-def test_wrong_secret_and_wrong_key(command: Command) -> None:
-    command.secrets += ["another-secret", "another-key"]
-    done = command.sync(status=78, access_secret="another-secret")
+def test_wrong_secret_and_wrong_key(inside: Command) -> None:
+    inside.secrets += ["another-secret", "another-key"]
+    done = inside.sync(status=78, access_secret="another-secret")
     assert "signature is refused" in done.messages
     assert "NUMBERCHECK_ACCESS_SECRET" in done.messages
     assert (done.result["status"], done.result["requests"]) == ("misconfigured", 1)
-    assert len(command.vendor.requests) == 1  # no further one can succeed
-    command.processes = False
-    done = command.sync(status=78, access_key="another-key", account="other")
+    assert len(inside.vendor.requests) == 1  # no further one can succeed
+    done = inside.sync(status=78, access_key="another-key", account="other")
     assert "access key is refused" in done.messages
     assert "NUMBERCHECK_ACCESS_KEY" in done.messages
-    command.sync()
+    inside.sync()
 
 
 def test_a_key_that_the_vendor_never_took_is_nobodys_key(inside: Command) -> None:
@@ -125,7 +123,7 @@ def test_another_key_under_the_same_name(inside: Command) -> None:
     assert "another accessKey" in inside.sync(status=78).messages  # with the old one
 
 
-def test_bad_lines_are_named_and_everything_else_is_synced(command: Command) -> None:
+def test_bad_lines_are_named_and_everything_else_is_synced(inside: Command) -> None:
     bad = [
         "B-1,2026-02-30,",  # line 2
         ",2026-03-09,",
@@ -135,18 +133,17 @@ def test_bad_lines_are_named_and_everything_else_is_synced(command: Command) -> 
         "B-4,09.03.2026,",
         "B-5,2026-3-9,",
     ]
-    command.write_list([*bad, "B-old,2026-03-09,250", f"B-new,{TODAY},"])
-    with (command.directory / "batches.csv").open("ab") as file:
+    inside.write_list([*bad, "B-old,2026-03-09,250", f"B-new,{TODAY},"])
+    with (inside.directory / "batches.csv").open("ab") as file:
         file.write(b"B-\xff\xfe,2026-03-09,\n")
-    done = command.sync(status=78)
+    done = inside.sync(status=78)
     [line] = [message for message in done.messages.splitlines() if "cannot be used" in message]
     assert "8 lines cannot be used" in line
     assert [word for word in ("line 2:", "line 3:", "line 4:", "line 5:", "line 6:") if word not in line] == []
     assert "line 7:" not in line
     assert "and 3 more" in line
     assert done.result["rows"]["inserted"] == 370
-    command.processes = False
-    assert command.at(NOW, "plan", status=78).messages.count("8 lines cannot be used") == 1
+    assert inside.at(NOW, "plan", status=78).messages.count("8 lines cannot be used") == 1
 
 
 def test_a_list_that_cannot_be_read_stops_no_batch_that_is_known(inside: Command) -> None:
@@ -175,9 +172,8 @@ def test_a_newer_schema(prepared: Command) -> None:
 
 
 def test_an_older_schema(prepared: Command) -> None:
-    engine = connect(sa.make_url(f"sqlite:///{prepared.directory / 'numbercheck.db'}"))
-    migrate.downgrade(engine, "0001")
-    engine.dispose()
+    with connected(sa.make_url(f"sqlite:///{prepared.directory / 'numbercheck.db'}")) as engine:
+        migrate.downgrade(engine, "0001")
     prepared.processes = False
     done = prepared.sync(status=78, auto_migrate="false")
     assert "The schema is at 0001" in done.messages
@@ -187,6 +183,7 @@ def test_an_older_schema(prepared: Command) -> None:
 
 def test_a_schema_that_somebody_changed(prepared: Command) -> None:
     prepared.query("DROP TABLE request_slot")
+    prepared.processes = False
     done = prepared.sync(status=78)
     assert "numbercheck db check" in done.messages
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import time
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from etl.emulator import Book
-from tests.cli.support import DAY, NOW, TODAY, Command, closed_port
+from tests.cli.support import DAY, NOW, TODAY, Command
 from tests.servers import PASSWORD
 
 NAMES = ("批次-二〇二六", "دفعة ٣", "партия 7", "🧾🇻🇳", "O'Brien; DROP TABLE batch", "a,b", "NULL", "0012")
@@ -36,39 +36,38 @@ def book() -> Book:
     return book
 
 
-def test_batch_numbers_in_any_script(command: Command) -> None:
+def test_batch_numbers_in_any_script(inside: Command) -> None:
     """From a file that a spreadsheet wrote: a byte order mark, CRLF, other columns, another order."""
     lines = [f'{TODAY},"{name}",remark' for name in NAMES]
     text = "\r\n".join(["date,batch_no,what", *lines, "", ",,"])
-    (command.directory / "batches.csv").write_text("\ufeff" + text, encoding="utf-8")
-    done = command.sync()
+    (inside.directory / "batches.csv").write_text("\ufeff" + text, encoding="utf-8")
+    done = inside.sync()
     assert done.result["rows"]["inserted"] == sum(range(1, len(NAMES) + 1))
     assert {record["level"] for record in done.log} == {"INFO"}
-    assert batches_asked(command) == set(NAMES)
-    counts = command.query("SELECT batch_no, count(*) FROM v_number_check GROUP BY batch_no")
+    assert batches_asked(inside) == set(NAMES)
+    counts = inside.query("SELECT batch_no, count(*) FROM v_number_check GROUP BY batch_no")
     assert dict(counts) == {name: number for number, name in enumerate(NAMES, 1)}
-    command.processes = False
-    assert {name for name, *_ in table(command)} == set(NAMES)
-    shown = command("batches", "list").out
+    assert {name for name, *_ in table(inside)} == set(NAMES)
+    shown = inside("batches", "list").out
     assert [name for name in NAMES if name not in shown] == []
 
 
-def test_lines_outside_the_window_are_counted_and_cost_nothing(command: Command) -> None:
-    old = [f"B{number:06d},{TODAY - (20 + number % 900) * DAY},100" for number in range(100_000)]
-    command.write_list([*old[:50_000], f"0012,{TODAY},4", *old[50_000:], f"0012,{TODAY},4"])
-    began = time.monotonic()
-    done = command.sync()
-    assert time.monotonic() - began < 10
+def test_lines_outside_the_window_are_counted_and_cost_nothing(inside: Command) -> None:
+    old = [f"B{number:06d},{TODAY - (20 + number % 900) * DAY},100" for number in range(3_000)]
+    inside.write_list([*old[:1_500], f"0012,{TODAY},4", *old[1_500:], f"0012,{TODAY},4"])
+    done = inside.sync()
     assert len([message for message in done.messages.splitlines() if "outside the window" in message]) == 1
-    assert "100000 lines" in done.messages
+    assert "3000 lines" in done.messages
     assert len(done.log) < 5
     assert done.result["batch_days"] == {"planned": 1, "settled": 0, "open": 1, "incomplete": 0, "lost": 0}
-    [(submitted,)] = command.query("SELECT submitted_rows FROM v_coverage")
+    assert batches_asked(inside) == {"0012"}
+    assert inside.query("SELECT batch_no FROM batch") == [("0012",)]
+    [(submitted,)] = inside.query("SELECT submitted_rows FROM v_coverage")
     assert submitted == 8  # lines of one batch and date add up
 
 
-def test_a_query_on_another_database_and_a_template(inside: Command) -> None:
-    with sqlite3.connect(inside.directory / "orders.db") as orders:
+def test_a_query_on_another_database_and_a_template(inside: Command, closed_port: int) -> None:
+    with closing(sqlite3.connect(inside.directory / "orders.db")) as orders, orders:
         orders.execute("CREATE TABLE submission (name TEXT, day TEXT, numbers INTEGER)")
         lines = [("NULL", str(TODAY), 7), ("0012", str(TODAY), None), ("too old", "2026-01-01", 1)]
         orders.executemany("INSERT INTO submission VALUES (?, ?, ?)", lines)
@@ -90,7 +89,7 @@ def test_a_query_on_another_database_and_a_template(inside: Command) -> None:
     done = inside.sync(status=78, **(settings | {"batch_query": "SELECT name FROM submission"}))
     assert "no column batch_no" in done.messages
     assert "0012" in batches_asked(inside)  # known from before
-    away = f"postgresql://me:{PASSWORD}@127.0.0.1:{closed_port()}/orders"
+    away = f"postgresql://me:{PASSWORD}@127.0.0.1:{closed_port}/orders"
     done = inside.sync(status=75, **(settings | {"batch_database_url": away}))
     assert "The database of NUMBERCHECK_BATCH_DATABASE_URL does not answer" in done.messages
     assert "0012" in batches_asked(inside)

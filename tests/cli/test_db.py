@@ -91,4 +91,5 @@ def test_the_command_as_a_process(command: Command) -> None:
     done = command("db", "upgrade", window_dais="3")
     assert done.out == f"The schema went from nothing to {HEAD}.\n"
     assert "did you mean NUMBERCHECK_WINDOW_DAYS" in done.messages
+    command.processes = False
     assert "Can't locate revision" in command("db", "downgrade", "9999", status=78).messages

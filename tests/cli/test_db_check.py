@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from etl.cli import main
 from etl.store import migrate
-from etl.store.engine import connect
+from tests.cli.support import connected
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.roles import run as execute
 
@@ -41,10 +41,9 @@ def test_no_schema(check: Check) -> None:
 
 
 def test_an_old_schema(check: Check, database: sa.URL) -> None:
-    engine = connect(database)
-    migrate.upgrade(engine, "0001")
+    with connected(database) as engine:
+        migrate.upgrade(engine, "0001")
     assert check() == f"The schema is at 0001, this version needs {HEAD}. Remedy: run `numbercheck db upgrade`."
-    engine.dispose()
 
 
 def test_a_newer_schema(check: Check, engine: sa.Engine) -> None:
@@ -56,11 +55,10 @@ def test_a_newer_schema(check: Check, engine: sa.Engine) -> None:
 
 
 def test_tables_of_another_program(check: Check, database: sa.URL) -> None:
-    engine = connect(database)
-    execute(engine, "CREATE TABLE region (id INTEGER)")
+    with connected(database) as engine:
+        execute(engine, "CREATE TABLE region (id INTEGER)")
     assert check().startswith("The schema holds tables of another program: region. Remedy: give numbercheck ")
     assert check().endswith(" of its own.")
-    engine.dispose()
 
 
 def test_an_index_that_is_missing(check: Check, engine: sa.Engine) -> None:

@@ -6,24 +6,23 @@ FRESH = {"account", "window", "batch_days", "requests", "seconds", "one_run", "r
 FRESH |= {"will_miss", "will_be_lost"}
 
 
-def test_a_plan_sends_nothing_and_writes_nothing(command: Command) -> None:
-    plan = command.at(NOW, "plan", "--json", request_interval="3", access_key=None).json
+def test_a_plan_sends_nothing_and_writes_nothing(inside: Command) -> None:
+    plan = inside.at(NOW, "plan", "--json", request_interval="3", access_key=None).json
     assert plan.keys() == FRESH
     # 250 and 120 rows, but that is not known yet: a page each.
     assert (plan["batch_days"], plan["requests"], plan["seconds"]) == (2, 2, 6.0)
-    command.processes = False
-    command.write_list(["B-old,2026-03-09,250", f"B-new,{TODAY},120", f"B-far,{FIRST},30000"])
-    plan = command.at(NOW, "plan", "--json", "--max-requests", "3", request_interval="60").json
+    inside.write_list(["B-old,2026-03-09,250", f"B-new,{TODAY},120", f"B-far,{FIRST},30000"])
+    plan = inside.at(NOW, "plan", "--json", "--max-requests", "3", request_interval="60").json
     assert plan["requests"] == 3 + 2 + 300 + 1  # and B-far once on the day after
     assert plan["one_run"] == {"batch_days": 0, "requests": 3}
     assert [entry["batch_no"] for entry in plan["will_miss"]] == []
-    text = command.at(NOW, "plan", request_interval="300").out
+    text = inside.at(NOW, "plan", request_interval="300").out
     assert "4 batch days, about 306 requests, 1 day, 1:30:00 at one request each 300 s." in text
     assert "leaves the window within 48 hours" in text
     assert "Will miss their deadline" in text
     assert "a batch may run past midnight (NUMBERCHECK_SPILL_DAYS)" in text
-    assert command.vendor.requests == []
-    assert command.files() == {"batches.csv"}
+    assert inside.vendor.requests == []
+    assert inside.files() == {"batches.csv"}
 
 
 def test_a_plan_knows_what_was_done(inside: Command) -> None:

@@ -5,46 +5,70 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from tests.cli.support import NOW, SECONDS, Command
+from tests.cli.support import NOW, Command, ended, holding
+from tests.running import HANG
 
 
-def on_a_terminal(command: Command, *arguments: str) -> tuple[str, str]:
-    """What comes out of the command where standard error is a terminal: standard output, the terminal."""
-    master, slave = pty.openpty()
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """The two sides of one: that of the person and that of the program."""
+    sides = pty.openpty()
+    try:
+        yield sides
+    finally:
+        for side in sides:
+            with suppress(OSError):  # it is closed already
+                os.close(side)
+
+
+def on_a_terminal(
+    command: Command, *arguments: str, shown: Callable[[str], None] = lambda _: None
+) -> tuple[str, str]:
+    """What comes out of the command where standard error is a terminal: standard output, the terminal.
+
+    `shown` is told, again and again, what the terminal shows so far.
+    """
     environment = command.changed() | {"TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", *arguments],
-        cwd=command.directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=slave,
-    ) as process:
+    with terminal() as (master, slave):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "etl", *arguments],
+            cwd=command.directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+        )
         os.close(slave)
-        drawn = b""
-        try:
-            while piece := os.read(master, 65536):
-                drawn += piece
-        except OSError:  # Linux: the other side is closed
-            pass
-        os.close(master)
-        out, _ = process.communicate(timeout=SECONDS)
-        assert process.returncode == 0, drawn
+        with ended(process):
+            drawn = b""
+            with suppress(OSError):  # Linux: the other side is closed
+                while piece := os.read(master, 65536):
+                    drawn += piece
+                    shown(drawn.decode(errors="replace"))
+            out, _ = process.communicate(timeout=HANG)
+    assert process.returncode == 0, drawn
     command.look_at(out.decode() + drawn.decode())
     return out.decode(), drawn.decode()
 
 
 def test_progress_on_a_terminal_and_none_without(command: Command) -> None:
-    command.vendor.behaviour.latency = 0.2
-    command.vendor.behaviour.faults.order("html")
-    out, drawn = on_a_terminal(command, "sync", "--now", NOW.isoformat())
+    with holding(command.vendor, 2) as release:
+        command.vendor.behaviour.faults.order("html")
+
+        def until_requests_are_shown(drawn: str) -> None:
+            if re.search("[1-9] requests", drawn):
+                release.set()
+
+        out, drawn = on_a_terminal(command, "sync", "--now", NOW.isoformat(), shown=until_requests_are_shown)
     assert out.startswith("complete: ")
     assert "\x1b" not in out
     assert "\x1b[" in drawn
     assert "batch days" in drawn
-    assert re.search("[1-9] requests", drawn)
     assert "INFO Sync of the account default begins" in drawn  # a log for people
     assert '{"time"' not in drawn
+    command.processes = False
     done = command.at(NOW, "sync")
     assert "\x1b" not in done.out + done.err

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from etl.store.engine import connect, reading
-from tests.cli.support import NOW, TODAY, Command, ended, wait_until
+from etl.store.engine import reading
+from tests.cli.support import NOW, THIS_HOUR, Command, connected, ended, holding, rows
+from tests.running import wait_until
 from tests.servers import MARIADB, POSTGRESQL
 
 pytestmark = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
@@ -19,30 +20,22 @@ def remote(command: Command, database: sa.URL) -> Command:
     return command
 
 
-def rows(database: sa.URL, query: str) -> list[tuple[object, ...]]:
-    engine = connect(database)
-    with reading(engine).connect() as connection:
-        found = [tuple(row) for row in connection.execute(sa.text(query))]
-    engine.dispose()
-    return found
-
-
 def tables(database: sa.URL) -> list[str]:
-    engine = connect(database)
-    found = sa.inspect(reading(engine)).get_table_names()
-    engine.dispose()
-    return found
+    with connected(database) as engine:
+        return sa.inspect(reading(engine)).get_table_names()
 
 
 def test_from_an_empty_database_to_a_second_run(remote: Command, database: sa.URL) -> None:
-    for process in [remote.start(*arguments) for arguments in (["sync", "--json"], ["batches", "add", "B"])]:
-        done = remote.finish(process, status=78)
+    remote.processes = False
+    for arguments in (["sync", "--json"], ["batches", "add", "B"]):
+        done = remote(*arguments, status=78)
         assert "The database holds no schema yet" in done.messages
         assert "numbercheck db upgrade" in done.messages
     assert tables(database) == []
     assert remote.vendor.requests == []
 
     assert "from nothing to" in remote("db", "upgrade").out
+    remote.processes = True
     assert remote.sync().result["rows"]["inserted"] == 370
     remote.processes = False
     second = remote.sync().result
@@ -50,7 +43,7 @@ def test_from_an_empty_database_to_a_second_run(remote: Command, database: sa.UR
     assert rows(database, "SELECT count(*) FROM v_number_check") == [(370,)]
     runs = remote.at(NOW, "status", "--json").json["runs"]
     assert [run["status"] for run in runs] == ["complete", "complete"]
-    assert runs[0]["started_at"].startswith("2026-03-10T04:00")
+    assert runs[0]["started_at"].startswith(THIS_HOUR)
 
 
 def test_what_the_server_refuses(remote: Command, database: sa.URL) -> None:
@@ -74,15 +67,14 @@ def test_nothing_to_ask_for_writes_nothing(remote: Command, database: sa.URL, en
 
 
 def test_one_run_at_a_time(remote: Command, engine: sa.Engine) -> None:
-    remote.vendor.book.add_generated("B-big", TODAY, 5_000)
-    remote.write_list([f"B-big,{TODAY},"])
-    remote.vendor.behaviour.latency = 0.2
-    first = remote.start("sync", "--json", "--now", NOW.isoformat(), max_in_flight="1")
-    with ended(first):
+    with (
+        holding(remote.vendor) as release,
+        ended(remote.start("sync", "--json", "--now", NOW.isoformat())) as first,
+    ):
         wait_until(lambda: len(remote.vendor.requests) > 1)
         remote.processes = False
         second = remote.sync(status=75)
         assert second.result["status"] == "locked"
         assert f"process {first.pid} on " in second.messages
-        remote.vendor.behaviour.latency = 0
+        release.set()
         assert remote.finish(first).result["status"] == "complete"

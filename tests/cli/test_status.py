@@ -1,22 +1,21 @@
 from __future__ import annotations
 
 from etl.emulator import Fault
-from tests.cli.support import FIRST, NOW, Command
+from tests.cli.support import FIRST, NOW, THIS_HOUR, Command
 
 
-def test_a_status_before_there_is_anything(command: Command) -> None:
-    done = command.at(NOW, "status", access_key=None)
+def test_a_status_before_there_is_anything(inside: Command) -> None:
+    done = inside.at(NOW, "status", access_key=None)
     assert "No batch day was synced yet. Run `numbercheck sync`." in done.out
-    assert command.files() == {"batches.csv"}
+    assert inside.files() == {"batches.csv"}
 
 
-def test_a_status_tells_coverage_risk_and_runs(command: Command) -> None:
-    command.vendor.book.add_generated("B-risk 批次", FIRST, 250)
-    command.vendor.behaviour.faults.at_rate(Fault("code", batch_no="B-risk 批次", page=3), 1)
-    command.write_list([f"B-risk 批次,{FIRST},", "B-old,2026-03-09,"])
-    command.processes = False
-    run = command.sync(status=75, max_attempts="1", spill_days="0").result
-    status = command.at(NOW, "status", "--json").json
+def test_a_status_tells_coverage_risk_and_runs(inside: Command) -> None:
+    inside.vendor.book.add_generated("B-risk 批次", FIRST, 250)
+    inside.vendor.behaviour.faults.at_rate(Fault("code", batch_no="B-risk 批次", page=3), 1)
+    inside.write_list([f"B-risk 批次,{FIRST},", "B-old,2026-03-09,"])
+    run = inside.sync(status=75, max_attempts="1", spill_days="0").result
+    status = inside.at(NOW, "status", "--json").json
     assert status.keys() == {"account", "window", "coverage", "at_risk", "lost", "runs"}
     assert status["window"] == run["window"]
     assert {entry["state"]: entry["batch_days"] for entry in status["coverage"]} == {"incomplete": 1, "settled": 1}
@@ -31,9 +30,9 @@ def test_a_status_tells_coverage_risk_and_runs(command: Command) -> None:
     [entry] = status["runs"]
     assert (entry["run_id"], entry["status"], entry["exit_code"]) == (run["run_id"], "incomplete", 75)
     assert entry["requests"] == run["requests"]
-    assert entry["started_at"].startswith("2026-03-10T04:00")
+    assert entry["started_at"].startswith(THIS_HOUR)
 
-    text = command.at(NOW, "status").out
+    text = inside.at(NOW, "status").out
     assert "At risk" in text
     head, line = text.split("At risk", 1)[1].splitlines()[1:3]
     # A Chinese sign takes two places on a terminal.

@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Any
 
 from etl.emulator import Fault
-from tests.cli.support import DAY, FIRST, NOW, TODAY, Command, Done, closed_port
+from tests.cli.support import DAY, FIRST, NOW, TODAY, Command, Done
 
 BUSY = Fault("code", code=999, msg="system busy", batch_no="B-old")
 STUBBORN = dataclasses.replace(BUSY, batch_no="B-stubborn")
@@ -17,30 +17,28 @@ def states(command: Command) -> dict[str, Any]:
     return dict(command.query("SELECT batch_no, state FROM v_coverage"))
 
 
-def test_a_batch_day_that_fails_stops_no_other(command: Command) -> None:
-    command.vendor.behaviour.faults.at_rate(BUSY, 1)
-    done = command.sync(status=75, max_attempts="1")
+def test_a_batch_day_that_fails_stops_no_other(inside: Command) -> None:
+    inside.vendor.behaviour.faults.at_rate(BUSY, 1)
+    done = inside.sync(status=75, max_attempts="1")
     assert done.result["status"] == "incomplete"
     assert done.result["batch_days"]["incomplete"] == 1
     [warning] = [record for record in done.log if record["level"] == "WARNING"]
     assert (warning["batch"], warning["date"]) == ("B-old", "2026-03-09")
     assert "system busy" in warning["message"]
     assert done.err.count("system busy") == 1  # told once, where it happened
-    assert states(command) == {"B-old": "incomplete", "B-new": "open"}
-    command.vendor.behaviour.faults.clear()
-    command.processes = False
-    command.sync()
-    assert states(command) == {"B-old": "settled", "B-new": "open"}
+    assert states(inside) == {"B-old": "incomplete", "B-new": "open"}
+    inside.vendor.behaviour.faults.clear()
+    inside.sync()
+    assert states(inside) == {"B-old": "settled", "B-new": "open"}
 
 
-def test_nobody_answers(command: Command) -> None:
-    command.write_list(f"B{number},2026-03-0{number}," for number in range(1, 9))
-    done = command.sync(status=75, api_url=f"http://127.0.0.1:{closed_port()}/", max_attempts="1")
+def test_nobody_answers(inside: Command, closed_port: int) -> None:
+    inside.write_list(f"B{number},2026-03-0{number}," for number in range(1, 9))
+    done = inside.sync(status=75, api_url=f"http://127.0.0.1:{closed_port}/", max_attempts="1")
     assert (done.result["status"], done.result["requests"]) == ("incomplete", 5)
     assert "Connection refused" in done.messages
     assert "this run stops" in done.messages
-    command.processes = False
-    assert command.sync("--max-requests", "1", status=75).result["requests"] == 1
+    assert inside.sync("--max-requests", "1", status=75).result["requests"] == 1
 
 
 def test_a_lost_batch_day_is_told_and_the_first_of_several_statuses_counts(inside: Command) -> None:
@@ -76,11 +74,13 @@ def test_a_lost_batch_day_is_told_and_the_first_of_several_statuses_counts(insid
     assert "B-lost" in shown.out
 
 
-def test_a_lost_batch_day_is_named_to_people(inside: Command) -> None:
+def test_a_lost_batch_day_is_named_to_people(inside: Command, closed_port: int) -> None:
     """Never asked for in time, because nobody ran the job."""
     inside.environment["NUMBERCHECK_SPILL_DAYS"] = "0"
     inside.write_list([f"B-late,{FIRST},"])
-    inside.at(NOW, "sync", status=75, max_requests="1", api_url="http://127.0.0.1:1/", max_attempts="1")
+    inside.at(
+        NOW, "sync", status=75, max_requests="1", api_url=f"http://127.0.0.1:{closed_port}/", max_attempts="1"
+    )
     done = inside.at(NOW + 3 * DAY, "sync", status=65)
     assert done.out.startswith("lost: ")
     assert "Lost:\nbatch   date        deadline" in done.out

@@ -6,7 +6,12 @@ import pytest
 import requests
 
 from etl.emulator import Behaviour, Book, Emulator
-from tests.emulator.support import NOW, Caller
+from etl.emulator import emulator as emulator_module
+from etl.emulator import server as server_module
+from etl.emulator.server import Server
+from tests.emulator import support
+from tests.emulator.support import NOW, Caller, Waits
+from tests.virtual import Clock
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +39,24 @@ def emulator(book: Book, behaviour: Behaviour) -> Iterator[Emulator]:
 def caller(emulator: Emulator) -> Iterator[Caller]:
     with requests.Session() as session:
         yield Caller(emulator, session)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """No answer is delayed by itself: each waits until the test lets it go."""
+    made = Waits()
+
+    def wait(server: Server, seconds: float) -> bool:
+        return made.wait(seconds, server.closing)
+
+    monkeypatch.setattr(Server, "wait", wait)
+    return made
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of the emulator, and of those who ask it, stands still."""
+    made = Clock()
+    for module in (emulator_module, server_module, support):
+        monkeypatch.setattr(module, "time", made)
+    return made

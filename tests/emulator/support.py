@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import requests
 
 from etl.emulator import ACCESS_KEY, ACCESS_SECRET, Emulator, VendorRow
+from tests.running import HANG
 
 MINUTE = dt.timedelta(minutes=1)
 NOW = dt.datetime(2026, 3, 10, 4, 0, tzinfo=dt.UTC)  # noon in Shanghai
@@ -64,7 +66,7 @@ class Caller:
         self.url, self.session = emulator.url, session
 
     def post(self, body: bytes, headers: dict[str, str]) -> requests.Response:
-        return self.session.post(self.url, data=body, headers=headers, timeout=10, allow_redirects=False)
+        return self.session.post(self.url, data=body, headers=headers, timeout=HANG, allow_redirects=False)
 
     def response(self, **changes: Any) -> requests.Response:
         body = question(**changes)
@@ -102,3 +104,23 @@ def plain_rows(count: int, prefix: str = "m") -> list[VendorRow]:
         VendorRow({"messageId": f"{prefix}{age:03d}", "phone": f"8498{age:07d}", "checkLevel": 1})
         for age in range(count)
     ]
+
+
+class Waits:
+    """Stands in for the server's waiting: notes how long it would last, and lets it end when a test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self._ended = threading.Semaphore(0)
+
+    def wait(self, seconds: float, closing: threading.Event) -> bool:
+        """True where the server ends before that."""
+        self.asked.append(seconds)
+        while not self._ended.acquire(timeout=0.01):
+            if closing.is_set():
+                return True
+        return False
+
+    def end(self, count: int = 1) -> None:
+        """So many more of them, present or future ones, are over."""
+        self._ended.release(count)

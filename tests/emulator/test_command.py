@@ -19,8 +19,9 @@ from click.testing import CliRunner
 from etl.cli.emulator import emulator, running_from
 from etl.errors import Misconfigured
 from tests.emulator.support import question, signed
+from tests.running import HANG, ROOT
+from tests.virtual import Clock
 
-ROOT = Path(__file__).parents[2]  # `etl` need not be installed
 COMMAND = (sys.executable, "-c", "from etl.cli.emulator import emulator; emulator()")
 
 
@@ -39,34 +40,23 @@ def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, st
             process.kill()
 
 
+def ask(told: dict[str, str]) -> requests.Response:
+    body = question(batchNo="260301000002", date="2026-03-01")
+    key, secret = told["NUMBERCHECK_ACCESS_KEY"], told["NUMBERCHECK_ACCESS_SECRET"]
+    headers = signed(body, access_key=key, secret=secret)
+    return requests.post(told["NUMBERCHECK_API_URL"], data=body, headers=headers, timeout=HANG)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_told_to_end(number: signal.Signals) -> None:
-    with running("--rows", "101", "--interval", "0.5", "--now", "2026-03-10T12:00:00+08:00") as (
-        process,
-        told,
-    ):
-        body = question(batchNo="260301000002", date="2026-03-01")
-        url, secret = told["NUMBERCHECK_API_URL"], told["NUMBERCHECK_ACCESS_SECRET"]
-        answer = requests.post(
-            url,
-            data=body,
-            headers=signed(body, access_key=told["NUMBERCHECK_ACCESS_KEY"], secret=secret),
-            timeout=10,
-        ).json()
-        assert answer["data"]["totalSize"] == 101
-        assert (
-            requests.post(
-                url,
-                data=body,
-                headers=signed(body, access_key=told["NUMBERCHECK_ACCESS_KEY"], secret=secret),
-                timeout=10,
-            ).status_code
-            == 429
-        )
+    options = ("--rows", "101", "--interval", "3600", "--now", "2026-03-10T12:00:00+08:00")
+    with running(*options) as (process, told):
+        assert ask(told).json()["data"]["totalSize"] == 101
+        assert ask(told).status_code == 429
         assert told["NUMBERCHECK_ACCOUNT"] == "emulator"
-        assert told["NUMBERCHECK_REQUEST_INTERVAL"] == "0.5"
+        assert told["NUMBERCHECK_REQUEST_INTERVAL"] == "3600"
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(HANG) == 0
         assert process.stderr is not None
         note = process.stderr.read()
         assert "42 batch days" in note
@@ -88,7 +78,7 @@ def test_the_list_of_batches_and_the_other_options(tmp_path: Path) -> None:
     with running(*options, *moment) as (process, told):
         assert process.stdout is not None
         assert process.stdout.readline() == f"NUMBERCHECK_BATCH_FILE='{batch_file}'\n"
-        assert requests.post(told["NUMBERCHECK_API_URL"], json={}, timeout=10).status_code == 500
+        assert requests.post(told["NUMBERCHECK_API_URL"], json={}, timeout=HANG).status_code == 500
     with batch_file.open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert lines[0] == {"batch_no": "260308000001", "date": "2026-03-08", "rows": "7"}
@@ -133,8 +123,11 @@ def test_a_batch_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_time_goes_on_from_now() -> None:
+def test_time_goes_on_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = Clock()
+    monkeypatch.setattr(sys.modules[running_from.__module__], "time", time)
     start = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
     clock = running_from(start)
-    first, second = clock(), clock()
-    assert start <= first < second < start + dt.timedelta(seconds=10)
+    assert clock() == start
+    time.sleep(90)
+    assert clock() == start + dt.timedelta(seconds=90)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
-import time
+import select
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from etl.emulator import KINDS, Behaviour, Book, Emulator, Fault, Faults, parse_fault
-from tests.emulator.support import BATCH, NOW, PATH, TODAY, Caller, plain_rows, question, signed
+from etl.emulator.server import Server
+from tests.emulator.support import BATCH, NOW, PATH, TODAY, Caller, Waits, plain_rows, question, signed
+from tests.running import HANG, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -26,15 +29,24 @@ def faults(behaviour: Behaviour) -> Faults:
 
 @pytest.fixture
 def connection(emulator: Emulator) -> Iterator[http.client.HTTPConnection]:
-    opened = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
+    opened = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=HANG)
     yield opened
     opened.close()
 
 
-def send(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+def ask(connection: http.client.HTTPConnection) -> None:
     body = question()
     connection.request("POST", PATH, body, signed(body))
+
+
+def send(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    ask(connection)
     return connection.getresponse()
+
+
+def has_answer(connection: http.client.HTTPConnection) -> bool:
+    """Whether anything has come in that was not read."""
+    return bool(select.select([connection.sock], [], [], 0)[0])
 
 
 @pytest.mark.parametrize("status", [404, 500, 502, 503])
@@ -64,21 +76,38 @@ def test_reset(connection: http.client.HTTPConnection, emulator: Emulator, fault
     )
 
 
-def test_slow(caller: Caller, faults: Faults) -> None:
+def test_slow(connection: http.client.HTTPConnection, faults: Faults, waits: Waits) -> None:
     faults.order(Fault("slow", seconds=0.2))
-    started = time.monotonic()
-    assert caller.code() == 0
-    assert time.monotonic() - started >= 0.2
+    ask(connection)
+    wait_until(lambda: waits.asked)
+    assert not has_answer(connection)
+    waits.end()
+    with connection.getresponse() as response:
+        assert json.loads(response.read())["code"] == 0
+    assert waits.asked == [0.2]
 
 
-def test_trickle(connection: http.client.HTTPConnection, faults: Faults) -> None:
+def test_slow_comes_on_top_of_the_latency(
+    caller: Caller, faults: Faults, behaviour: Behaviour, waits: Waits
+) -> None:
+    behaviour.latency = 0.5
+    faults.order(Fault("slow", seconds=0.25))
+    waits.end(2)
+    caller.response()
+    caller.response()
+    assert waits.asked == [0.75, 0.5]
+
+
+def test_trickle(connection: http.client.HTTPConnection, faults: Faults, waits: Waits) -> None:
     faults.order(Fault("trickle", seconds=0.05, page=1))
-    started = time.monotonic()
-    response = send(connection)
-    assert response.read(4) == b'{"ms'
-    assert 0.15 <= time.monotonic() - started < 5
-    assert response.length is not None
-    assert response.length > 1_000
+    waits.end(3)
+    with send(connection) as response:
+        assert response.read(4) == b'{"ms'
+        assert response.length is not None
+        assert response.length > 1_000
+        wait_until(lambda: len(waits.asked) == 4)
+        assert not has_answer(connection)
+        assert waits.asked == [0.05] * 4
 
 
 def test_cut_short(connection: http.client.HTTPConnection, faults: Faults) -> None:
@@ -224,24 +253,26 @@ def test_a_fault_that_does_not_exist(text: str) -> None:
         parse_fault(text)
 
 
-def test_no_kind_is_forgotten_here() -> None:
-    """Every kind changes what a client sees."""
+def test_no_kind_is_forgotten_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every kind changes what a client sees, or what the server waits for."""
     book = Book()
     book.add(BATCH, TODAY, plain_rows(250))
-    usual = _outcome(book, None)
+    waited: list[float] = []
+    monkeypatch.setattr(Server, "wait", lambda _, seconds: waited.append(seconds))
+    usual = _outcome(book, None), waited.copy()
     for kind in KINDS:
+        waited.clear()
         given: dict[str, Any] = {"data": {"page": 0}, "body": b"x", "seconds": 5}
-        assert _outcome(book, Fault(kind, **given)) != usual, kind
+        assert (_outcome(book, Fault(kind, **given)), waited) != usual, kind
 
 
 def _outcome(book: Book, fault: Fault | None) -> object:
     with Emulator(book, now=lambda: NOW) as emulator:
         emulator.behaviour.faults.order(fault)
-        connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=0.5)
-        try:
-            response = send(connection)
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
-            return type(error)
-        finally:
-            connection.close()
+        connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=HANG)
+        with contextlib.closing(connection):
+            try:
+                response = send(connection)
+                return response.status, response.read()
+            except (OSError, http.client.HTTPException) as error:
+                return type(error)

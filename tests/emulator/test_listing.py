@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from etl.emulator import Behaviour, Book, Emulator, Growth
+from etl.emulator import Behaviour, Book, Emulator, GeneratedDay, Growth, VendorRow
 from etl.emulator.listing import Order, Wanted, list_rows
 from tests.emulator.support import BATCH, MINUTE, NOW, TODAY, Caller, after, plain_rows
 
@@ -98,7 +98,17 @@ def test_masked_phones(caller: Caller, behaviour: Behaviour, book: Book) -> None
     assert caller.ids(phone="8498****") == []  # only what is shown is masked, not what is kept
 
 
-def test_a_day_of_a_million_rows_answers_pages_at_once(caller: Caller, behaviour: Behaviour, book: Book) -> None:
+def test_of_a_day_of_a_million_rows_only_the_page_is_made(
+    caller: Caller, behaviour: Behaviour, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    row = GeneratedDay.row
+
+    def note(day: GeneratedDay, index: int) -> VendorRow:
+        made.append(index)
+        return row(day, index)
+
+    monkeypatch.setattr(GeneratedDay, "row", note)
     book.add_generated("big", TODAY, 1_000_000)
     last = caller.data(batchNo="big", page=10_000)
     assert (last["totalSize"], last["totalPage"], len(last["result"])) == (1_000_000, 10_000, 100)
@@ -107,6 +117,7 @@ def test_a_day_of_a_million_rows_answers_pages_at_once(caller: Caller, behaviour
     assert first == last["result"][::-1]
     wanted = first[41]["messageId"]
     assert caller.data(batchNo="big", messageId=wanted)["result"] == [first[41]]
+    assert len(made) == 100 + 100 + 1
 
 
 def test_a_book_of_many_batch_days(caller: Caller, book: Book) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -27,7 +27,9 @@ class Receiver:
         self.statuses: list[int] = []  # of the next answers; then 200
         self.location: str | None = None
         self.silent = False  # takes a request and does not answer
-        self.trickles = False  # an answer of which a byte comes now and then
+        self.trickles = False  # an answer of which a byte comes now and then, for ever
+        self.hold: int | None = None  # the number of the request whose answer waits until `release`
+        self.release = threading.Event()
         self.closing = threading.Event()
         self._server = _Server(self)
         self.port = self._server.server_port
@@ -55,6 +57,7 @@ class Receiver:
             yield self
         finally:
             self.closing.set()
+            self.release.set()
             self._server.shutdown()
             thread.join()
             self._server.server_close()
@@ -81,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         receiver = self.server.receiver
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         receiver.requests.append(Received(self.command, self.path, dict(self.headers), body))
+        if len(receiver.requests) == receiver.hold:
+            receiver.release.wait()
         if receiver.silent:
             receiver.closing.wait()
         elif receiver.trickles:
@@ -97,13 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def trickle(self, closing: threading.Event) -> None:
         """Nobody waits for the end of it."""
-        try:
-            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000:
-                self.wfile.write(bytes([byte]))
-                if closing.wait(0.05):
-                    return
-        except OSError:
-            return
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not closing.wait(0.05):
+                self.wfile.write(b"x")
 
     def log_message(self, *_: object) -> None:
         pass

@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 
 from etl.report import ledger, ping, push, run, within
-from tests.cli.support import Command, closed_port
+from tests.cli.support import Command, being_read
 from tests.report.receiver import PATH, Receiver
 from tests.report.support import batch_days, in_file
+from tests.running import HANG
 
 OTHERWISE = "This changes nothing of what the run came to"
-
-
-@pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ping, "PAUSE", 0.0)
+SOON = 0.2
+"""Seconds: the limit of what never ends here, so that it is given up whatever the machine does."""
 
 
 def warnings(watched: Command, **settings: Any) -> list[str]:
@@ -31,8 +29,8 @@ def warnings(watched: Command, **settings: Any) -> list[str]:
     return [record["message"].partition(f". {OTHERWISE}")[0] for record in told]
 
 
-def test_nobody_listens(watched: Command) -> None:
-    url = f"http://127.0.0.1:{closed_port()}"
+def test_nobody_listens(watched: Command, closed_port: int) -> None:
+    url = f"http://127.0.0.1:{closed_port}"
     assert warnings(watched, ping_url=url + PATH, pushgateway_url=url) == [
         "The ping of the start failed: no connection, or it broke off",
         "The ping of the end failed: no connection, or it broke off",
@@ -75,8 +73,8 @@ def test_a_redirect_is_not_followed(watched: Command, receiver: Receiver) -> Non
 def test_a_server_that_hangs(
     watched: Command, receiver: Receiver, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ping, "SECONDS", 0.3)
-    monkeypatch.setattr(push, "SECONDS", 0.3)
+    monkeypatch.setattr(ping, "SECONDS", SOON)
+    monkeypatch.setattr(push, "SECONDS", SOON)
     setattr(receiver, way, True)
     told = warnings(watched)
     assert len(told) == 3
@@ -128,16 +126,15 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(watched: Command, monkeypatch
 
 def test_a_file_on_a_disk_that_hangs(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a pipe that nobody writes to: reading what the file told before never ends."""
-    monkeypatch.setattr(run, "FILE_SECONDS", 0.2)
+    monkeypatch.setattr(run, "FILE_SECONDS", SOON)
     os.mkfifo(watched.directory / "pipe")
     done = watched.sync(status=78, metrics_file="pipe", database_url="nonsense")
-    assert "The metrics file pipe failed: it took too long" in done.messages
-    with (watched.directory / "pipe").open("wb"):  # now it goes on, and can end
-        pass
+    with being_read(watched.directory / "pipe"):
+        assert "The metrics file pipe failed: it took too long" in done.messages
 
 
 def test_a_database_that_hangs(watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "LEDGER_SECONDS", 0.2)
+    monkeypatch.setattr(run, "LEDGER_SECONDS", SOON)
     monkeypatch.setattr(ledger, "read", lambda *_: receiver.closing.wait())
     assert warnings(watched) == ["Reading the ledger for the metrics failed: it took too long"]
     assert in_file(watched.directory)["exit_status"] == 0
@@ -166,6 +163,6 @@ def test_ctrl_c_ends_a_report_early(watched: Command, monkeypatch: pytest.Monkey
 
 
 def test_within_gives_back_what_the_work_does() -> None:
-    assert within.within(5, lambda: 7) == 7
+    assert within.within(HANG, lambda: 7) == 7
     with pytest.raises(FileNotFoundError):
-        within.within(5, lambda: Path("nothing").read_text(encoding="utf-8"))
+        within.within(HANG, lambda: Path("nothing").read_text(encoding="utf-8"))

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import stat
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl import plan
+from etl.clock import Clock
 from etl.emulator import Fault
-from tests.cli.support import (
-    DAY,
-    FIRST,
-    NOW,
-    SECONDS,
-    TODAY,
-    Command,
-    closed_port,
-    ended,
-    terminate,
-    wait_until,
-)
+from etl.report.run import Report
+from tests.cli.support import DAY, FIRST, NOW, TODAY, Command, being_read, ended, holding, terminate
+from tests.clocks import HandSet
 from tests.report.receiver import PATH, Receiver
 from tests.report.support import batch_days, in_file, told
+from tests.running import HANG, wait_until
 
+SYNC = ("sync", "--json", "--now", NOW.isoformat())
 BUSY = Fault("code", code=999, msg="system busy", batch_no="B-old")
 
 
@@ -37,16 +33,18 @@ def pushed(receiver: Receiver) -> dict[str, float]:
     return told([r for r in receiver.requests if r.path.startswith("/metrics")][-1].body.decode())
 
 
-def test_complete(watched: Command, receiver: Receiver) -> None:
-    watched.processes = True
-    before = time.time()
+def test_complete(watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes 7.25 s by the clock that it goes by, which nobody waits for."""
+    report = partial(Report, monotonic=HandSet(step=7.25), now=HandSet(1_800_000_000.5))
+    monkeypatch.setattr(importlib.import_module("etl.cli.sync"), "Report", report)
+    monkeypatch.setattr(Clock, "now", lambda _: NOW)
     watched.sync()
     assert receiver.pings == ["/start", ""]
     figures = in_file(watched.directory)
     assert batch_days(figures) == {"settled": 1, "open": 1}
-    assert before <= figures.pop("last_run_timestamp_seconds") <= time.time()
-    assert 0 < figures.pop("run_seconds") < time.time() - before
-    assert NOW.timestamp() <= figures.pop("last_success_timestamp_seconds") < NOW.timestamp() + 60
+    assert figures.pop("last_run_timestamp_seconds") == 1_800_000_000.5
+    assert figures.pop("run_seconds") == 7.25
+    assert figures.pop("last_success_timestamp_seconds") == NOW.timestamp()
     rest = {name: value for name, value in figures.items() if "/" not in name}
     assert rest == {"exit_status": 0, "requests": 5, "throttled": 0, "rows_at_risk": 0, "rejected_rows": 0}
 
@@ -143,7 +141,7 @@ def test_misconfigured_so_that_nothing_could_begin(
 def test_settings_of_a_file_count_too_where_others_are_wrong(watched: Command, receiver: Receiver) -> None:
     del watched.environment["NUMBERCHECK_PING_URL"]
     (watched.directory / "url").write_text(receiver.ping_url + "\n", encoding="utf-8")
-    (watched.directory / ".env").write_text("NUMBERCHECK_PING_URL_FILE=url\nNUMBERCHECK_TIMEOUT=x\n")
+    (watched.directory / ".env").write_text("NUMBERCHECK_PING_URL_FILE=url\nNUMBERCHECK_MAX_ATTEMPTS=x\n")
     watched.sync(status=78)
     assert receiver.pings == ["/78"]
 
@@ -155,48 +153,39 @@ def test_nothing_is_known_and_nothing_is_told(watched: Command, receiver: Receiv
     assert "numbercheck.db" not in watched.files()
 
 
-def slow_and_long(watched: Command) -> None:
-    """From now on a run takes long enough to be met while it is at work."""
-    watched.vendor.book.add_generated("B-big", TODAY - DAY, 10_000)
-    watched.write_list([f"B-big,{TODAY - DAY},"])
-    watched.vendor.behaviour.latency = 0.2
-
-
 def test_locked(watched: Command, receiver: Receiver) -> None:
     """It pings nothing: the run that holds the lock does. Its start must not hide that the other one hangs."""
-    slow_and_long(watched)
-    first = watched.start("sync", "--json", "--now", NOW.isoformat(), max_in_flight="1")
-    with ended(first):
+    with holding(watched.vendor) as release, ended(watched.start(*SYNC)) as first:
         wait_until(lambda: receiver.pings)
         second = watched.sync(status=75)
         assert second.result["status"] == "locked"
         assert receiver.pings == ["/start"]
         assert in_file(watched.directory)["exit_status"] == 75
-        watched.vendor.behaviour.latency = 0
+        release.set()
         watched.finish(first)
     assert receiver.pings == ["/start", ""]
     assert in_file(watched.directory)["exit_status"] == 0
 
 
 def test_sigterm(watched: Command, receiver: Receiver) -> None:
-    slow_and_long(watched)
-    process = watched.start("sync", "--json", "--now", NOW.isoformat(), max_in_flight="1")
-    with ended(process):
-        wait_until(lambda: receiver.pings)
+    before = time.time()
+    with holding(watched.vendor) as release, ended(watched.start(*SYNC, max_in_flight="1")) as process:
+        wait_until(lambda: receiver.pings and len(watched.vendor.requests) > 1)
         terminate(process)
+        release.set()
         result = watched.finish(process, status=75).result
     assert receiver.pings == ["/start", "/75"]
     figures = in_file(watched.directory)
     assert (figures["exit_status"], figures["requests"]) == (75, result["requests"])
+    assert before <= figures["last_run_timestamp_seconds"] <= time.time()
+    assert figures["run_seconds"] > 0
     assert pushed(receiver) == figures
 
 
 def test_sigterm_before_the_first_request(watched: Command, receiver: Receiver) -> None:
     fifo = watched.directory / "list"
     os.mkfifo(fifo)
-    process = watched.start("sync", "--json", "--now", NOW.isoformat(), batch_file=str(fifo))
-    with ended(process):
-        wait_until(lambda: watched.files() >= {"numbercheck.db.sync-1.lock"})
+    with ended(watched.start(*SYNC, batch_file=str(fifo))) as process, being_read(fifo):
         terminate(process)
         watched.finish(process, status=75)
     assert receiver.pings == ["/75"]
@@ -204,13 +193,13 @@ def test_sigterm_before_the_first_request(watched: Command, receiver: Receiver) 
 
 
 def test_sigterm_while_the_end_is_reported_changes_nothing(watched: Command, receiver: Receiver) -> None:
-    receiver.statuses = [200, 500]  # so that the ping of the end pauses before its next try
-    process = watched.start("sync", "--json", "--now", NOW.isoformat())
-    with ended(process):
+    receiver.hold = 2
+    with ended(watched.start(*SYNC)) as process:
         wait_until(lambda: len(receiver.requests) == 2)
         terminate(process)
+        receiver.release.set()
         watched.finish(process)
-    assert receiver.pings == ["/start", "", ""]
+    assert receiver.pings == ["/start", ""]
     assert in_file(watched.directory)["exit_status"] == 0
 
 
@@ -235,12 +224,12 @@ def test_a_defect(watched: Command, receiver: Receiver, monkeypatch: pytest.Monk
 def test_output_that_cannot_be_written_is_no_success(watched: Command, receiver: Receiver) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "etl", "sync", "--now", NOW.isoformat()],
+            [sys.executable, "-m", watched.module, "sync", "--now", NOW.isoformat()],
             cwd=watched.directory,
             env=watched.changed(),
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=SECONDS,
+            timeout=HANG,
         )
     assert done.returncode == 75, done.stderr
     watched.look_at(done.stderr.decode())
@@ -259,10 +248,12 @@ def test_a_narrowed_run_pings_nothing_and_tells_of_the_whole_account(watched: Co
     assert figures["exit_status"] == 78
 
 
-def test_the_ledger_cannot_be_read_and_what_was_told_of_it_stays(watched: Command, receiver: Receiver) -> None:
+def test_the_ledger_cannot_be_read_and_what_was_told_of_it_stays(
+    watched: Command, receiver: Receiver, closed_port: int
+) -> None:
     watched.sync()
     before = in_file(watched.directory)
-    gone = f"postgresql://user:{watched.secrets[2]}@127.0.0.1:{closed_port()}/gone"
+    gone = f"postgresql://user:{watched.secrets[2]}@127.0.0.1:{closed_port}/gone"
     done = watched.sync(status=75, moment=NOW + DAY, database_url=gone)
     assert "Reading the ledger for the metrics failed: The database does not answer" in done.messages
     figures = in_file(watched.directory)

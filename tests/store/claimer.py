@@ -1,50 +1,65 @@
-"""Claims slots from several threads, and tells by the database's clock when each was granted.
+"""Claims slots from several threads.
 
-Runs as a process of its own, too: python -m tests.store.claimer URL ACCOUNT_ID INTERVAL COUNT
+Runs as a process of its own, too: python -m tests.store.claimer URL ACCOUNT_ID INTERVAL
+It tells each grant by a line, and ends with its standard input.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
 from etl.store.engine import connect
-from etl.store.schema import request_slot
 from etl.store.slots import Slots
 
 THREADS = 3
 
 
-def claim_all(url: sa.URL, account_id: int, interval: float, count: int) -> list[float]:
-    """The moments of `count` grants, epoch seconds."""
-    engine, seen, left = connect(url), threading.local(), iter(range(count))
-    row = sa.select(request_slot.c.next_at).where(request_slot.c.account_id == account_id)
+def claim_until(
+    enough: Callable[[int], bool],
+    engine: sa.Engine,
+    account_id: int,
+    interval: float,
+    tell: Callable[[str], object] = lambda _: None,
+) -> int:
+    """How many slots were granted until there were `enough`."""
+    granted: list[None] = []
 
-    @sa.event.listens_for(engine, "commit")
-    def look(connection: sa.Connection) -> None:
-        seen.next_at = connection.execute(row).scalar_one()
-
-    def work() -> list[float]:
-        granted = []
-        for _ in left:
+    def work() -> None:
+        while not enough(len(granted)):
             while wait := slots.claim(interval):
                 time.sleep(wait)
-            granted.append(seen.next_at - interval)
-        return granted
+            granted.append(tell("granted\n"))  # type: ignore[arg-type]
 
     slots = Slots(engine, account_id)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = [pool.submit(work) for _ in range(THREADS)]
-        grants = [grant for each in found for grant in each.result()]
+        for done in [pool.submit(work) for _ in range(THREADS)]:
+            done.result()
+    return len(granted)
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def _main(url: str, account_id: str, interval: str) -> None:
+    ended = threading.Event()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    engine = connect(sa.make_url(url))
+    claim_until(lambda _: ended.is_set(), engine, int(account_id), float(interval), _tell)
     engine.dispose()
-    return grants
 
 
 if __name__ == "__main__":
-    url, account_id, interval, count = sys.argv[1:]
-    print(json.dumps(claim_all(sa.make_url(url), int(account_id), float(interval), int(count))))  # noqa: T201
+    _main(*sys.argv[1:])

@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from etl.store import copy, schema
-from etl.store.engine import connect, reading
+from etl.store.engine import reading
 from tests.conftest import Start
+from tests.store.sessions import new_database
 from tests.store.support import DAY, MOMENT, add_batch, add_batch_day, add_check, add_sample, insert
 
 ODD_TEXTS = {
@@ -42,7 +43,9 @@ def silently(*_: object) -> None:
 
 def pair(source: str, target: str) -> Any:
     return pytest.param(
-        (source, target), marks=[getattr(pytest.mark, kind) for kind in (source, target) if kind != "sqlite"]
+        (source, target),
+        marks=[getattr(pytest.mark, kind) for kind in (source, target) if kind != "sqlite"],
+        id=f"{source} to {target}",
     )
 
 
@@ -63,14 +66,8 @@ SOURCES = [PAIRS[1], PAIRS[3], PAIRS[7]]
 @contextmanager
 def two_databases(start_server: Start, kinds: tuple[str, str]) -> Iterator[tuple[sa.Engine, sa.Engine]]:
     """Fresh databases on servers of these kinds, their schema at head."""
-    found = []
-    for kind in kinds:
-        server = start_server(kind)
-        found.append((server, connect(server.create(at_head=True))))
-    yield found[0][1], found[1][1]
-    for server, engine in found:
-        engine.dispose()
-        server.drop(engine.url)
+    with new_database(start_server(kinds[0])) as source, new_database(start_server(kinds[1])) as target:
+        yield source, target
 
 
 def add_odd_rows(connection: sa.Connection) -> None:

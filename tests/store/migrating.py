@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,26 +13,33 @@ from etl.store import migrate, schema
 
 def details(engine: sa.Engine) -> dict[str, Any]:
     """What the server tells about our tables, in comparable form."""
-    inspector = sa.inspect(engine)
-    readers: list[Callable[[str], Any]] = [
-        inspector.get_columns,
-        inspector.get_pk_constraint,
-        inspector.get_foreign_keys,
-        inspector.get_unique_constraints,
-        inspector.get_check_constraints,
-        inspector.get_indexes,
-    ]
-    if engine.dialect.supports_comments:
-        readers.append(inspector.get_table_comment)
-    return {f"{table} {read.__name__}": str(read(table)) for table in schema.metadata.tables for read in readers}
+    with engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        readers: list[Callable[..., Any]] = [
+            inspector.get_multi_columns,
+            inspector.get_multi_pk_constraint,
+            inspector.get_multi_foreign_keys,
+            inspector.get_multi_unique_constraints,
+            inspector.get_multi_check_constraints,
+            inspector.get_multi_indexes,
+        ]
+        if engine.dialect.supports_comments:
+            readers.append(inspector.get_multi_table_comment)
+        tables = [*schema.metadata.tables]
+        return {read.__name__: _in_order(read(filter_names=tables)) for read in readers}
+
+
+def _in_order(found: dict[Any, Any]) -> dict[str, str]:
+    return {table: str(what) for (_, table), what in sorted(found.items())}
 
 
 class Interrupted(Exception):
     pass
 
 
-def interrupt_after(engine: sa.Engine, statements: int, kinds: tuple[str, ...] = ("",)) -> Callable[[], None]:
-    """Let the engine fail after so many statements of these kinds; returns what ends that."""
+@contextlib.contextmanager
+def interrupted_after(engine: sa.Engine, statements: int, kinds: tuple[str, ...] = ("",)) -> Iterator[None]:
+    """The engine fails after so many statements of these kinds."""
     left = iter(range(statements, 0, -1))
 
     def count(_connection: object, _cursor: object, statement: str, *_: Any) -> None:
@@ -39,7 +47,10 @@ def interrupt_after(engine: sa.Engine, statements: int, kinds: tuple[str, ...] =
             raise Interrupted
 
     sa.event.listen(engine, "before_cursor_execute", count)
-    return lambda: sa.event.remove(engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", count)
 
 
 def interrupted_upgrades(
@@ -47,12 +58,10 @@ def interrupted_upgrades(
 ) -> Iterator[None]:
     """Upgrade to head, interrupted after so many statements of these kinds: once for each, until one comes through."""
     for statements in after:
-        undo = interrupt_after(engine, statements, kinds)
         try:
-            migrate.upgrade(engine)
+            with interrupted_after(engine, statements, kinds):
+                migrate.upgrade(engine)
         except Interrupted:
-            undo()
             yield
         else:
-            undo()
             return

@@ -67,8 +67,22 @@ def role(admin: sa.Engine, words: str = "Reader", options: str = "") -> Iterator
     sql = f"{quoted}@'127.0.0.1'" if mariadb else quoted
     made = f"CREATE USER {sql} IDENTIFIED BY" if mariadb else f"CREATE ROLE {sql} LOGIN {options} PASSWORD"
     run(admin, f"{made} '{PASSWORD}'")
-    yield Role(name, sql, admin)
-    run(admin, *([f"DROP USER {sql}"] if mariadb else [f"DROP OWNED BY {sql} CASCADE", f"DROP ROLE {sql}"]))
+    try:
+        yield Role(name, sql, admin)
+    finally:
+        run(admin, *([f"DROP USER {sql}"] if mariadb else [f"DROP OWNED BY {sql} CASCADE", f"DROP ROLE {sql}"]))
+
+
+@contextlib.contextmanager
+def made(admin: sa.Engine, *what: str) -> Iterator[None]:
+    """Users and roles of MariaDB, such as `ROLE readers`, for as long as this lasts."""
+    try:
+        for one in what:
+            run(admin, f"CREATE {one}")
+        yield
+    finally:
+        for one in what:
+            run(admin, one.replace("ROLE", "DROP ROLE IF EXISTS", 1).replace("USER", "DROP USER IF EXISTS", 1))
 
 
 def quote(engine: sa.Engine, name: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 
 import pytest
 import sqlalchemy as sa
@@ -8,7 +9,9 @@ import sqlalchemy as sa
 from etl.errors import Misconfigured
 from etl.store import accounts
 from etl.store.schema import account
+from tests.running import HANG
 from tests.store.made import table
+from tests.store.sessions import assert_waits, at_once, beside, engine_for, noted
 
 
 def test_register_gives_a_number_once(connection: sa.Connection) -> None:
@@ -27,24 +30,15 @@ def test_names_that_differ_in_anything_are_accounts_of_their_own(connection: sa.
 
 
 def test_several_at_once_get_the_same_number(db: sa.Engine) -> None:
-    numbers: list[int] = []
-    ready = threading.Barrier(4)
-
-    def work() -> None:
-        with db.begin() as connection:
-            ready.wait(10)
-            numbers.append(accounts.register(connection, "new"))
-
     # On SQLite a transaction begins when the one before it ends, so there they come one after the other.
-    if db.dialect.name == "sqlite":
-        ready = threading.Barrier(1)
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(numbers) == 4
-    assert len(set(numbers)) == 1
+    ready = threading.Barrier(1 if db.dialect.name == "sqlite" else 4)
+
+    def work() -> int:
+        with db.begin() as connection:
+            ready.wait(HANG)
+            return accounts.register(connection, "new")
+
+    assert len(set(at_once([work] * 4))) == 1
 
 
 def test_the_first_key_is_kept_and_another_one_refused(connection: sa.Connection) -> None:
@@ -89,25 +83,12 @@ def test_the_key_itself_is_kept_nowhere(connection: sa.Connection) -> None:
 def test_of_two_first_runs_with_different_keys_one_is_refused(db: sa.Engine) -> None:
     with db.begin() as connection:
         number = accounts.register(connection, "acme")
-    outcomes: list[str] = []
-    begun = threading.Event()
 
     def second() -> None:
-        with db.begin() as connection:
-            begun.set()
-            try:
-                accounts.check_key(connection, number, "key-2")
-                outcomes.append("accepted")
-            except Misconfigured:
-                outcomes.append("refused")
+        with other.begin() as connection, pytest.raises(Misconfigured, match="another accessKey"):
+            accounts.check_key(connection, number, "key-2")
 
-    thread = threading.Thread(target=second)
-    with db.begin() as connection:
+    with engine_for(db.url) as other, noted(other) as sent, ExitStack() as end, db.begin() as connection:
         accounts.check_key(connection, number, "key-1")
-        thread.start()
-        # It has to wait for us: on SQLite at its beginning already.
-        begun.wait(0.2)
-        thread.join(0.2)
-        assert outcomes == []
-    thread.join()
-    assert outcomes == ["refused"]
+        outcome = end.enter_context(beside(second))
+        assert_waits(outcome, db, sent)  # on SQLite at its beginning already

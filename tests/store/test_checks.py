@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import math
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +17,7 @@ from etl.store.checks import CALL, HLR, OUTCOME, Stored, store
 from etl.store.lookups import Lookups
 from tests import servers
 from tests.store.made import HOUR, NOW, bad, batch_day, check, page, table
+from tests.store.sessions import noted
 
 # Every field with a value, and with another one.
 FULL = check(
@@ -541,18 +541,11 @@ def test_how_often_a_key_is_listed(desk: Desk) -> None:
 
 def test_the_cost_of_a_page_does_not_grow_with_what_is_stored(desk: Desk) -> None:
     """One message id for a whole batch, or one a row: the same few statements each."""
-    statements: list[str] = []
-
-    def note(*args: Any) -> None:
-        statements.append(args[2])
-
-    sa.event.listen(desk.connection.engine, "before_cursor_execute", note)
     lengths = []
     for n in range(4):
-        statements.clear()
-        desk.store(*(check("m", f"{n}-{phone}", carrier="c", validity="YES") for phone in range(100)))
+        with noted(desk.connection.engine) as statements:
+            desk.store(*(check("m", f"{n}-{phone}", carrier="c", validity="YES") for phone in range(100)))
         lengths.append(len(statements))
-    sa.event.remove(desk.connection.engine, "before_cursor_execute", note)
-    assert math.isclose(lengths[1], lengths[3])
+    assert lengths[1] == lengths[3]
     # The rows held, then for checks and HLR results: on PostgreSQL a table to copy to, COPY, INSERT; else INSERT.
     assert lengths[3] <= (7 if desk.connection.dialect.name == "postgresql" else 3)

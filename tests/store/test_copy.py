@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import sqlalchemy as sa
 from etl.emulator import Book, Emulator
 from etl.emulator.rows import VendorRow
 from etl.store import accounts, copy, schema
-from etl.store.engine import connect, reading
+from etl.store.engine import reading
 from tests.conftest import Start
 from tests.job import Job
 from tests.store.copies import PAIRS, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
+from tests.store.sessions import new_database
 from tests.store.support import MOMENT, add_batch_day, insert
+from tests.tiers import left_to_full
 
 DAYS, HOURS = dt.timedelta(days=1), dt.timedelta(hours=1)
 NOW = dt.datetime(2026, 3, 10, 4, 0, tzinfo=dt.UTC)
@@ -94,9 +97,6 @@ def test_there_and_back_the_files_say_the_same(start_server: Start, source: sa.E
     """Looked at without SQLAlchemy: the text that SQLite holds, but for the notation of JSON."""
     with source.begin() as connection:
         add_odd_rows(connection)
-    back = connect(start_server("sqlite").create(at_head=True))
-    copy.copy(source, target, silently)
-    copy.copy(target, back, silently)
 
     def stored(engine: sa.Engine) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {}
@@ -105,10 +105,12 @@ def test_there_and_back_the_files_say_the_same(start_server: Start, source: sa.E
                 names = [f'"{column.name}"' for column in table.columns if column.name not in ("holder", "extra")]
                 query = f"SELECT {', '.join(names)} FROM {table.name}"  # noqa: S608  (our own names)
                 found[table.name] = sorted(map(tuple, connection.exec_driver_sql(query)), key=repr)
-        engine.dispose()
         return found
 
-    assert stored(back) == stored(source)
+    with new_database(start_server("sqlite")) as back:
+        copy.copy(source, target, silently)
+        copy.copy(target, back, silently)
+        assert stored(back) == stored(source)
 
 
 @pytest.mark.parametrize("engines", TARGETS, indirect=True)
@@ -152,19 +154,37 @@ COVERAGE += ["rejected_rows", "note"]
 SECOND = {"account": "second", "access_key": "second-key", "access_secret": "second-secret"}
 
 
-def jobs(url: sa.URL, vendor: Emulator, directory: Path) -> list[Job]:
+@contextmanager
+def jobs(url: sa.URL, vendor: Emulator, directory: Path) -> Iterator[list[Job]]:
     (directory / "second").mkdir(exist_ok=True)
-    return [
+    made = [
         Job(url, vendor, [f"B-lost,{TODAY - 16 * DAYS},", *LINES], directory),
         Job(url, vendor, [f"B-second,{TODAY - DAYS},"], directory / "second", **SECOND),
     ]
+    try:
+        yield made
+    finally:
+        for job in made:
+            job.engine.dispose()
 
 
+# Every server as the source once, and as the target.
+QUICK = {0, 3, 4}
+
+
+@pytest.mark.parametrize(
+    "engines",
+    [pair if number in QUICK else left_to_full(pair) for number, pair in enumerate(PAIRS)],
+    indirect=True,
+)
 def test_sync_goes_on_in_the_copy(source: sa.Engine, target: sa.Engine, tmp_path: Path) -> None:
     book = Book()
     fill(book)
-    with Emulator(book, now=lambda: NOW) as vendor:
-        before, after = jobs(source.url, vendor, tmp_path), jobs(target.url, vendor, tmp_path)
+    with (
+        Emulator(book, now=lambda: NOW) as vendor,
+        jobs(source.url, vendor, tmp_path) as before,
+        jobs(target.url, vendor, tmp_path) as after,
+    ):
         assert before[0].sync(NOW - 16 * DAYS, max_requests="1").exit_code == 75
         assert [job.sync(NOW).exit_code for job in before] == [65, 0]
         seen = content(source)
@@ -180,8 +200,6 @@ def test_sync_goes_on_in_the_copy(source: sa.Engine, target: sa.Engine, tmp_path
                 expected = figures(job.sync(moment))
                 assert figures(copied.sync(moment)) == expected
                 assert covered(copied) == covered(job)
-    for job in before + after:
-        job.engine.dispose()
 
 
 def covered(job: Job) -> list[tuple[Any, ...]]:

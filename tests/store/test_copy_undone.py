@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from etl.errors import DatabaseUnreachable, Locked, Misconfigured, TryLater
 from etl.store import copy, lock, migrate, schema
-from etl.store.engine import connect
 from tests.conftest import Start
 from tests.store.copies import PAIRS, SOURCES, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
+from tests.store.sessions import cut, engine_for
 from tests.store.support import insert
+from tests.tiers import left_to_full, with_values
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,8 +71,8 @@ def test_schemas_that_are_not_the_current_ones(source: sa.Engine, target: sa.Eng
 
 @pytest.mark.parametrize("engines", SOURCES, indirect=True)
 def test_one_database_under_both_names(source: sa.Engine) -> None:
-    with pytest.raises(Misconfigured, match="name the same database"):
-        copy.copy(source, connect(source.url), silently)
+    with engine_for(source.url) as same, pytest.raises(Misconfigured, match="name the same database"):
+        copy.copy(source, same, silently)
 
 
 @pytest.mark.parametrize("engines", SOURCES, indirect=True)
@@ -81,9 +82,11 @@ def test_no_copy_beside_a_sync_and_no_sync_beside_a_copy(source: sa.Engine, targ
         numbers = sorted(connection.scalars(sa.select(schema.account.c.account_id)))
     with source.connect() as connection:
         held = lock.acquire(connection, numbers[-1], "process 1 on a host")
-        with pytest.raises(Locked, match="process 1 on a host"):
-            copy.copy(source, target, silently)
-        held.release()
+        try:
+            with pytest.raises(Locked, match="process 1 on a host"):
+                copy.copy(source, target, silently)
+        finally:
+            held.release()
     assert is_empty(target)
 
     def try_to_sync(*_: object) -> None:
@@ -100,13 +103,13 @@ def test_no_copy_beside_a_sync_and_no_sync_beside_a_copy(source: sa.Engine, targ
 @pytest.mark.postgresql
 @pytest.mark.parametrize("engines", [PAIRS[0]], indirect=True)
 def test_whose_error_it_is(source: sa.Engine, target: sa.Engine) -> None:
-    wrong = connect(target.url.set(password="wrong"))
-    with pytest.raises(Misconfigured, match="^The target: The database refuses this user") as caught:
-        copy.copy(source, wrong, silently)
-    assert "in NUMBERCHECK_COPY_TO_DATABASE_URL" in str(caught.value)
-    with pytest.raises(Misconfigured, match="^The database refuses this user") as caught:
-        copy.copy(wrong, source, silently)
-    assert "in NUMBERCHECK_DATABASE_URL" in str(caught.value)
+    with engine_for(target.url.set(password="wrong")) as wrong:
+        with pytest.raises(Misconfigured, match="^The target: The database refuses this user") as caught:
+            copy.copy(source, wrong, silently)
+        assert "in NUMBERCHECK_COPY_TO_DATABASE_URL" in str(caught.value)
+        with pytest.raises(Misconfigured, match="^The database refuses this user") as caught:
+            copy.copy(wrong, source, silently)
+        assert "in NUMBERCHECK_DATABASE_URL" in str(caught.value)
 
 
 # -- all or nothing ---------------------------------------------------------------------------------------
@@ -190,23 +193,23 @@ def test_the_connection_of_the_lock_is_cut(
         add_odd_rows(connection)
     told = []
 
-    def cut(*what: object) -> None:
+    def end_it(*what: object) -> None:
         told.append(what)
-        with source.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(
-                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
-                )
-            else:
-                for (number,) in connection.exec_driver_sql(
-                    "SELECT id FROM information_schema.processlist WHERE command = 'Sleep' AND db = database()"
-                ).all():
-                    connection.exec_driver_sql(f"KILL {number}")
+        cut(source, session_that_locked(source))
 
     with pytest.raises(DatabaseUnreachable, match="^The connection to the database was lost"):
-        copy.copy(source, target, cut)
+        copy.copy(source, target, end_it)
     assert len(told) == 1
     assert is_empty(target)
+
+
+def session_that_locked(engine: sa.Engine) -> int:
+    """The session that keeps syncs out."""
+    query = "SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+    if engine.dialect.name == "mariadb":
+        query = f"SELECT is_used_lock('numbercheck sync {lock._number(str(engine.url.database))} 7')"
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql(query).scalar_one())
 
 
 KILLED = """
@@ -221,10 +224,18 @@ def die(what, done, rows):
 
 copy.copy(connect(sa.make_url(sys.argv[1])), connect(sa.make_url(sys.argv[2])), die)
 """
+MOMENTS = ["copying sync_run", "copying number_check", "checking number_check"]
 
 
-@pytest.mark.parametrize("moment", ["copying sync_run", "copying number_check", "checking number_check"])
-@pytest.mark.parametrize("engines", TARGETS, indirect=True)
+@pytest.mark.parametrize(
+    ("engines", "moment"),
+    [
+        (with_values if moment == quick else left_to_full)(pair, moment)
+        for pair, quick in zip(TARGETS, MOMENTS, strict=True)
+        for moment in MOMENTS
+    ],
+    indirect=["engines"],
+)
 def test_killed_in_the_middle(source: sa.Engine, target: sa.Engine, moment: str) -> None:
     with source.begin() as connection:
         add_odd_rows(connection)

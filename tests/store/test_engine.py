@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 import traceback
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
 from etl.store import schema
 from etl.store.engine import connect, explain, reading
 from tests.servers import MARIADB, PASSWORD, POSTGRESQL
+from tests.store.roles import role
+from tests.store.sessions import at_once, cut, engine_for, number_of
 from tests.store.support import MOMENT, add_batch, add_batch_day, add_check
 
 SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
@@ -20,9 +21,11 @@ ON_POSTGRESQL = pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
 
 def failure(engine: sa.Engine, *statements: str) -> sa.exc.SQLAlchemyError:
     """The error that one of the statements ends with."""
-    with pytest.raises(sa.exc.SQLAlchemyError) as caught:
-        run(engine, *statements)
-    engine.dispose()
+    try:
+        with pytest.raises(sa.exc.SQLAlchemyError) as caught:
+            run(engine, *statements)
+    finally:
+        engine.dispose()
     return caught.value
 
 
@@ -65,10 +68,12 @@ def test_a_postgresql_session_ends_by_itself_when_the_peer_is_gone(engine: sa.En
 
 @ON_POSTGRESQL
 def test_what_the_url_says_wins(database: sa.URL) -> None:
-    engine = connect(database.update_query_dict({"application_name": "mine", "connect_timeout": "3"}))
-    with engine.connect() as connection:
+    url = database.update_query_dict({"application_name": "mine", "connect_timeout": "30"})
+    with engine_for(url) as engine, engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.info.get_parameters()["connect_timeout"] == "30"
         assert connection.exec_driver_sql("SHOW application_name").scalar() == "mine"
-    engine.dispose()
 
 
 @SERVERS
@@ -80,22 +85,20 @@ def test_what_does_not_fit_is_refused_and_not_cut(engine: sa.Engine) -> None:
 
 
 def test_sqlite_keeps_a_journal_that_lets_readers_in(tmp_path: Path) -> None:
-    engine = connect(sa.URL.create("sqlite", database=str(tmp_path / "new.db")))
-    with engine.connect() as connection:
+    url = sa.URL.create("sqlite", database=str(tmp_path / "new.db"))
+    with engine_for(url) as engine, engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
-    engine.dispose()
 
 
 def test_ddl_is_rolled_back_on_sqlite(tmp_path: Path) -> None:
-    engine = connect(sa.URL.create("sqlite", database=str(tmp_path / "new.db")))
-    with engine.connect() as connection:
+    url = sa.URL.create("sqlite", database=str(tmp_path / "new.db"))
+    with engine_for(url) as engine, engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE t (a INTEGER)")
         connection.exec_driver_sql("INSERT INTO t VALUES (1)")
         connection.rollback()
         assert sa.inspect(connection).get_table_names() == []
-    engine.dispose()
 
 
 def test_two_who_read_and_then_write_wait_for_one_another(engine: sa.Engine) -> None:
@@ -110,11 +113,7 @@ def test_two_who_read_and_then_write_wait_for_one_another(engine: sa.Engine) -> 
                 found = connection.scalar(sa.select(holder.c.holder).with_for_update())
                 connection.execute(holder.update().values(holder=str(int(found or 0) + 1)))
 
-    threads = [threading.Thread(target=count_up) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once([count_up] * 2)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(holder.c.holder)) == str(2 * rounds)
 
@@ -159,36 +158,26 @@ def test_a_database_that_does_not_exist(database: sa.URL) -> None:
 
 @SERVERS
 def test_a_user_without_permission(engine: sa.Engine) -> None:
-    at = "@'127.0.0.1'" if engine.dialect.name == "mariadb" else ""
-    password = "IDENTIFIED BY" if engine.dialect.name == "mariadb" else "PASSWORD"
-    role = f"reader_of_{engine.url.database}"
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE USER {role}{at} {password} '{PASSWORD}'")
-        if at:
-            connection.exec_driver_sql(f"GRANT SELECT ON {engine.url.database}.v_sync_run TO {role}{at}")
-    told = explained(connect(engine.url.set(username=role)), "SELECT * FROM account")
+    with role(engine) as reader:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"GRANT SELECT ON v_sync_run TO {reader.sql}")
+        told = explained(connect(engine.url.set(username=reader.name)), "SELECT * FROM account")
     assert isinstance(told, Misconfigured)
     assert "not permitted" in str(told)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"DROP USER {role}{at}")
 
 
 @SERVERS
 def test_a_connection_that_is_cut(engine: sa.Engine) -> None:
-    kill = {"mariadb": "KILL {}", "postgresql": "SELECT pg_terminate_backend({})"}[engine.dialect.name]
-    own = {"mariadb": "SELECT connection_id()", "postgresql": "SELECT pg_backend_pid()"}[engine.dialect.name]
-    other = connect(engine.url)
-    with other.connect() as connection:
-        with engine.connect() as killer:
-            killer.exec_driver_sql(kill.format(connection.exec_driver_sql(own).scalar()))
-        with pytest.raises(sa.exc.DBAPIError) as caught:
-            connection.exec_driver_sql("SELECT 1")
-    told = explain(caught.value)
-    assert isinstance(told, DatabaseUnreachable)
-    assert "lost" in str(told)
-    with other.connect() as connection:  # and the pool gets over it
-        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
-    other.dispose()
+    with engine_for(engine.url) as other:
+        with other.connect() as connection:
+            cut(engine, number_of(connection))
+            with pytest.raises(sa.exc.DBAPIError) as caught:
+                connection.exec_driver_sql("SELECT 1")
+        told = explain(caught.value)
+        assert isinstance(told, DatabaseUnreachable)
+        assert "lost" in str(told)
+        with other.connect() as connection:  # and the pool gets over it
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
 
 @SERVERS

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from etl.store import catalog, grants, grants_postgresql, migrate, schema
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.roles import ODD, Role, reads, role, run
+from tests.store.sessions import noted
 from tests.store.support import KEY, SAMPLE, add_sample
 
 SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
@@ -171,9 +172,8 @@ def test_what_somebody_granted_too_much_on_a_view_is_taken_back(engine: sa.Engin
 @SERVERS
 def test_a_second_call_touches_no_view(engine: sa.Engine, reader: Role) -> None:
     grants.grant(engine, reader.name, masked=False)
-    said: list[str] = []
-    sa.event.listen(engine, "before_cursor_execute", lambda *args: said.append(args[2]))
-    grants.grant(engine, reader.name, masked=False)
+    with noted(engine) as said:
+        grants.grant(engine, reader.name, masked=False)
     assert [
         statement for statement in said if "v_" in statement and statement.startswith(("GRANT", "REVOKE"))
     ] == []

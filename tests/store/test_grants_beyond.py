@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from etl.errors import Misconfigured
 from etl.store import catalog, grants, grants_mysql, migrate
-from etl.store.engine import connect
 from tests.servers import MARIADB, POSTGRESQL
-from tests.store.roles import ODD, Role, quote, reads, role, run
+from tests.store.roles import ODD, Role, made, quote, reads, role, run
+from tests.store.sessions import engine_for
 
 SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
@@ -24,8 +24,8 @@ MASKED = [view.name for view in catalog.VIEWS if view.masked]
 
 @pytest.fixture
 def reader(engine: sa.Engine) -> Iterator[Role]:
-    with role(engine, ODD) as made:
-        yield made
+    with role(engine, ODD) as new:
+        yield new
 
 
 # -- who ---------------------------------------------------------------------------------------------------
@@ -66,28 +66,23 @@ def test_an_owner_that_is_not_this_user_is_refused(engine: sa.Engine, reader: Ro
 
 @ON_MARIADB
 def test_a_user_of_several_hosts_is_asked_for_by_its_host(engine: sa.Engine, reader: Role) -> None:
-    other = f"{quote(engine, reader.name)}@'10.0.0.%'"
-    run(engine, f"CREATE USER {other}")
-    with pytest.raises(Misconfigured, match=r"several .*@10\.0\.0\.%.*@127\.0\.0\.1.*name one of these"):
-        grants.grant(engine, reader.name, masked=True)
-    assert grants.grant(engine, f"{reader.name}@127.0.0.1", masked=True).reader == f"{reader.name}@127.0.0.1"
-    with engine.connect() as connection:
-        assert grants_mysql.held(connection, grants_mysql.find(connection, f"{reader.name}@10.0.0.%")) == set()
-    run(engine, f"DROP USER {other}")
+    with made(engine, f"USER {quote(engine, reader.name)}@'10.0.0.%'"):
+        with pytest.raises(Misconfigured, match=r"several .*@10\.0\.0\.%.*@127\.0\.0\.1.*name one of these"):
+            grants.grant(engine, reader.name, masked=True)
+        done = grants.grant(engine, f"{reader.name}@127.0.0.1", masked=True)
+        assert done.reader == f"{reader.name}@127.0.0.1"
+        with engine.connect() as connection:
+            other = grants_mysql.find(connection, f"{reader.name}@10.0.0.%")
+            assert grants_mysql.held(connection, other) == set()
 
 
 @ON_MARIADB
 def test_a_role_of_mariadb(engine: sa.Engine, reader: Role) -> None:
     group = quote(engine, "Group of 50% `readers`")
-    run(
-        engine,
-        f"CREATE ROLE {group}",
-        f"GRANT {group} TO {reader.sql}",
-        f"SET DEFAULT ROLE {group} FOR {reader.sql}",
-    )
-    assert grants.grant(engine, "Group of 50% `readers`", masked=True).beyond == ()
-    assert reader.may(*[reads(view) for view in ALL]) == [reads(view) for view in MASKED]
-    run(engine, f"DROP ROLE {group}")
+    with made(engine, f"ROLE {group}"):
+        run(engine, f"GRANT {group} TO {reader.sql}", f"SET DEFAULT ROLE {group} FOR {reader.sql}")
+        assert grants.grant(engine, "Group of 50% `readers`", masked=True).beyond == ()
+        assert reader.may(*[reads(view) for view in ALL]) == [reads(view) for view in MASKED]
 
 
 # -- what this command did not grant -----------------------------------------------------------------------
@@ -132,28 +127,27 @@ def test_what_a_role_of_postgresql_reaches_besides(engine: sa.Engine, reader: Ro
 def test_what_a_user_of_mariadb_reaches_besides(engine: sa.Engine, reader: Role) -> None:
     database = engine.url.database
     group = f"group_of_{database}"
-    run(engine, f"CREATE ROLE {group}", f"CREATE ROLE {group}_above", f"GRANT {group}_above TO {group}")
-    run(engine, f"GRANT {group} TO {reader.sql}")
-    cases = [
-        (f"GRANT SELECT ON account TO {reader.sql}", "account"),
-        (f"GRANT UPDATE (price) ON number_check TO {reader.sql}", "number_check"),
-        (f"GRANT DELETE ON batch TO {group}_above", f"batch (as the role {group}_above)"),
-        (f"GRANT SELECT ON v_rejected_row TO {group}", f"v_rejected_row.payload (as the role {group})"),
-        ("GRANT SELECT (payload) ON v_rejected_row TO PUBLIC", "v_rejected_row.payload (as everybody)"),
-        (f"GRANT SELECT ON {database}.* TO {reader.sql}", "SELECT on everything"),
-        (f"GRANT INSERT ON `{database}%`.* TO {group}", f"INSERT on everything (as the role {group})"),
-        (f"GRANT FILE ON *.* TO {reader.sql}", "FILE on everything"),
-    ]
-    for statement, what in cases:
-        run(engine, statement)
-        found = beyond(engine, reader)
-        # What a role has from another one counts as its own, too.
-        assert (found[-1], {entry.partition(" (")[0] for entry in found}) == (what, {what.partition(" (")[0]})
-        run(engine, statement.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM "))
-    run(engine, f"GRANT SELECT ON v_number_check TO {group}", f"GRANT PROCESS ON *.* TO {reader.sql}")
-    assert beyond(engine, reader) == []
-    assert beyond(engine, reader, masked=True) == [f"v_number_check (as the role {group})"]
-    run(engine, f"DROP ROLE {group}, {group}_above")
+    with made(engine, f"ROLE {group}", f"ROLE {group}_above"):
+        run(engine, f"GRANT {group}_above TO {group}", f"GRANT {group} TO {reader.sql}")
+        cases = [
+            (f"GRANT SELECT ON account TO {reader.sql}", "account"),
+            (f"GRANT UPDATE (price) ON number_check TO {reader.sql}", "number_check"),
+            (f"GRANT DELETE ON batch TO {group}_above", f"batch (as the role {group}_above)"),
+            (f"GRANT SELECT ON v_rejected_row TO {group}", f"v_rejected_row.payload (as the role {group})"),
+            ("GRANT SELECT (payload) ON v_rejected_row TO PUBLIC", "v_rejected_row.payload (as everybody)"),
+            (f"GRANT SELECT ON {database}.* TO {reader.sql}", "SELECT on everything"),
+            (f"GRANT INSERT ON `{database}%`.* TO {group}", f"INSERT on everything (as the role {group})"),
+            (f"GRANT FILE ON *.* TO {reader.sql}", "FILE on everything"),
+        ]
+        for statement, what in cases:
+            run(engine, statement)
+            found = beyond(engine, reader)
+            # What a role has from another one counts as its own, too.
+            assert (found[-1], {entry.partition(" (")[0] for entry in found}) == (what, {what.partition(" (")[0]})
+            run(engine, statement.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM "))
+        run(engine, f"GRANT SELECT ON v_number_check TO {group}", f"GRANT PROCESS ON *.* TO {reader.sql}")
+        assert beyond(engine, reader) == []
+        assert beyond(engine, reader, masked=True) == [f"v_number_check (as the role {group})"]
 
 
 @ON_POSTGRESQL
@@ -169,10 +163,9 @@ def test_a_database_that_is_not_open_to_everybody(engine: sa.Engine, reader: Rol
             f"ALTER ROLE {job.sql} SET search_path = own",
             f"ALTER ROLE {reader.sql} SET search_path = own",
         )
-        mine = connect(engine.url.set(username=job.name))
-        migrate.upgrade(mine)
-        done = grants.grant(mine, reader.name, masked=True)
-        mine.dispose()
+        with engine_for(engine.url.set(username=job.name)) as mine:
+            migrate.upgrade(mine)
+            done = grants.grant(mine, reader.name, masked=True)
         assert len(done.lacking) == 1
         assert done.lacking[0].startswith(f'GRANT CONNECT ON DATABASE "{database}" TO "Odd ""quoted""')
         with pytest.raises(sa.exc.OperationalError), reader.connected():

@@ -15,6 +15,7 @@ from etl.store.checks import store
 from etl.store.lookups import Lookups
 from etl.store.schema import batch, batch_day
 from tests import servers
+from tests.running import HANG
 from tests.store.made import HOUR, NOW, ZONE, hlr, page, table, window
 from tests.store.support import add_batch
 
@@ -282,8 +283,8 @@ def test_a_sync_that_begins_does_not_wait_for_another_accounts(db: sa.Engine) ->
         listings.retire(connection, Book(connection).account_id, "B1", NOW)
     with db.begin() as storing, db.connect() as beginning:
         ledger.save(storing, dataclasses.replace(day, state=State.OPEN))
-        impatient = {"mariadb": "innodb_lock_wait_timeout = 1", "postgresql": "lock_timeout = '1s'"}
-        beginning.exec_driver_sql(f"SET {impatient[db.url.get_backend_name()]}")
+        limit = {"mariadb": f"innodb_lock_wait_timeout = {HANG:g}", "postgresql": f"lock_timeout = '{HANG:g}s'"}
+        beginning.exec_driver_sql(f"SET {limit[db.url.get_backend_name()]}")
         Book(beginning).record()
         assert [row["state"] for row in table(beginning, batch_day)] == ["pending"]
         beginning.rollback()

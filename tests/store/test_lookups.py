@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -8,8 +11,9 @@ import sqlalchemy as sa
 from etl.store.lookups import Lookups
 from etl.store.schema import call_response, carrier, check_level, currency, number_check, number_type, region
 from tests import servers
-from tests.running import wait_until
+from tests.running import HANG, wait_until
 from tests.store.made import check, table
+from tests.store.sessions import assert_waits, at_once, beside, noted
 from tests.store.support import add_batch, add_batch_day, add_check
 
 
@@ -131,25 +135,18 @@ def test_known_codes_cost_no_statement(db: sa.Engine, connection: sa.Connection)
         check_level=556, number_type="t556", response="r556", region_code="R556", currency="C556", carrier="c"
     )
     lookups.ensure(connection, [row])
-    statements: list[str] = []
-
-    def note(*args: object) -> None:
-        statements.append(str(args[2]))
-
-    sa.event.listen(db, "before_cursor_execute", note)
-    lookups.ensure(connection, [row, check()])
-    assert statements == []
-    lookups.ensure(connection, [check(carrier="d")])
-    assert len(statements) == 3
-    statements.clear()
-    Lookups().ensure(connection, [check(carrier="d")])
-    assert not [text for text in statements if text.startswith("INSERT")]
-    sa.event.remove(db, "before_cursor_execute", note)
+    with noted(db) as statements:
+        lookups.ensure(connection, [row, check()])
+        assert statements == []
+        lookups.ensure(connection, [check(carrier="d")])
+        assert len(statements) == 3
+        statements.clear()
+        Lookups().ensure(connection, [check(carrier="d")])
+        assert not [text for text in statements if text.startswith("INSERT")]
 
 
 def test_runs_of_two_accounts_that_meet_the_same_new_codes_at_once(db: sa.Engine) -> None:
     """As long as each asks for all of a transaction in one call: two calls in two orders would be a deadlock."""
-    failures: list[BaseException] = []
     both = threading.Barrier(2)
 
     def work(reverse: bool) -> None:
@@ -157,37 +154,30 @@ def test_runs_of_two_accounts_that_meet_the_same_new_codes_at_once(db: sa.Engine
             rows = [
                 check(f"m{k}", carrier=f"C{n}-{k}", currency=f"c{n}{k}", region_code=f"r{n}{k}") for k in range(3)
             ]
-            both.wait(10)
-            try:
-                with db.begin() as connection:
-                    Lookups().ensure(connection, reversed(rows) if reverse else rows)
-            except sa.exc.DBAPIError as error:
-                failures.append(error)
+            both.wait(HANG)
+            with leaving(both), db.begin() as connection:
+                Lookups().ensure(connection, reversed(rows) if reverse else rows)
 
-    threads = [threading.Thread(target=work, args=(reverse,)) for reverse in (False, True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    at_once([partial(work, False), partial(work, True)])
     with db.begin() as connection:
         assert len(table(connection, carrier)) == len(table(connection, currency)) == 30
 
 
-# Sessions that wait for another one's lock.
-WAITING = {
-    "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
-    # Not innodb_trx, which whoever asks for it often gets as it was.
-    "mariadb": "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status "
-    "WHERE variable_name = 'innodb_row_lock_current_waits'",
-}
+@contextmanager
+def leaving(barrier: threading.Barrier) -> Iterator[None]:
+    """Who fails leaves nobody waiting."""
+    try:
+        yield
+    except BaseException:
+        barrier.abort()
+        raise
 
 
 @pytest.mark.parametrize("shared", [servers.POSTGRESQL, servers.MARIADB], indirect=True)
 def test_a_run_that_waits_for_a_new_code_keeps_nobody_from_referring_to_the_old_ones(db: sa.Engine) -> None:
     """Else the other run, which added the new one and refers to the old ones, waits for it in turn."""
     old, new = "old carrier", "the new carrier"
-    first, failures = Lookups(), list[BaseException]()
+    first = Lookups()
     with db.begin() as connection:
         first.ensure(connection, [])
         day = add_batch_day(connection, add_batch(connection))
@@ -195,26 +185,20 @@ def test_a_run_that_waits_for_a_new_code_keeps_nobody_from_referring_to_the_old_
 
     def begin_second_run() -> None:
         lookups = Lookups()
-        try:
-            with db.begin() as connection:
-                lookups.ensure(connection, [])
-                read.set()
-                added.wait(30)
-                lookups.ensure(connection, [check(carrier=old, currency="OLD"), check(carrier=new)])
-        except sa.exc.DBAPIError as error:
-            failures.append(error)
+        with db.begin() as connection:
+            lookups.ensure(connection, [])
+            read.set()
+            added.wait(HANG)
+            lookups.ensure(connection, [check(carrier=old, currency="OLD"), check(carrier=new)])
 
     read, added = threading.Event(), threading.Event()
-    second = threading.Thread(target=begin_second_run)
-    second.start()
-    assert read.wait(30)
-    with db.begin() as connection:
-        first.ensure(connection, [check(carrier=old, currency="OLD")])
-    with db.begin() as connection, db.connect() as watching:
-        first.ensure(connection, [check(carrier=new)])
-        added.set()
-        wait_until(lambda: watching.exec_driver_sql(WAITING[db.url.get_backend_name()]).scalar_one())
-        values = {"carrier_id": first.carrier_id(old), "currency": "OLD"}
-        connection.execute(sa.update(number_check).values(values))
-    second.join(30)
-    assert failures == []
+    with beside(begin_second_run) as second:
+        wait_until(lambda: read.is_set() or second.done())
+        with db.begin() as connection:
+            first.ensure(connection, [check(carrier=old, currency="OLD")])
+        with db.begin() as connection:
+            first.ensure(connection, [check(carrier=new)])
+            added.set()
+            assert_waits(second, db)
+            values = {"carrier_id": first.carrier_id(old), "currency": "OLD"}
+            connection.execute(sa.update(number_check).values(values))

@@ -8,29 +8,34 @@ import pytest
 import sqlalchemy as sa
 
 from etl.store import migrate
-from etl.store.engine import connect
 from tests.conftest import Start
 from tests.dying import Order, Orders
 from tests.servers import Server
+from tests.store.sessions import new_database
 from tests.store.support import SAMPLE, add_sample, read_sample
 
 pytestmark = pytest.mark.mariadb
 HEAD = migrate.head()
+BEFORE = f"{int(HEAD) - 1:04}"
+# The upgrade passes more points than these.
+FEWEST = {None: 80, BEFORE: 2}
+PARTS = 4
 
 
 class Upgrader(Orders):
     """The process whose upgrades die."""
 
-    def run(self, url: sa.URL, point: int | None, revision: str = "head") -> Order:
+    module = "tests.store.upgrader"
+
+    def run(self, url: sa.URL, point: int | None) -> Order:
         """One upgrade that dies at `point`."""
-        return self.give({"url": url.render_as_string(hide_password=False), "point": point, "revision": revision})
+        return self.give({"url": url.render_as_string(hide_password=False), "point": point, "revision": "head"})
 
 
 @pytest.fixture(scope="module")
 def upgrader() -> Iterator[Upgrader]:
-    made = Upgrader("tests.store.upgrader")
-    yield made
-    made.close()
+    with Upgrader() as made:
+        yield made
 
 
 @pytest.fixture
@@ -38,53 +43,37 @@ def mariadb(start_server: Start) -> Server:
     return start_server("mariadb")
 
 
-def sampled(points: int, of: int) -> list[int]:
-    """So many of the points, from the first to the last."""
-    return sorted({round(number * (points - 1) / (of - 1)) for number in range(of)})
-
-
-def kill_at(point: int, upgrader: Upgrader, mariadb: Server, start: str | None) -> None:
-    """An upgrade from `start`, with rows in it, dies; the next one ends at head with a schema that is in order."""
-    url = mariadb.create()
-    engine = connect(url)
-    if start is not None:
-        migrate.upgrade(engine, start)
-        with engine.begin() as connection:
-            add_sample(connection)
-    assert upgrader.run(url, point)["status"] == -9
-    assert upgrader.run(url, None)["status"] == 0
-    assert (migrate.current(engine), migrate.check(engine)) == (HEAD, [])
-    with engine.connect() as connection:
+@pytest.fixture
+def points(upgrader: Upgrader, mariadb: Server, start: str | None) -> int:
+    """How many an upgrade passes that is let alone."""
+    with new_database(mariadb, at_head=False) as engine:
         if start is not None:
-            assert read_sample(connection) == SAMPLE
-        else:
-            assert connection.exec_driver_sql("SELECT count(*) FROM region").scalar() == 250
-    engine.dispose()
-    mariadb.drop(url)
-
-
-def count_points(upgrader: Upgrader, mariadb: Server, start: str | None) -> int:
-    url = mariadb.create()
-    engine = connect(url)
-    if start is not None:
-        migrate.upgrade(engine, start)
-    told = upgrader.run(url, None)
+            migrate.upgrade(engine, start)
+        told = upgrader.run(engine.url, None)
     assert told["status"] == 0
-    engine.dispose()
-    mariadb.drop(url)
     return int(told["points"])
 
 
-def test_from_nothing(upgrader: Upgrader, mariadb: Server) -> None:
-    points = count_points(upgrader, mariadb, None)
-    assert points > 80
-    for point in sampled(points, 4):
-        kill_at(point, upgrader, mariadb, None)
-
-
-def test_from_the_revision_before_with_rows(upgrader: Upgrader, mariadb: Server) -> None:
-    before = f"{int(HEAD) - 1:04}"
-    points = count_points(upgrader, mariadb, before)
-    assert points > 2
-    for point in sampled(points, 4):
-        kill_at(point, upgrader, mariadb, before)
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=[pytest.mark.full] if part != 2 else []) for part in range(PARTS)]
+)
+@pytest.mark.parametrize("start", [None, BEFORE], ids=["from nothing", "from the revision before"])
+def test_an_upgrade_that_dies(
+    upgrader: Upgrader, mariadb: Server, start: str | None, points: int, part: int
+) -> None:
+    """With rows in the database, if there are tables: the next one ends at head with a schema that is in order."""
+    assert points > FEWEST[start]
+    point = round(part * (points - 1) / (PARTS - 1))
+    with new_database(mariadb, at_head=False) as engine:
+        if start is not None:
+            migrate.upgrade(engine, start)
+            with engine.begin() as connection:
+                add_sample(connection)
+        assert upgrader.run(engine.url, point)["status"] == -9
+        assert upgrader.run(engine.url, None)["status"] == 0
+        assert (migrate.current(engine), migrate.check(engine)) == (HEAD, [])
+        with engine.connect() as connection:
+            if start is not None:
+                assert read_sample(connection) == SAMPLE
+            else:
+                assert connection.exec_driver_sql("SELECT count(*) FROM region").scalar() == 250

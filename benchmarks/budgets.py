@@ -1,0 +1,222 @@
+"""What work on long lists may cost, as ratios: CPU time for twice as much, and beside the least that it could take.
+
+    python -m benchmarks.budgets                     prints a table; exits with 1 where a ratio is over its budget
+    python -m benchmarks.budgets --only plan         those whose name holds this
+    python -m benchmarks.budgets --turns 9           how often each is measured, 5 if not given
+
+Each figure is the least of its turns. The work once, twice as much of it, and the floor are measured in turn, so that
+a busy machine slows down all three. The tests count steps and statements instead: tests/steps.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime as dt
+import io
+import itertools
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from etl import plan
+from etl.batchday import BatchDay, pages_of
+from etl.batches import Line, Listing, read_csv
+from etl.batches.known import overlay
+from etl.pages import PageSet
+from etl.plan import Known, Rules
+from etl.store import accounts, listings, migrate
+from etl.store.engine import connect
+from etl.window import Window
+
+Work = Callable[[], object]
+FIRST = dt.date(2026, 3, 1)
+TWICE = 3.0
+"""Times the CPU for twice as much: 2 where it grows as the work does, 4 where it grows as its square."""
+
+
+def window() -> Window:
+    moment = dt.datetime(2026, 3, 14, 4, 30, tzinfo=dt.UTC)
+    return Window(moment, 14, ZoneInfo("Asia/Shanghai"), dt.timedelta(hours=12))
+
+
+def lines(count: int, first: dt.date = FIRST) -> list[Line]:
+    """As many of each of 14 days."""
+    return [Line(f"{n:08}", first + dt.timedelta(days=n % 14), n % 100) for n in range(count)]
+
+
+def csv_file(count: int) -> bytes:
+    return b"batch_no,date,rows\n" + b"".join(b"batch-%d,2026-11-02,%d\n" % (n, n) for n in range(count))
+
+
+def reading(count: int) -> Work:
+    content = csv_file(count)
+    return lambda: read_csv(io.BytesIO(content), "list.csv")
+
+
+def csv_alone(count: int) -> Work:
+    content = csv_file(count)
+    return lambda: list(csv.reader(io.StringIO(content.decode())))
+
+
+def outside(count: int) -> Work:
+    """Lines of dates that are long over: they are counted, and that is all."""
+    listing = Listing("file", tuple(lines(count, dt.date(2020, 1, 1))))
+    return lambda: overlay([], [listing], window(), set())
+
+
+def into_a_dictionary(count: int) -> Work:
+    long_over = lines(count, dt.date(2020, 1, 1))
+    return lambda: {(line.batch_no, line.date): line for line in long_over}
+
+
+def planning(count: int) -> Work:
+    known = Known(lines(count), [])
+    return lambda: plan.will_miss(plan.make(known, window(), Rules()), window(), 10.0)
+
+
+def batch_days_alone(count: int) -> Work:
+    """Those that the plan has, in its order."""
+    tasks = plan.make(Known(lines(count), []), window(), Rules()).tasks
+    keys = [(task.day.batch_no, task.day.date) for task in tasks]
+    return lambda: [BatchDay(*key) for key in sorted(keys)]
+
+
+def noting(rows: int) -> Work:
+    """What is written of a batch day of so many rows of which every other page is there."""
+
+    def work() -> None:
+        pages, last = PageSet(), pages_of(rows)
+        for page in range(1, last, 2):
+            pages.add(page)
+        for _ in range(20):
+            str(pages), pages.lacking(last)
+
+    return work
+
+
+def sets_alone(rows: int) -> Work:
+    def work() -> None:
+        pages, last = set(range(1, pages_of(rows), 2)), pages_of(rows)
+        for _ in range(20):
+            ",".join(map(str, sorted(pages))), [page for page in range(1, last + 1) if page not in pages]
+
+    return work
+
+
+class Lists:
+    """An SQLite database that keeps lists, each of an account of its own."""
+
+    def __init__(self, engine: sa.Engine, directory: Path) -> None:
+        self._engine = engine
+        self._directory = directory
+        self._names = (f"account-{number}" for number in itertools.count())
+
+    def keeping(self, count: int) -> Work:
+        """A list that is stored, stored again and read."""
+        some = lines(count)
+
+        def work() -> None:
+            name = next(self._names)
+            for _ in range(2):
+                with self._engine.begin() as connection:
+                    listings.add(connection, accounts.register(connection, name), some, more=False)
+            with self._engine.begin() as connection:
+                assert len(listings.load(connection, accounts.register(connection, name), FIRST)) == count
+
+        return work
+
+    def rows_alone(self, count: int) -> Work:
+        """The same rows into two bare tables with their keys, and read."""
+        some = [(line.batch_no, str(line.date), line.rows) for line in lines(count)]
+
+        def work() -> None:
+            with closing(sqlite3.connect(self._directory / f"{next(self._names)}.db")) as database, database:
+                database.execute("CREATE TABLE batch (id INTEGER PRIMARY KEY, no TEXT UNIQUE)")
+                database.execute(
+                    "CREATE TABLE line (batch INTEGER, date TEXT, rows INTEGER, UNIQUE (batch, date))"
+                )
+                database.executemany("INSERT INTO batch (no) VALUES (?)", [row[:1] for row in some])
+                ids = dict(database.execute("SELECT no, id FROM batch"))
+                database.executemany("INSERT INTO line VALUES (?, ?, ?)", [(ids[no], *rest) for no, *rest in some])
+                assert len(database.execute("SELECT * FROM line JOIN batch ON id = batch").fetchall()) == count
+
+        return work
+
+
+@contextmanager
+def kept_lists() -> Iterator[Lists]:
+    with tempfile.TemporaryDirectory() as directory:
+        engine = connect(sa.make_url(f"sqlite:///{directory}/lists.db"))
+        try:
+            migrate.upgrade(engine)
+            yield Lists(engine, Path(directory))
+        finally:
+            engine.dispose()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Work of `size`, and of twice that; `times`: how often what the floor takes it may take."""
+
+    name: str
+    size: int
+    work: Callable[[int], Work]
+    floor: str
+    alone: Callable[[int], Work]
+    times: float
+
+
+def budgets(kept: Lists) -> list[Budget]:
+    return [
+        Budget("a CSV file is read, lines", 50_000, reading, "csv.reader", csv_alone, 20),
+        Budget("lines outside the window, lines", 100_000, outside, "a dictionary", into_a_dictionary, 6),
+        Budget("a plan of a large account, lines", 35_000, planning, "its batch days", batch_days_alone, 15),
+        Budget("a large batch day is noted, rows", 500_000, noting, "sets of int", sets_alone, 6),
+        Budget("a long list is kept, lines", 35_000, kept.keeping, "rows in SQLite", kept.rows_alone, 9),
+    ]
+
+
+def cpu(work: Work) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def measure(budget: Budget, turns: int) -> bool:
+    """Print its line of the table; whether both ratios are within their budgets."""
+    works = budget.work(budget.size), budget.work(2 * budget.size), budget.alone(budget.size)
+    took = [[cpu(work) for work in works] for _ in range(turns)]
+    once, twice, floor = (min(figures) for figures in zip(*took, strict=True))
+    growth, beside = twice / once, once / floor
+    kept = growth <= TWICE and beside <= budget.times
+    print(
+        f"{budget.name:<34} {budget.size:>9,} {once:>7.3f} s  {growth:>5.2f} of {TWICE:g}   "
+        f"{budget.floor:<15} {floor:>7.3f} s  {beside:>5.2f} of {budget.times:<4g} {'' if kept else 'OVER'}",
+        flush=True,
+    )
+    return kept
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="those whose name holds this")
+    parser.add_argument("--turns", type=int, default=5)
+    given = parser.parse_args()
+    print(f"{'work':<34} {'size':>9} {'CPU':>9}  {'twice':<12}  {'floor':<15} {'CPU':>9}  ratio")
+    with kept_lists() as kept:
+        within = [measure(budget, given.turns) for budget in budgets(kept) if given.only in budget.name]
+    sys.exit(0 if all(within) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Cases of a test, on a server each, of which the quick tier keeps a sample."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import pytest
+
+MARKED = ("postgresql", "mariadb")
+
+
+def cases(kinds: Iterable[str], *values: Iterable[Any], quick: Collection[tuple[Any, ...]]) -> list[Any]:
+    """Every kind of server with every combination of the values; those not named `quick` are left to the full tier."""
+    return [case(*one, full=one not in quick) for one in itertools.product(kinds, *values)]
+
+
+def case(kind: str, *values: Any, full: bool = False) -> Any:
+    """One case."""
+    marks = [getattr(pytest.mark, kind)] if kind in MARKED else []
+    return pytest.param(kind, *values, marks=[*marks, pytest.mark.full] if full else marks)
+
+
+def left_to_full(one: Any, *further: Any) -> Any:
+    """A case, perhaps with further values, that the quick tier leaves out."""
+    return with_values(one, *further, marks=[pytest.mark.full])
+
+
+def with_values(one: Any, *further: Any, marks: Iterable[Any] = ()) -> Any:
+    """A case with further values."""
+    name = "-".join(map(str, [one.id, *further])) if one.id else None
+    return pytest.param(*one.values, *further, marks=[*one.marks, *marks], id=name)
