@@ -110,7 +110,7 @@ def die_at(points: Iterable[int], killer: Killer, server: Server, directory: Pat
                     return
 
 
-@pytest.mark.parametrize(("kind", "first"), cases(["sqlite"], range(SLICES), quick=[("sqlite", 0), ("sqlite", 7)]))
+@pytest.mark.parametrize(("kind", "first"), cases(["sqlite"], range(SLICES), quick=[("sqlite", 7)]))
 def test_at_every_point(killer: Killer, start_server: Start, kind: str, first: int, tmp_path: Path) -> None:
     die_at(itertools.count(first, SLICES), killer, start_server(kind), tmp_path)
 

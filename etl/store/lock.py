@@ -158,7 +158,7 @@ def _lock_file(path: Path) -> int:
 
 
 def _end(connection: sa.Connection, unlock: sa.TextClause, values: dict[str, Any]) -> None:
-    """Unlock. Where that fails, close the session: its locks go with it, whatever state it is in, but not at once."""
+    """Unlock. Where that fails, close the session: its locks go with it in any state, but not at once."""
     unlocked = False
     if not connection.invalidated:
         with suppress(sa.exc.SQLAlchemyError):

@@ -63,6 +63,9 @@ def test_every_row_of_every_table(source: sa.Engine, target: sa.Engine, monkeypa
         assert connection.execute(sa.select(schema.request_slot)).all() == []
 
 
+@pytest.mark.parametrize(
+    "engines", [pair if pair in TARGETS else left_to_full(pair) for pair in PAIRS], indirect=True
+)
 def test_new_rows_are_numbered_beyond_the_copied_ones(source: sa.Engine, target: sa.Engine) -> None:
     with source.begin() as connection:
         add_odd_rows(connection)
@@ -125,6 +128,7 @@ def test_lines_of_lookups_are_those_of_the_source(source: sa.Engine, target: sa.
     assert content(target) == content(source)
 
 
+@pytest.mark.parametrize("engines", TARGETS, indirect=True)
 def test_a_new_database_holds_rows_in_seeded_tables_only(target: sa.Engine) -> None:
     assert is_empty(target)
 

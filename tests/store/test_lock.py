@@ -222,10 +222,13 @@ def test_schemas_of_one_database_have_locks_of_their_own(engine: sa.Engine) -> N
         connection.exec_driver_sql("CREATE SCHEMA elsewhere")
         connection.exec_driver_sql("CREATE TABLE elsewhere.account AS SELECT * FROM account")
     url = engine.url.update_query_dict({"options": "-csearch_path=elsewhere"})
-    with engine_for(url) as elsewhere, held(elsewhere, account_id) as (_, theirs):
-        with held(engine, account_id) as (_, mine):
-            lock.verify(mine)
-            lock.verify(theirs)
+    with (
+        engine_for(url) as elsewhere,
+        held(elsewhere, account_id) as (_, theirs),
+        held(engine, account_id) as (_, mine),
+    ):
+        lock.verify(mine)
+        lock.verify(theirs)
 
 
 @SQLITE
