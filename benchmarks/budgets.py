@@ -178,7 +178,7 @@ class Budget:
 def budgets(kept: Lists) -> list[Budget]:
     return [
         Budget("a CSV file is read, lines", 50_000, reading, "csv.reader", csv_alone, 20),
-        Budget("lines outside the window, lines", 100_000, outside, "a dictionary", into_a_dictionary, 6),
+        Budget("lines outside the window, lines", 100_000, outside, "a dictionary", into_a_dictionary, 9),
         Budget("a plan of a large account, lines", 35_000, planning, "its batch days", batch_days_alone, 15),
         Budget("a large batch day is noted, rows", 500_000, noting, "sets of int", sets_alone, 6),
         Budget("a long list is kept, lines", 35_000, kept.keeping, "rows in SQLite", kept.rows_alone, 9),
