@@ -12,9 +12,6 @@ LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate
 WORKERS := -n auto --maxprocesses 8
 ARGS    :=
 
-# Under `faketime`, on another day: waiting threads go by the system's own monotonic clock and would never wake up.
-export FAKETIME_DONT_FAKE_MONOTONIC := 1
-
 # An environment whose Python is gone (the system's was replaced) counts as none.
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 

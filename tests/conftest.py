@@ -18,13 +18,15 @@ import pytest
 import sqlalchemy as sa
 
 from etl.store.engine import connect
-from tests import absent, servers
+from tests import absent, another_day, servers
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {
     "sqlite": servers.sqlite,
     "postgresql": servers.postgresql,
     "mariadb": servers.mariadb,
 }
+
+another_day.install()
 
 # A slow machine is no failure; nothing else is taken back from Hypothesis.
 hypothesis.settings.register_profile(

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from etl.cli import main
 from etl.store import silence
+from tests import another_day
 from tests.patience import Timelapse, count_by
 
 if __name__ == "__main__":
+    another_day.install()
     silence.SILENCE = float(sys.argv[1])
     if "HASTY_ONCE" in os.environ:
         count_by(Timelapse(Path(os.environ["HASTY_ONCE"]).exists))

@@ -18,13 +18,15 @@ from etl import log, settings
 from etl.cli.common import prepare_schema
 from etl.cli.output import count, table
 from etl.cli.sync import run, summary
-from etl.emulator import Behaviour, Book, Emulator, Fault, Faults
+from etl.emulator import Behaviour, Book, Emulator, Fault, Faults, utcnow
 from etl.plan import Rules
 from etl.settings import Settings
 from etl.store.engine import connect, reading
 
 SIZES = (0, 1, 99, 100, 101, 250, 1_250)
 DAYS = 6
+A_WHILE = dt.timedelta(hours=1)
+"""More than a demo takes."""
 # A name that is nobody else's: what is there under it is deleted.
 NAME = "numbercheck-demo"
 FAULTS = {"status": 0.02, "reset": 0.02, "cut_short": 0.02, "html": 0.02}
@@ -79,14 +81,15 @@ def demo(directory: Path) -> None:
     log.configure(None, ())
     # The emulator's faults are part of the show: what becomes of them is told below.
     logging.getLogger().setLevel(logging.ERROR)
-    with _vendor(directory) as (vendor, found):
+    moment = moment_for(utcnow())
+    with _vendor(directory, moment) as (vendor, found):
         days = count(sum(1 for _ in vendor.book.batch_days()), "batch day")
         click.echo(f"An emulator of the vendor serves {days}; {sum(FAULTS.values()):.0%} of its answers fail.")
         click.echo("Each batch is looked for on the day after its own, too: it may run past midnight.")
         click.echo("\nFirst sync:\n")
-        _sync(found)
+        _sync(found, moment)
         click.echo("\nSecond sync, at once: only days that may still grow are asked for.\n")
-        _sync(found)
+        _sync(found, moment)
         click.echo(_compare(vendor, found))
     click.echo(_tables(found))
     click.echo(f"\nThe database: {found.database_url.database}")
@@ -94,28 +97,35 @@ def demo(directory: Path) -> None:
     click.echo(f"  sqlite3 -box {found.database_url.database} '{_QUERY}'")
 
 
-def _sync(found: Settings) -> None:
+def moment_for(now: dt.datetime) -> dt.datetime:
+    """`now`, UTC, but not just before midnight: with the new day another one would leave the window meanwhile."""
+    zone = Behaviour().timezone
+    same_day = (now + A_WHILE).astimezone(zone).date() == now.astimezone(zone).date()
+    return now if same_day else now - A_WHILE
+
+
+def _sync(found: Settings, moment: dt.datetime) -> None:
     """Run the job once, as `numbercheck sync` does; end here where it is stopped."""
-    result = run(found, None, Rules())
+    result = run(found, moment, Rules())
     click.echo(summary(result))
     if result.exit_code:
         click.get_current_context().exit(result.exit_code)
 
 
 @contextmanager
-def _vendor(directory: Path) -> Iterator[tuple[Emulator, Settings]]:
+def _vendor(directory: Path, moment: dt.datetime) -> Iterator[tuple[Emulator, Settings]]:
     """A running emulator with some batch days, and the settings of a job that copies them."""
     directory.mkdir(parents=True, exist_ok=True)
     database, batches = directory / f"{NAME}.db", directory / f"{NAME}.csv"
     for old in directory.glob(f"{NAME}.db*"):
         old.unlink()
-    book = _book()
+    book = _book(moment)
     with batches.open("w", newline="", encoding="utf-8") as stream:
         lines = csv.writer(stream)
         lines.writerow(("batch_no", "date"))
         lines.writerows((batch_no, date) for batch_no, date, _ in book.batch_days())
     faults = Faults({Fault(kind): share for kind, share in FAULTS.items()}, seed=1)
-    with Emulator(book, behaviour=Behaviour(faults=faults)) as vendor:
+    with Emulator(book, behaviour=Behaviour(faults=faults), now=lambda: moment) as vendor:
         environment = {
             "NUMBERCHECK_API_URL": vendor.url,
             "NUMBERCHECK_ACCESS_KEY": book.first.access_key,
@@ -130,9 +140,9 @@ def _vendor(directory: Path) -> Iterator[tuple[Emulator, Settings]]:
         yield vendor, found
 
 
-def _book() -> Book:
+def _book(moment: dt.datetime) -> Book:
     book = Book()
-    today = dt.datetime.now(Behaviour().timezone).date()
+    today = moment.astimezone(Behaviour().timezone).date()
     for back in reversed(range(DAYS)):
         date = today - dt.timedelta(days=back)
         for number, size in enumerate(SIZES, 1):

@@ -15,6 +15,7 @@ from etl.emulator import Book, Emulator
 from tests.cli.support import DAY, NOW, ROOT, TODAY, Command
 from tests.conftest import Start
 from tests.ports import closed_port
+from tests.running import inherited
 
 __all__ = ["closed_port"]
 
@@ -24,7 +25,7 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where Python is not to write bytecode, processes share a cache of their own: compiling takes longer."""
     cache = tmp_path_factory.mktemp("bytecode")
     if sys.dont_write_bytecode:
-        environment = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache)}
+        environment = inherited() | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache)}
         subprocess.run([sys.executable, "-c", "import etl.cli"], env=environment, check=True)
     return cache
 

@@ -27,7 +27,8 @@ from click.testing import CliRunner
 from etl.cli import main
 from etl.emulator import Emulator, Fault, Faults, utcnow
 from etl.store.engine import connect, reading
-from tests.running import HANG, wait_until
+from tests.another_day import PROGRAM
+from tests.running import HANG, inherited, wait_until
 from tests.servers import PASSWORD
 
 ROOT = Path(__file__).parents[2]  # `etl` need not be installed
@@ -89,12 +90,11 @@ class Command:
         self.directory = directory
         self.vendor = vendor
         self.processes = True  # False: in this process, which is much quicker and looks the same
-        self.module = "etl"
+        self.module = PROGRAM
         self.json_log = True
         self.traceback = False
         self.secrets = [vendor.book.first.secret, vendor.book.first.access_key, PASSWORD]
-        self.environment = {
-            "PATH": os.environ["PATH"],
+        self.environment = inherited() | {
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "error",
             "NUMBERCHECK_API_URL": vendor.url,

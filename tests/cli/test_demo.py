@@ -2,21 +2,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from zoneinfo import ZoneInfo
 
+import pytest
+
+from etl.cli.demo import moment_for
 from tests.cli.support import Command
-from tests.running import HANG, wait_until
-
-
-def is_today_for_long() -> bool:
-    """Whether the vendor's date stays what it is. With a new one, a day would leave the demo's window as it runs."""
-    now = dt.datetime.now(ZoneInfo("Asia/Shanghai"))
-    return (now + dt.timedelta(seconds=HANG - 60)).date() == now.date()
 
 
 def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     """Also where real files lie, and settings for something else are about."""
-    wait_until(is_today_for_long)
     precious = command.directory / "numbercheck.db"
     precious.write_bytes(b"precious")
     batches = (command.directory / "batches.csv").read_bytes()
@@ -31,3 +25,17 @@ def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     assert command.query("SELECT count(*) > 10000 FROM v_number_check", "numbercheck-demo.db") == [(1,)]
     assert command.query("SELECT DISTINCT account FROM v_coverage", "numbercheck-demo.db") == [("demo",)]
     assert command.vendor.requests == []
+
+
+@pytest.mark.parametrize(
+    ("now", "moment"),
+    [
+        ("2026-03-09T16:00:00", "2026-03-09T16:00:00"),
+        ("2026-03-10T04:00:00", "2026-03-10T04:00:00"),
+        ("2026-03-10T15:59:58", "2026-03-10T14:59:58"),
+        ("2028-02-29T15:30:00", "2028-02-29T14:30:00"),
+    ],
+)
+def test_no_day_ends_while_it_runs(now: str, moment: str) -> None:
+    """In the vendor's zone, where a day ends at 16:00 UTC."""
+    assert moment_for(dt.datetime.fromisoformat(f"{now}+00:00")) == dt.datetime.fromisoformat(f"{moment}+00:00")

@@ -34,7 +34,7 @@ def on_a_terminal(
     environment = command.changed() | {"TERM": "xterm", "COLUMNS": "100"}
     with terminal() as (master, slave):
         process = subprocess.Popen(
-            [sys.executable, "-m", "etl", *arguments],
+            [sys.executable, "-m", command.module, *arguments],
             cwd=command.directory,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -116,8 +116,8 @@ class Waits:
     def wait(self, seconds: float, closing: threading.Event) -> bool:
         """True where the server ends before that."""
         self.asked.append(seconds)
-        while not self._ended.acquire(timeout=0.01):
-            if closing.is_set():
+        while not self._ended.acquire(blocking=False):
+            if closing.wait(0.01):
                 return True
         return False
 

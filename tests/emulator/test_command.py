@@ -18,11 +18,12 @@ from click.testing import CliRunner
 
 from etl.cli.emulator import emulator, running_from
 from etl.errors import Misconfigured
+from tests.another_day import PROGRAM
 from tests.emulator.support import question, signed
 from tests.running import HANG, ROOT
 from tests.virtual import Clock
 
-COMMAND = (sys.executable, "-c", "from etl.cli.emulator import emulator; emulator()")
+COMMAND = (sys.executable, "-m", PROGRAM, "emulator")
 
 
 @contextmanager

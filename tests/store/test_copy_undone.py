@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from etl.errors import DatabaseUnreachable, Locked, Misconfigured, TryLater
 from etl.store import copy, lock, migrate, schema
 from tests.conftest import Start
+from tests.running import inherited
 from tests.store.copies import PAIRS, SOURCES, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
 from tests.store.sessions import cut, engine_for
 from tests.store.support import insert
@@ -240,7 +240,7 @@ def test_killed_in_the_middle(source: sa.Engine, target: sa.Engine, moment: str)
     with source.begin() as connection:
         add_odd_rows(connection)
     urls = [engine.url.render_as_string(hide_password=False) for engine in (source, target)]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    environment = inherited() | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", KILLED, *urls, moment], env=environment, cwd=ROOT)
     assert done.returncode == -signal.SIGKILL
     assert is_empty(target)

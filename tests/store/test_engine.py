@@ -182,14 +182,13 @@ def test_a_connection_that_is_cut(engine: sa.Engine) -> None:
 
 @SERVERS
 def test_a_row_that_somebody_else_holds(engine: sa.Engine) -> None:
-    patience = {"mariadb": "innodb_lock_wait_timeout = 0", "postgresql": "lock_timeout = '50ms'"}
+    impatient = {
+        "mariadb": ["SET SESSION innodb_lock_wait_timeout = 0", "INSERT INTO account (name) VALUES ('default')"],
+        "postgresql": ["LOCK TABLE account IN ACCESS EXCLUSIVE MODE NOWAIT"],
+    }
     with engine.connect() as holder:
         holder.execute(schema.account.insert().values(name="default"))
-        told = explained(
-            connect(engine.url),
-            f"SET SESSION {patience[engine.dialect.name]}",
-            "INSERT INTO account (name) VALUES ('default')",
-        )
+        told = explained(connect(engine.url), *impatient[engine.dialect.name])
     assert isinstance(told, DatabaseUnreachable)
     assert "lock" in str(told)
 
