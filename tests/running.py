@@ -38,14 +38,13 @@ class Ended:
 def start(
     environment: dict[str, str],
     *arguments: str,
-    silence: float = 60.0,
     before: Callable[[], None] | None = None,
     **settings: str,
 ) -> subprocess.Popen[str]:
     """Start the command; `before` runs in the new process, before anything else."""
     given = {f"NUMBERCHECK_{name.upper()}": value for name, value in settings.items()}
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.hasty", str(silence), *arguments],
+        [sys.executable, "-m", "tests.hasty", *arguments],
         cwd=ROOT,
         env=inherited() | environment | given,
         stdout=subprocess.PIPE,

@@ -279,9 +279,11 @@ def _running(command: list[Any], directory: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _administrator(url: sa.URL) -> Iterator[sa.Engine]:
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    _wait(admin)
-    yield admin
-    admin.dispose()
+    try:
+        _wait(admin)
+        yield admin
+    finally:
+        admin.dispose()
 
 
 def _wait(admin: sa.Engine) -> None:

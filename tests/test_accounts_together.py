@@ -53,9 +53,10 @@ def jobs(url: sa.URL, vendor: Emulator, directory: Path, interval: float) -> Ite
     # An answer that is held takes as long as the slowest process needs to start.
     given = {"request_interval": str(interval), "max_in_flight": str(IN_FLIGHT), "timeout": "3600"}
     with contextlib.ExitStack() as stack:
-        made = {name: customers.job(url, vendor, name, directory, **given) for name in ACCOUNTS}
-        for job in made.values():
-            stack.callback(job.engine.dispose)
+        made = {}
+        for name in ACCOUNTS:
+            made[name] = customers.job(url, vendor, name, directory, **given)
+            stack.callback(made[name].engine.dispose)
         yield made
 
 

@@ -173,8 +173,10 @@ def in_zone(url: sa.URL, zone: str) -> Iterator[sa.Engine]:
             cursor.execute(f"SET {'TIME ZONE' if engine.dialect.name == 'postgresql' else 'time_zone ='} '{zone}'")
         connection.commit()
 
-    yield engine
-    engine.dispose()
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.parametrize("shared", [servers.SQLITE], indirect=True)
@@ -225,5 +227,7 @@ def telling_of_begins(engine: sa.Engine, begins: threading.Event) -> Iterator[No
             begins.set()
 
     sa.event.listen(engine, "before_cursor_execute", look)
-    yield
-    sa.event.remove(engine, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", look)
