@@ -57,6 +57,10 @@ def test_what_was_printed_is_found_whatever_its_figures(newcomer: ModuleType, sh
     assert newcomer.difference(shown, PRINTED) is None
 
 
+def test_whether_a_run_took_minutes_is_a_figure(newcomer: ModuleType) -> None:
+    assert newcomer.difference("3 passed in 95.50s (0:01:35)", ["2 passed in 9.99s"]) is None
+
+
 @pytest.mark.parametrize(
     "shown", ["12 of 12", "first\nnoise\n[...]", "the end\n[...]\nfirst", "last", "first\n[...]\n12 off 12\n[...]"]
 )
