@@ -73,6 +73,16 @@ def see(directory: Path, pip: str | None) -> Path:
     return directory
 
 
+def clone(folder: Path) -> Path:
+    """A fresh clone of what is committed, whoever owns the checkout."""
+    settings = folder / "gitconfig"
+    settings.write_text("[safe]\n\tdirectory = *\n")
+    made = folder / "numbercheck-etl"
+    given = os.environ | {"GIT_CONFIG_GLOBAL": str(settings)}
+    subprocess.run(["git", "clone", "-q", ROOT, made], env=given, check=True)
+    return made
+
+
 def environment(folder: Path, pip: str | None) -> dict[str, str]:
     """Nothing of whoever calls this but the language, the time zone and where packages come from."""
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
@@ -208,12 +218,12 @@ def main() -> None:
     pip = given.pip and given.pip.replace("pip==newest", "-U pip")
     with tempfile.TemporaryDirectory(prefix="numbercheck ü ") as name:
         folder = Path(name)
-        subprocess.run(["git", "clone", "-q", ROOT, folder / "numbercheck-etl"], check=True)
-        readme = (folder / "numbercheck-etl/README.md").read_text(encoding="utf-8")
-        shell = Shell(folder / "numbercheck-etl", environment(folder, pip))
+        checkout = clone(folder)
+        readme = (checkout / "README.md").read_text(encoding="utf-8")
+        shell = Shell(checkout, environment(folder, pip))
         try:
             wrong = follow(readme, shell, folder / "zu Hause", given.without)
-            if (database := folder / "numbercheck-etl/numbercheck-demo/numbercheck-demo.db").exists():
+            if (database := checkout / "numbercheck-demo/numbercheck-demo.db").exists():
                 wrong += queries_that_fail(readme, database)
         finally:
             shell.close()
