@@ -21,9 +21,9 @@ import pytest
 import sqlalchemy as sa
 
 from etl.store import engine, migrate
+from tests.running import HANG
 
 PASSWORD = "t0p-s3cret-of-the-tests"
-START_SECONDS = 60
 # The directory of initdb and postgres of another version. Read now: no test sees variables of this prefix.
 POSTGRESQL_PROGRAMS = os.environ.get("NUMBERCHECK_TEST_POSTGRESQL_BIN", "")
 # PostgreSQL refuses to run as root.
@@ -297,7 +297,7 @@ def _administrator(url: sa.URL) -> Iterator[sa.Engine]:
 
 
 def _wait(admin: sa.Engine) -> None:
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + HANG
     while True:
         try:
             admin.connect().close()
