@@ -16,7 +16,7 @@ ARGS    :=
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format lock docs clean
+.PHONY: help demo test test-all lint format lock tables docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -46,11 +46,14 @@ lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml;
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
 
-docs: $(STAMP) ## write docs/tables.md again after a change of a table, a view or their words
+tables: $(STAMP) ## write docs/tables.md and docs/tables/ again after a change to a table, a view or its comments
 	@$(BIN)/python docs/generate_tables.py
 
+docs: $(STAMP) ## build the documentation as a site in site/; fails where a link leads nowhere
+	@$(BIN)/python docs/build_site.py
+
 clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
-	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist
+	@rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist site
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made anew where there is none of a suitable Python; otherwise only what the lock changed is installed.
