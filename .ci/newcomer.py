@@ -1,4 +1,4 @@
-"""What a newcomer does: a fresh clone, the commands of the README as they stand there, their output compared.
+"""What a newcomer does: a fresh clone, the commands of the README as it shows them, their output compared.
 
     python3 .ci/newcomer.py [--pip VERSION] [--without "make test"]
 
@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import IO, cast
 
 ROOT = Path(__file__).resolve().parents[1]
+# What is followed, in this order. The commands of docs/operate are run by tests/deploy/test_operations.py.
+PAGES = ("README.md", "docs/queries.md")
 PYTHON = os.path.realpath(sys.executable)
 # Installed with the clone, or to be thought of as missing.
 UNSEEN = re.compile(r"(mariadb|mysql|mysqld|promtool|python|pip|numbercheck|pytest|uv)[\w.-]*")
@@ -41,10 +43,15 @@ MARK = "-- end of the block --"
 
 @dataclass(frozen=True)
 class Block:
-    """Commands of the README, and what it shows of their output."""
+    """Commands of a page, and what it shows of their output."""
 
     script: str
     shown: str
+
+
+def followed(checkout: Path) -> str:
+    """The pages that are followed, as one text."""
+    return "\n".join((checkout / name).read_text(encoding="utf-8") for name in PAGES)
 
 
 def blocks(readme: str) -> list[Block]:
@@ -154,7 +161,7 @@ def _end_of(part: str, lines: list[str]) -> int | None:
 
 
 def queries_that_fail(readme: str, database: Path) -> list[str]:
-    """The README's queries that answer other columns in the demo's database, or no row."""
+    """The queries shown that answer other columns in the demo's database, or no row."""
     connection = sqlite3.connect(database)
     failing = []
     for query, head in QUERY.findall(readme):
@@ -219,7 +226,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="numbercheck ü ") as name:
         folder = Path(name)
         checkout = clone(folder)
-        readme = (checkout / "README.md").read_text(encoding="utf-8")
+        readme = followed(checkout)
         shell = Shell(checkout, environment(folder, pip))
         try:
             wrong = follow(readme, shell, folder / "zu Hause", given.without)
@@ -228,7 +235,7 @@ def main() -> None:
         finally:
             shell.close()
     if wrong:
-        sys.exit("The README shows what was not printed:\n\n" + "\n\n".join(wrong))
+        sys.exit(f"{' or '.join(PAGES)} shows what was not printed:\n\n" + "\n\n".join(wrong))
     print("The README holds.")
 
 
