@@ -26,6 +26,8 @@ START = "README.md"
 FENCE = re.compile(r"^( *)(```+|~~~+)(?P<kind>[^\n]*)\n(?P<body>.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
 CODE_OR_COMMENT = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)|<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"\]\(<?([^)>\s]+)>?(?: \"[^\"]*\")?\)")
+LIST = re.compile(r"(?:[-*]|\d+\.) ")
+NESTED = re.compile(r" {1,3}(?:(?:[-*]|\d+\.) |\|)")
 TITLE = re.compile(r"^ *accTitle: *(.+)$", re.MULTILINE)
 ELSEWHERE = re.compile(r"[a-z]+:")
 
@@ -38,6 +40,17 @@ def links(page: str) -> list[str]:
     """What a page in Markdown links to, but for addresses, and for what only looks like a link in code."""
     prose = CODE_OR_COMMENT.sub("", FENCE.sub("", page))
     return [target for target in LINK.findall(prose) if not ELSEWHERE.match(target)]
+
+
+def check_lists(page: str, name: str) -> None:
+    """Zensical shows no list that has no empty line before it, or is indented by two spaces. Code hosts do."""
+    before = ""
+    for line in CODE_OR_COMMENT.sub("", FENCE.sub("", page)).splitlines():
+        if LIST.match(line) and before and not LIST.match(before) and not before.startswith("  "):
+            raise Mistake(f"{name}: a list needs an empty line before it: {line}")
+        if NESTED.match(line):
+            raise Mistake(f"{name}: what is inside a list has to be indented by four spaces: {line.strip()}")
+        before = line
 
 
 def collect(root: Path, start: str = START) -> dict[str, Path]:
@@ -92,7 +105,9 @@ def stage(files: dict[str, Path], source: Path) -> None:
         if not name.endswith(".md"):
             shutil.copyfile(path, source / name)
             continue
-        page, images = draw(path.read_text(encoding="utf-8"), name)
+        text = path.read_text(encoding="utf-8")
+        check_lists(text, name)
+        page, images = draw(text, name)
         (source / name).write_text(page, encoding="utf-8")
         for file, image in images.items():
             (source / name).with_name(file).write_text(image, encoding="utf-8")

@@ -96,7 +96,10 @@ def checkout(folder: Path, readme: str, **pages: str) -> Path:
 
 def test_what_is_right_is_built(builder: ModuleType, tmp_path: Path) -> None:
     code = "`[no](link.md)`\n\n```text\n[no](link.md)\n```\n\n<!-- [no](link.md) -->"
-    root = checkout(tmp_path, f"[crontab](deploy/crontab), [here](#start), <https://example.org>.\n\n{code}")
+    lists = "- one\n  goes on\n- two\n    - three\n\n1. one\n2. two"
+    root = checkout(
+        tmp_path, f"[crontab](deploy/crontab), [here](#start), <https://example.org>.\n\n{code}\n\n{lists}"
+    )
     builder.build(root)
     assert '<a href="deploy/crontab">' in (root / "site/index.html").read_text(encoding="utf-8")
 
@@ -111,6 +114,8 @@ def test_what_is_right_is_built(builder: ModuleType, tmp_path: Path) -> None:
         ("[x](deploy)", "leads to a directory"),
         ("[x](docs/a.md#none)", "anchor does not exist"),
         ("[x](#none)", "anchor does not exist"),
+        ("Two:\n- one\n- two", "README.md: a list needs an empty line before it: - one"),
+        ("- one\n  - two", "README.md: what is inside a list has to be indented by four spaces: - two"),
         ("```mermaid\nflowchart LR\n    a --> b\n```", "README.md: a picture has no line `accTitle:`"),
         (
             "```mermaid\nflowchart LR\n    accTitle: Wrong\n    a -->\n```",
