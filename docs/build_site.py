@@ -23,6 +23,8 @@ import mermaidx
 
 ROOT = Path(__file__).parents[1]
 START = "README.md"
+LONGEST = 120.0
+"""Seconds after which Zensical hangs: it takes about one."""
 FENCE = re.compile(r"^( *)(```+|~~~+)(?P<kind>[^\n]*)\n(?P<body>.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
 CODE_OR_COMMENT = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)|<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"\]\(<?([^)>\s]+)>?(?: \"[^\"]*\")?\)")
@@ -139,7 +141,8 @@ def generate(root: Path) -> None:
     """Let Zensical make site/ from build/docs. It checks the links between pages, and their anchors."""
     shutil.rmtree(root / "site", ignore_errors=True)
     command = [Path(sys.executable).with_name("zensical"), "build", "--strict", "--clean"]
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    printed = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    done = subprocess.run(command, cwd=root, timeout=LONGEST, **printed)
     if done.returncode:
         told = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
         raise Mistake(told.partition("Traceback (most recent call last)")[0].strip())
