@@ -73,7 +73,7 @@ def test_the_image_gets_what_the_tests_have_seen(lock: str) -> None:
 
 def test_the_image_gets_nothing_of_the_development_tools() -> None:
     development = {
-        canonicalize_name(requirement.name) for requirement in requirements("dev")[len(requirements()) :]
+        canonicalize_name(requirement.name) for requirement in requirements("dev", "docs")[len(requirements()) :]
     }
     assert not development & pins("requirements-runtime.lock").keys()
 
