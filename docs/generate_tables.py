@@ -7,8 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from etl.store.catalog import VIEWS, View, kind
-from etl.store.schema import metadata
+from etl.schema.tables import metadata
+from etl.schema.views import VIEWS, View, kind
 
 FILE = Path(__file__).with_name("tables.md")
 HEAD = """# Tables and views

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from etl import fetch
 from etl.cli import main
+from etl.run import fetch
 
 FAKED = "faketime" in os.environ.get("LD_PRELOAD", "")
 PROGRAM = "tests.another_day" if FAKED else "etl"

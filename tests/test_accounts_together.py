@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from etl.database.engine import connect
 from etl.emulator import Book, Emulator
 from etl.errors import Locked
 from etl.store import accounts
-from etl.store.engine import connect
 from etl.store.slots import Slots
 from tests import customers, pace, restarting, servers
 from tests.conftest import Start

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from etl import sync
-from etl.api import bounded
 from etl.emulator import Book, Emulator, Fault, Faults
 from etl.emulator.server import Server
-from etl.gate import Gate
+from etl.run.gate import Gate
+from etl.web import bounded
 from tests.clocks import HandSet
 from tests.conftest import Start
 from tests.job import Job
@@ -54,7 +53,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
 
     monkeypatch.setattr(Server, "wait", wait)
     monkeypatch.setattr(bounded, "monotonic", clock)
-    monkeypatch.setattr(sync, "Gate", partial(Gate, clock=clock, sleep=clock.sleep))
+    monkeypatch.setattr("etl.run.job.Gate", partial(Gate, clock=clock, sleep=clock.sleep))
     return clock
 
 
@@ -118,7 +117,7 @@ def test_sigterm_waits_for_one_request_at_most(job: Job, clock: HandSet, monkeyp
         os.kill(os.getpid(), signal.SIGTERM)
         heard.wait(HANG)
 
-    monkeypatch.setattr(sync, "Gate", partial(Hearing, clock=clock, sleep=clock.sleep))
+    monkeypatch.setattr("etl.run.job.Gate", partial(Hearing, clock=clock, sleep=clock.sleep))
     job.vendor.behaviour.faults = Third(terminate)
     result = job.sync(LATER, timeout=str(LIMIT))
     assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)

@@ -7,9 +7,8 @@ import sys
 import pytest
 import sqlalchemy as sa
 
-from etl import database_url
 from etl.errors import Misconfigured
-from etl.settings import Settings, load
+from etl.settings import Settings, load, urls
 
 SECRET = "s3cr3t-value"
 
@@ -82,10 +81,10 @@ def test_a_missing_driver_is_named_with_its_remedy(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(Misconfigured) as error:
-        database_url.require_driver(sa.make_url(url))
+        urls.require_driver(sa.make_url(url))
     assert str(error.value).endswith(remedy)
 
 
 def test_drivers_that_are_there_are_accepted() -> None:
     for url in ("sqlite:///x.db", "postgresql+psycopg://h/d", "mysql+pymysql://h/d"):
-        database_url.require_driver(sa.make_url(url))
+        urls.require_driver(sa.make_url(url))

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.emulator import Book, Emulator, Fault, Faults, VendorRow
-from etl.result import Result
+from etl.run.result import Result
 from tests.conftest import Start
 from tests.job import Job
 from tests.unsynced import unsynced

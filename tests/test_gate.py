@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from etl.errors import RunEnded
-from etl.gate import MARGIN
+from etl.run.gate import MARGIN
 from tests.conftest import Start
 from tests.gates import Gates, for_ever, many, opened
 

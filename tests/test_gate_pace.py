@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from etl.gate import MARGIN, Bounds, Gate
+from etl.run.gate import MARGIN, Bounds, Gate
 from tests import pace
 from tests.conftest import Start
 from tests.gates import Gates, for_ever, many, opened

@@ -8,15 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from etl import settings
-from etl.batchday import BatchDay, State
-from etl.batches import Line
-from etl.batches.known import DATABASE, Entry
+from etl.core.batchday import BatchDay, State
+from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.core.planning import Rules
 from etl.errors import Misconfigured
-from etl.known import Gathered, gather, has_source, read_lists, require_batches
-from etl.plan import Rules
+from etl.run.gather import Gathered, gather, has_source, read_lists, require_batches
+from etl.schema.tables import batch_day
 from etl.settings import Settings
 from etl.store import accounts, ledger, listings
-from etl.store.schema import batch_day
 from tests import servers
 from tests.store.made import NOW, table, window
 
@@ -109,7 +108,8 @@ def test_lists_and_ledger_together(engine: sa.Engine, account_id: int, tmp_path:
             connection, batch_file=csv(tmp_path, "A,2026-03-01,6", "R,2026-03-02", "B", "B,2026-04-01")
         )
     mine = {
-        Entry(DATABASE, line) for line in (Line("A", FIRST, 5), Line("A", FIRST - DAYS, 7), Line("S", LAST - DAYS))
+        Entry(DATABASE_LIST, line)
+        for line in (Line("A", FIRST, 5), Line("A", FIRST - DAYS, 7), Line("S", LAST - DAYS))
     }
     assert set(found.before) == mine, "what may spill into the window is known, too"
     assert set(found.entries) == mine | {Entry("file", Line("A", FIRST, 6)), Entry("file", Line("B"))}

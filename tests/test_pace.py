@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from etl.api import waiting
 from etl.emulator import Book, Emulator, Fault
 from etl.emulator.replies import Reply
 from etl.emulator.server import Incoming
+from etl.vendor import backoff
 from tests import pace
 from tests.job import Job
 from tests.running import HANG
@@ -84,7 +84,7 @@ def test_latency_of_several_intervals_costs_no_slot(engine: sa.Engine, tmp_path:
 def test_two_runs_in_a_row_keep_the_pace_with_retries_and_throttling(
     engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "FIRST_WAIT", 5 * INTERVAL)  # a throttled slot moves by more than a granted one
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 5 * INTERVAL)  # a throttled slot moves by more than a granted one
     pace.note_moves(engine)
     with Vendor(500, engine) as vendor:
         vendor.behaviour.faults.order(None, Fault("status", status=503), Fault("reset"), None, Fault("throttled"))

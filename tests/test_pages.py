@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.batchday import pages_of
-from etl.pages import PageSet
+from etl.core.batchday import pages_of
+from etl.core.pageset import PageSet
 from tests.steps import assert_grows_no_faster
 
 PAGES = st.sets(st.integers(1, 130), max_size=60)

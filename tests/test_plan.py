@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl import plan
-from etl.batchday import BatchDay, State
-from etl.batches import Line
-from etl.plan import Known, Plan, Rules, Why
-from etl.window import GRACE, Window
+from etl.core import planning
+from etl.core.batchday import BatchDay, State
+from etl.core.line import Line
+from etl.core.planning import Known, Plan, Rules, Why
+from etl.core.window import GRACE, Window
 from tests.steps import assert_grows_no_faster
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -66,7 +66,7 @@ def settled(name: str, day: int, rows: int = 10, **values: Any) -> BatchDay:
 def make(
     lines: Iterable[Line] = (), days: Iterable[BatchDay] = (), moment: dt.datetime | None = None, **rules: Any
 ) -> Plan:
-    return plan.make(Known(list(lines), list(days)), window(moment), Rules(**rules))
+    return planning.make(Known(list(lines), list(days)), window(moment), Rules(**rules))
 
 
 def asked(made: Plan) -> list[tuple[str, int, Why]]:
@@ -119,7 +119,7 @@ def test_what_is_settled_costs_no_request() -> None:
     known = Known(
         [line("B", 5), line("C")], [], {date(5): {"B": 7}} | {d: {"C": 1, "B": 0} for d in window().dates}
     )
-    assert plan.make(known, window(), Rules()) == Plan([], [], [])
+    assert planning.make(known, window(), Rules()) == Plan([], [], [])
 
 
 # -- spill ---------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_no_further_date_where_all_that_was_submitted_came(
         known = Known(lines, [], {} if reported is None else {date(10): {"B": reported}})
     else:
         known = Known(lines, [pending("B", 10, state=State.INCOMPLETE, reported=reported)])
-    made = plan.make(known, window(), Rules())
+    made = planning.make(known, window(), Rules())
     assert ("B", 11) in places(made) if expected else ("B", 11) not in places(made)
 
 
@@ -193,7 +193,7 @@ def test_a_date_that_is_listed_itself_is_no_spill() -> None:
 
 def test_a_spill_day_of_the_ledger_is_not_looked_for_again() -> None:
     known = Known([line("B", 9)], [pending("B", 9)], {date(10): {"B": 0}})
-    assert places(plan.make(known, window(), Rules())) == {("B", 9)}
+    assert places(planning.make(known, window(), Rules())) == {("B", 9)}
 
 
 # -- what a new batch day knows --------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_when_a_batch_day_settles(
         assert day.state is State.PENDING
         return
     assert (made.settle == [day]) is expected
-    assert plan.can_settle(day, window(at(date(10), hours))) is expected
+    assert planning.can_settle(day, window(at(date(10), hours))) is expected
     assert made.lose == []
     if expected:
         assert made.tasks == []
@@ -557,7 +557,7 @@ def test_requests_are_those_that_are_lacking() -> None:
 )
 def test_a_batch_day_never_asked_is_taken_to_be_like_the_others(rows: list[int], expected: int) -> None:
     known = Known([line("new", 14)], [], {date(5): {str(n): count for n, count in enumerate(rows)}})
-    assert plan.make(known, window(), Rules()).requests == expected
+    assert planning.make(known, window(), Rules()).requests == expected
 
 
 def test_what_misses_its_deadline_at_this_pace() -> None:
@@ -572,11 +572,11 @@ def test_what_misses_its_deadline_at_this_pace() -> None:
         whole("g", 14, looked=1),
     ]
     known = Known([line("d", 2, 100)], days)
-    made = plan.make(known, window(moment), Rules(spill_days=0))
+    made = planning.make(known, window(moment), Rules(spill_days=0))
     assert [t.day.batch_no for t in made.tasks] == ["a", "b", "c", "d", "e", "f", "g"]
 
     def missed(interval: float) -> list[str]:
-        return [day.batch_no for day in plan.will_miss(made, window(moment), interval)]
+        return [day.batch_no for day in planning.will_miss(made, window(moment), interval)]
 
     assert missed(3.0) == ["c", "e"]
     assert missed(3.1) == ["b", "c", "e"]
@@ -589,7 +589,7 @@ def test_what_misses_its_deadline_at_this_pace() -> None:
 def test_what_is_past_its_deadline_misses_it_at_any_pace() -> None:
     moment = window().deadline(date(1)) + HOURS
     made = make([], [pending("B", 1)], moment)
-    assert plan.will_miss(made, window(moment), 0.0) == [made.tasks[0].day]
+    assert planning.will_miss(made, window(moment), 0.0) == [made.tasks[0].day]
 
 
 # -- whatever is known -----------------------------------------------------------------------------------------
@@ -666,14 +666,16 @@ def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.
 @given(knowns(), MOMENTS, RULES)
 def test_what_holds_for_every_plan(known: Known, moment: dt.datetime, rules: Rules) -> None:
     now = window(moment)
-    made = plan.make(known, now, rules)
+    made = planning.make(known, now, rules)
     tasks, settle, lose = keys(made)
     asked_for = {task[:2] for task in tasks}
     assert len(asked_for) == len(tasks), "asked for twice"
     assert not asked_for & settle
     assert not asked_for & lose
     assert not settle & lose
-    ranks = [plan.RANK[task.why] for task in made.tasks if not (rules.full and task.day.state is State.INCOMPLETE)]
+    ranks = [
+        planning.RANK[task.why] for task in made.tasks if not (rules.full and task.day.state is State.INCOMPLETE)
+    ]
     assert ranks == sorted(ranks)
     new = {key(task.day): task.day.spill for task in made.tasks if not task.day.id}
     assert new == called_for(known, now, rules.spill_days)
@@ -684,8 +686,8 @@ def test_what_holds_for_every_plan(known: Known, moment: dt.datetime, rules: Rul
             assert key(day) not in settle | lose
         elif key(day) not in asked_for | settle | lose:
             assert not now.is_gone(day.date)
-            tired = day.state is State.INCOMPLETE and day.fruitless_runs >= plan.FRUITLESS_RUNS
-            assert tired or (day.state is State.OPEN and not plan.wants_look(day, now))
+            tired = day.state is State.INCOMPLETE and day.fruitless_runs >= planning.FRUITLESS_RUNS
+            assert tired or (day.state is State.OPEN and not planning.wants_look(day, now))
         if key(day) in settle:
             assert day.proven
             assert now.is_over(day.date)
@@ -697,11 +699,11 @@ def test_what_holds_for_every_plan(known: Known, moment: dt.datetime, rules: Rul
 def test_the_order_in_which_things_are_known_does_not_matter(
     known: Known, moment: dt.datetime, rules: Rules, dice: random.Random
 ) -> None:
-    now, first = window(moment), keys(plan.make(known, window(moment), rules))
+    now, first = window(moment), keys(planning.make(known, window(moment), rules))
     lines, days = list(known.lines), list(known.days)
     dice.shuffle(lines)
     dice.shuffle(days)
-    assert keys(plan.make(Known(lines, days, known.settled), now, rules)) == first
+    assert keys(planning.make(Known(lines, days, known.settled), now, rules)) == first
 
 
 @given(knowns(), MOMENTS, RULES, st.sets(NAMES, max_size=2), st.sets(NUMBERS.map(date), max_size=6))
@@ -709,7 +711,7 @@ def test_a_narrowed_plan_is_a_part_of_the_whole(
     known: Known, moment: dt.datetime, rules: Rules, names: set[str], dates: set[dt.date]
 ) -> None:
     narrow = dataclasses.replace(rules, batches=frozenset(names), dates=frozenset(dates))
-    whole_plan, part = (keys(plan.make(known, window(moment), each)) for each in (rules, narrow))
+    whole_plan, part = (keys(planning.make(known, window(moment), each)) for each in (rules, narrow))
 
     def inside(entry: Any) -> bool:
         return (not names or entry[0] in names) and (not dates or entry[1] in dates)
@@ -726,7 +728,7 @@ def test_in_full_nothing_is_left_out_that_is_asked_for_otherwise(
     known: Known, moment: dt.datetime, rules: Rules
 ) -> None:
     some, everything = (
-        plan.make(known, window(moment), dataclasses.replace(rules, full=full)) for full in (False, True)
+        planning.make(known, window(moment), dataclasses.replace(rules, full=full)) for full in (False, True)
     )
     assert {key(task.day) for task in some.tasks} <= {key(task.day) for task in everything.tasks}
     assert {key(day) for day in some.lose} == {key(day) for day in everything.lose}
@@ -743,7 +745,7 @@ def large_account(batches: int) -> list[Line]:
 def test_an_account_twice_as_large_is_twice_as_much_work() -> None:
     def planning(batches: int) -> Callable[[], object]:
         known = Known(large_account(batches), [])
-        return lambda: plan.will_miss(plan.make(known, window(), Rules()), window(), 10.0)
+        return lambda: planning.will_miss(planning.make(known, window(), Rules()), window(), 10.0)
 
     assert_grows_no_faster(planning, 100)
 
@@ -751,13 +753,13 @@ def test_an_account_twice_as_large_is_twice_as_much_work() -> None:
 def test_a_large_account_fits_into_memory() -> None:
     """Half a KiB for each batch day, what may have spilled among them."""
     lines = large_account(1000)
-    made = plan.make(Known(lines, []), window(), Rules())
-    assert plan.will_miss(made, window(), 50.0)
+    made = planning.make(Known(lines, []), window(), Rules())
+    assert planning.will_miss(made, window(), 50.0)
     assert len(made.tasks) == 14_000 + 12 * 1000
     ledger = Known(lines, [dataclasses.replace(task.day, id=1) for task in made.tasks])
     tracemalloc.start()
     try:
-        again = plan.make(ledger, window(), Rules())
+        again = planning.make(ledger, window(), Rules())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from etl.api import waiting
-from etl.batchday import pages_of
 from etl.clock import Clock
+from etl.core.batchday import pages_of
+from etl.core.planning import Rules
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults
 from etl.emulator.wording import Wording
-from etl.plan import Rules
+from etl.vendor import backoff
 from tests.job import Job
 from tests.servers import POSTGRESQL, SQLITE
 
@@ -101,7 +101,7 @@ def test_a_full_read_of_what_is_there_changes_nothing(engine: sa.Engine, tmp_pat
 def test_both_wordings_and_a_tenth_of_all_answers_failing(
     engine: sa.Engine, tmp_path: Path, wording: Wording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
     faults = Faults({Fault(kind): share for kind, share in EVERY_FAULT.items()}, seed=3)
     behaviour = Behaviour(wording=wording, faults=faults, clock_skew=300)
     with Emulator(book(), behaviour=behaviour) as vendor, a_job(engine, vendor, tmp_path) as job:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl import settings
-from etl.window import AT_RISK, GRACE, Window
+from etl.core.window import AT_RISK, GRACE, Window
 
 UTC = dt.UTC
 SHANGHAI = ZoneInfo("Asia/Shanghai")

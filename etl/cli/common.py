@@ -12,11 +12,11 @@ import click
 import sqlalchemy as sa
 
 from etl import log, settings
-from etl.api.transport import is_loopback
+from etl.database.engine import connect
 from etl.errors import Misconfigured
+from etl.schema import migrate
 from etl.settings import Settings
-from etl.store import migrate
-from etl.store.engine import connect
+from etl.web.address import is_loopback
 
 
 def load_settings() -> Settings:

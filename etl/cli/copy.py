@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from etl.admin.copying import CopyProgress as Told
+from etl.admin.copying import copy as copy_rows
+from etl.admin.copying import in_target
 from etl.cli import output
 from etl.cli.common import load_settings
+from etl.database.engine import connect
 from etl.errors import Misconfigured, TryLater
 from etl.settings import Settings
-from etl.store.copy import Progress as Told
-from etl.store.copy import copy as copy_rows
-from etl.store.copy import in_target
-from etl.store.engine import connect
 
 
 @click.command(short_help="Copy all that is stored into another, empty database.")

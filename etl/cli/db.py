@@ -8,7 +8,7 @@ from etl.cli.common import any_database, load_settings
 from etl.cli.copy import copy
 from etl.cli.grant_reader import grant_reader
 from etl.errors import Misconfigured
-from etl.store import migrate
+from etl.schema import migrate
 
 NAMED = 5
 """Differences that `check` names; it counts the others."""
@@ -35,9 +35,9 @@ def upgrade() -> None:
       numbercheck db upgrade
     """
     with any_database(load_settings(), patient=True) as engine:
-        before, old_views = migrate.current(engine), migrate.views(engine)
+        before, old_views = migrate.current(engine), migrate.views_there(engine)
         migrate.upgrade(engine)
-        after, new_views = migrate.current(engine), migrate.views(engine) - old_views
+        after, new_views = migrate.current(engine), migrate.views_there(engine) - old_views
         to_grant = sorted(new_views) if before and engine.dialect.name != "sqlite" else []
     if before == after:
         click.echo(f"The schema is up to date: {after}.")

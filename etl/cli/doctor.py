@@ -12,19 +12,19 @@ from urllib.parse import urlsplit
 import click
 import sqlalchemy as sa
 
-from etl.api.client import Client, Question
-from etl.api.transport import is_loopback
 from etl.cli.common import load_settings, open_database, prepare_schema
 from etl.cli.group import explained
 from etl.cli.output import count
 from etl.clock import Clock
+from etl.core.window import Window
 from etl.errors import BatchDayFailed, CredentialsRefused, EtlError, Misconfigured, TryLater
-from etl.gate import Bounds, Gate
-from etl.known import NO_BATCHES, has_source, read_lists
+from etl.run.gate import Bounds, Gate
+from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.settings import Settings
 from etl.store import accounts, listings
 from etl.store.slots import Slots
-from etl.window import Window
+from etl.vendor.client import Client, Question
+from etl.web.address import is_loopback
 
 # The vendor refuses requests that are more than 60 s off.
 CLOCK_TOLERANCE = 30.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from etl.admin import grants
 from etl.cli.common import load_settings, open_database
 from etl.cli.output import count
 from etl.errors import Misconfigured
-from etl.store import grants
 
 NAMED = 5
 """What a role reaches besides is named up to this number; the rest is counted."""
@@ -35,13 +35,13 @@ def grant_reader(role: str, masked: bool) -> None:
         raise Misconfigured(" ".join((*_lacking(done), *_beyond(done))))
 
 
-def _lacking(done: grants.Outcome) -> list[str]:
+def _lacking(done: grants.Granted) -> list[str]:
     if not done.lacking:
         return []
     return [f"{done.reader} cannot get there yet: let the database's owner run {'; '.join(done.lacking)}."]
 
 
-def _beyond(done: grants.Outcome) -> list[str]:
+def _beyond(done: grants.Granted) -> list[str]:
     if not done.beyond:
         return []
     more = f" and {len(done.beyond) - NAMED} more" if len(done.beyond) > NAMED else ""

@@ -11,10 +11,10 @@ import click
 import sqlalchemy as sa
 
 from etl.cli.output import AS_JSON, give_up, print_as_it_can, print_json, tell
+from etl.database.engine import explain
 from etl.errors import EtlError, Misconfigured, TryLater
 from etl.log import configure
-from etl.result import STATUS
-from etl.store.engine import explain
+from etl.run.result import STATUS
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from etl.batchday import BatchDay
 from etl.cli.common import Date, Moment
 from etl.cli.output import json_option, table
-from etl.plan import Rules
-from etl.result import moment_text
-from etl.setting_kinds import BadSetting, decimal
+from etl.core.batchday import BatchDay
+from etl.core.planning import Rules
+from etl.core.window import Window
+from etl.run.result import moment_text
 from etl.settings import Settings
-from etl.window import Window
+from etl.settings.kinds import BadSetting, decimal
 
 SHOWN = 20
 """Batch days that a summary names; it counts the others."""
@@ -23,7 +23,7 @@ SHOWN = 20
 log = logging.getLogger(__name__)
 
 
-class Seconds(click.ParamType[float]):
+class SecondsOption(click.ParamType[float]):
     """A finite number above 0, as NUMBERCHECK_MAX_SECONDS has to be."""
 
     name = "seconds"
@@ -46,7 +46,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--max-requests", type=click.IntRange(1), metavar="N", help="Send no more requests than this."
             ),
-            click.option("--max-seconds", type=Seconds(), help="Take no longer than this."),
+            click.option("--max-seconds", type=SecondsOption(), help="Take no longer than this."),
             click.option(
                 "--now",
                 type=Moment(),

@@ -9,20 +9,20 @@ from typing import Any
 
 import click
 
-from etl import plan as planning
-from etl.batchday import State
-from etl.batches import Listing
 from etl.cli.common import has_schema, load_settings, open_database, require_loopback
 from etl.cli.options import SHOWN, named, options, rules_of
 from etl.cli.output import count, print_json, table, tell
 from etl.clock import Clock
-from etl.known import Gathered, gather, read_lists
-from etl.plan import Plan, Rules, Task
-from etl.result import at_risk, risk_as_json
+from etl.core import planning
+from etl.core.batchday import State
+from etl.core.planning import Plan, Rules, Task
+from etl.core.window import Window
+from etl.database.engine import reading
+from etl.lists.listing import Listing
+from etl.run.gather import Gathered, gather, read_lists
+from etl.run.result import at_risk, risk_as_json
 from etl.settings import Settings
 from etl.store import accounts
-from etl.store.engine import reading
-from etl.window import Window
 
 FURTHER_DAY = "never asked; a batch may run past midnight (NUMBERCHECK_SPILL_DAYS)"
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from etl.cli.common import Moment, has_schema, load_settings, open_database
 from etl.cli.output import json_option, print_json, table
 from etl.clock import Clock
-from etl.result import moment_text
+from etl.core.window import AT_RISK, Window
+from etl.database.engine import reading
+from etl.database.types import UtcTime
+from etl.run.result import moment_text
 from etl.settings import Settings
-from etl.store.engine import reading
-from etl.store.types import UtcTime
-from etl.window import AT_RISK, Window
 
 RUNS = 5
 SHOWN = 20

@@ -14,20 +14,20 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from etl import sync as job
 from etl.cli.common import has_schema, load_settings, open_database, prepare_schema, require_loopback
 from etl.cli.group import explained
 from etl.cli.options import SHOWN, named, options, rules_of
 from etl.cli.output import print_json, tell
 from etl.clock import Clock
+from etl.core.planning import Rules
+from etl.core.window import Window
 from etl.errors import EtlError, Locked, Misconfigured
-from etl.known import NO_BATCHES, has_source
 from etl.log import bind
-from etl.plan import Rules
-from etl.report.run import Report
-from etl.result import STATUS, Result
+from etl.report.report import Report
+from etl.run import job
+from etl.run.gather import NO_BATCHES, has_source
+from etl.run.result import STATUS, Result
 from etl.settings import Settings
-from etl.window import Window
 
 MEANING = {
     "complete": "every batch day asked for holds all that the vendor reported",

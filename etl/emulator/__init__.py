@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from etl.emulator.behaviour import Behaviour
 from etl.emulator.book import ACCESS_KEY, ACCESS_SECRET, Account, Book
-from etl.emulator.emulator import Emulator, Received, utcnow
+from etl.emulator.endpoint import Emulator, Received, utcnow
 from etl.emulator.faults import KINDS, Fault, Faults, parse_fault
 from etl.emulator.generator import GeneratedDay, Growth, generate
-from etl.emulator.rows import VendorRow
+from etl.emulator.vendorrow import VendorRow
 
 __all__ = [
     "ACCESS_KEY",

@@ -10,13 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.batchday import BatchDay, State
-from etl.batches.listing import Line
-from etl.plan import Known, Rows
+from etl.core.batchday import BatchDay, State
+from etl.core.line import Line
+from etl.core.planning import Known, RowsByDay
+from etl.core.window import Window
+from etl.database.sql import STREAMED, Shared, look_anew
+from etl.schema.tables import awaited_check, batch, batch_day
 from etl.store import listings
-from etl.store.schema import awaited_check, batch, batch_day
-from etl.store.sql import STREAMED, Shared, look_anew
-from etl.window import Window
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
 
@@ -63,10 +63,10 @@ def load(
     return Known(lines, days, _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since))
 
 
-def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Rows:
+def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> RowsByDay:
     query = sa.select(batch_day.c.check_date, batch.c.batch_no, batch_day.c.reported_rows)
     query = query.join_from(batch_day, batch).where(*which)
-    counts: Rows = defaultdict(dict)
+    counts: RowsByDay = defaultdict(dict)
     for date, batch_no, rows in connection.execute(query, execution_options=STREAMED):
         counts[date][intern(batch_no)] = rows or 0
     return counts

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from etl.database.types import MYSQL_FAMILY
 from etl.errors import Locked, Misconfigured, TryLater
-from etl.store.schema import account
-from etl.store.types import MYSQL_FAMILY
+from etl.schema.tables import account
 
 
 class Lock(Protocol):

@@ -1,7 +1,7 @@
 """The tables.
 
-A revision is frozen: it declares the tables as they were then, and never imports etl/store/schema.py. The
-column types are etl/store/types.py's: what they mean does not change, a column that has to be something else
+A revision is frozen: it declares the tables as they were then, and never imports etl/schema/tables.py. The
+column types are etl/database/types.py's: what they mean does not change, a column that has to be something else
 gets a new type. It can run again after it was interrupted on a server that cannot roll DDL back.
 """
 
@@ -12,7 +12,17 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from etl.store.types import MYSQL_FAMILY, OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
+from etl.database.types import (
+    MYSQL_FAMILY,
+    OPTIONS,
+    BigId,
+    ExactText,
+    JsonObject,
+    LongText,
+    Price,
+    Seconds,
+    UtcTime,
+)
 
 revision = "0001"
 down_revision = None

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from etl.store.types import MYSQL_FAMILY
+from etl.database.types import MYSQL_FAMILY
 
 revision = "0002"
 down_revision = "0001"

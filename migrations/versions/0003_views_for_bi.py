@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-from etl.store.types import MYSQL_FAMILY
+from etl.database.types import MYSQL_FAMILY
 
 revision = "0003"
 down_revision = "0002"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.api import bounded
+from etl.web import bounded
 from tests.clocks import HandSet
 from tests.ports import closed_port
 

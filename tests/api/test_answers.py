@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.api.answers import Page, code_of, parse, to_page, words_of
-from etl.api.rows import CheckRow
+from etl.core.checkrow import CheckRow
+from etl.core.page import Page
+from etl.vendor.answers import code_of, parse, to_page, words_of
 from tests.api.vendor import QUESTION, page, row
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from etl.api.outcomes import Trouble
-from etl.api.signing import Signature
+from etl.vendor.outcomes import Trouble
+from etl.vendor.signing import Signature
 from tests.api.vendor import CERTIFICATE, PAUSE, Reply, Vendor, endless, post, silent, transport, trickle
 from tests.clocks import HandSet
 

@@ -8,14 +8,9 @@ import time
 
 import pytest
 
-from etl.api.client import Question
-from etl.api.signing import sign
-from etl.errors import (
-    CredentialsRefused,
-    Misconfigured,
-    RunEnded,
-    Unanswered,
-)
+from etl.errors import CredentialsRefused, Misconfigured, RunEnded, Unanswered
+from etl.vendor.client import Question
+from etl.vendor.signing import sign
 from tests.api.vendor import (
     DAY,
     GOOD,
@@ -228,9 +223,9 @@ def test_many_threads() -> None:
 
 
 def test_retries_are_logged(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "etl.api.client")
+    caplog.set_level(logging.INFO, "etl.vendor.client")
     ask(Reply(b'{"code": 7, "msg": "phone 84981234567"}'), refusal(88, "too fast"), GOOD)
-    first, second = (record for record in caplog.records if record.name == "etl.api.client")
+    first, second = (record for record in caplog.records if record.name == "etl.vendor.client")
     assert (first.levelname, second.levelname) == ("INFO", "WARNING")
     assert re.fullmatch(
         r"Try 1 of 6 failed: an unknown result code \(code 7\): “phone \*{9}67”\."

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from etl.api.client import Question
 from etl.errors import CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
+from etl.vendor.client import Question
 from tests.api.vendor import DAY, GOOD, Gate, Reply, ask, page, refusal, row, trickle
 
 FAILED = Reply(b"", 503)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from etl.api.columns import COLUMNS, MAX_LENGTH
-from etl.api.rows import CheckRow, convert
+from etl.core.checkrow import CheckRow
+from etl.core.fields import MAX_LENGTH
+from etl.vendor.columns import COLUMNS
+from etl.vendor.convert import convert
 from tests.api.vendor import row
 
 BATCH = "101713775788"

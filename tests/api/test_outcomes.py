@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from etl.api.outcomes import TABLE, Action, Seen, Trouble, outcome
 from etl.errors import CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
+from etl.vendor.outcomes import TABLE, Action, Seen, Trouble, outcome
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from etl.api.question import DOCUMENTED, NEWER, Question, body
+from etl.vendor.question import DOCUMENTED, NEWER, Question, body
 
 DAY = dt.date(2023, 8, 12)
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import simplejson
 
-from etl.api.answers import parse
-from etl.api.columns import COLUMNS
-from etl.api.rows import CheckRow, RejectedRow, convert
+from etl.core.checkrow import CheckRow, RejectedRow
+from etl.vendor.answers import parse
+from etl.vendor.columns import COLUMNS
+from etl.vendor.convert import convert
 from tests.api.vendor import row
 
 BATCH = "101713775788"

@@ -10,9 +10,10 @@ import simplejson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from etl.api.answers import parse
-from etl.api.columns import COLUMNS, is_blank
-from etl.api.rows import CheckRow, RejectedRow, _any, _plain, convert
+from etl.core.checkrow import CheckRow, RejectedRow
+from etl.vendor.answers import parse
+from etl.vendor.columns import COLUMNS, is_blank
+from etl.vendor.convert import _any, _plain, convert
 
 BATCH = "101713775788"
 

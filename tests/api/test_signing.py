@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from etl.api.signing import Signature, sign
+from etl.vendor.signing import Signature, sign
 
 HEADERS = {"ts": "1655710885431", "bizType": "1", "action": "send", "accessKey": "fme2na3kdi3ki"}
 SECRET = "abciiiko2k3"

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from etl.api.outcomes import Trouble
-from etl.api.signing import Signature
-from etl.api.transport import MAX_BYTES, Answer, is_loopback
 from etl.errors import Misconfigured
+from etl.vendor.outcomes import Trouble
+from etl.vendor.signing import Signature
+from etl.vendor.transport import MAX_ANSWER_BYTES, Answer
+from etl.web.address import is_loopback
 from tests.api.vendor import CERTIFICATE, KEY, Reply, Vendor, post, transport
 from tests.running import HANG
 
@@ -109,7 +110,9 @@ def test_compressed_answers(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize(("size", "trouble"), [(MAX_BYTES, None), (MAX_BYTES + 1, Trouble.TOO_LARGE)])
+@pytest.mark.parametrize(
+    ("size", "trouble"), [(MAX_ANSWER_BYTES, None), (MAX_ANSWER_BYTES + 1, Trouble.TOO_LARGE)]
+)
 def test_the_size_limit_counts_decompressed_bytes(compressed: bool, size: int, trouble: Trouble | None) -> None:
     body = bytes(size)
     headers = {"Content-Encoding": "gzip"} if compressed else {}
@@ -140,7 +143,7 @@ def test_redirects_are_not_followed(status: int, location: str | None) -> None:
 
 
 def test_a_redirect_with_a_huge_body_is_not_read_to_its_end() -> None:
-    with Vendor(Reply(bytes(MAX_BYTES + 1), 302, {"Location": "/other"})) as vendor:
+    with Vendor(Reply(bytes(MAX_ANSWER_BYTES + 1), 302, {"Location": "/other"})) as vendor:
         assert post(vendor.url).trouble is Trouble.TOO_LARGE
 
 

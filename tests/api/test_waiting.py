@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.api.waiting import http_date, retry_after, wait
+from etl.vendor.backoff import http_date, retry_after, wait
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.api.wording import presentable, presentable_url
+from etl.vendor.words import presentable, presentable_url
 
 
 @pytest.mark.parametrize(

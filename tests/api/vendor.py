@@ -18,11 +18,11 @@ from typing import Any, Self
 
 import simplejson
 
-from etl.api.client import Client, Question
-from etl.api.signing import Signature
-from etl.api.transport import Answer, Transport
 from etl.errors import EtlError, RunEnded
 from etl.settings import Settings, load
+from etl.vendor.client import Client, Question
+from etl.vendor.signing import Signature
+from etl.vendor.transport import Answer, Transport
 from tests.running import HANG
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")

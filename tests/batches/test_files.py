@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.batches import Line, Listing, Problem, read_csv, read_file
+from etl.core.line import Line
+from etl.lists.csvfile import read_csv, read_file
+from etl.lists.listing import Listing, Problem
 from tests.steps import assert_grows_no_faster
 
 HEADER = b"batch_no,date,rows,appkey\n"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.batches import Line, Listing, Problem
-from etl.batches.known import DATABASE, Entry, overlay
+from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.lists.listing import Listing, Problem
+from etl.lists.overlay import overlay
 from tests.store.made import window
 
 D1, D2, OLD, LATE = dt.date(2026, 3, 1), dt.date(2026, 3, 2), dt.date(2026, 2, 28), dt.date(2026, 3, 15)
@@ -84,10 +85,10 @@ CASES = {
     "lists are apart": (
         entries(Line("A"))
         + entries(Line("A"), source="query")
-        + entries(Line("A"), Line("A", D1, 5), source=DATABASE),
+        + entries(Line("A"), Line("A", D1, 5), source=DATABASE_LIST),
         [listing(Line("A", D1, 7)), gone("query")],
         entries(Line("A"), source="query")
-        + entries(Line("A"), Line("A", D1, 5), source=DATABASE)
+        + entries(Line("A"), Line("A", D1, 5), source=DATABASE_LIST)
         + entries(Line("A", D1, 7)),
         0,
     ),

@@ -16,9 +16,11 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from etl import database_url
-from etl.batches import Line, Listing, Problem, query, read_query
-from etl.batches.listing import BadLine
+from etl.core.line import Line
+from etl.lists import query
+from etl.lists.listing import BadLine, Listing, Problem
+from etl.lists.query import read_query
+from etl.settings import urls
 from tests.cli.support import rows
 from tests.clocks import HandSet
 from tests.patience import count_by
@@ -207,7 +209,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
 def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_port: int) -> None:
-    url = database_url.source(f"{kind}://u:{SECRET}@127.0.0.1:{closed_port}/x")
+    url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:{closed_port}/x")
     text = told(read(url, "SELECT 1 AS batch_no"), 75)
     assert text.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL does not answer: ")
     assert text.endswith("The next run tries again.")
@@ -216,7 +218,7 @@ def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_por
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_an_option_that_the_driver_does_not_know(kind: str) -> None:
-    url = database_url.source(f"{kind}://u:{SECRET}@127.0.0.1:1/x?nonsense=1")
+    url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:1/x?nonsense=1")
     text = told(read(url, "SELECT 1 AS batch_no"), 78)
     assert "nonsense" in text
     assert SECRET not in text
@@ -224,7 +226,7 @@ def test_an_option_that_the_driver_does_not_know(kind: str) -> None:
 
 def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    url = database_url.source(f"postgresql://u:{SECRET}@127.0.0.1:1/x")
+    url = urls.source(f"postgresql://u:{SECRET}@127.0.0.1:1/x")
     assert "pip install 'numbercheck-etl[postgresql]'" in told(read(url, "SELECT 1 AS batch_no"), 78)
 
 
@@ -232,7 +234,7 @@ def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
     ("given", "seconds"), [("postgresql://h/x", "10"), ("mysql://h/x?connect_timeout=3", "3")]
 )
 def test_connecting_does_not_take_for_ever(given: str, seconds: str) -> None:
-    assert query._careful(database_url.source(given)).query["connect_timeout"] == seconds
+    assert query._careful(urls.source(given)).query["connect_timeout"] == seconds
 
 
 def test_a_reason_holds_no_secret_of_the_url() -> None:

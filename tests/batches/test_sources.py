@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from etl.batches import Line, Listing, read_sources, read_template
+from etl.core.line import Line
+from etl.lists.listing import Listing
+from etl.lists.sources import read_sources
+from etl.lists.template import read_template
 from etl.settings import load
 
 FIRST, LAST = dt.date(2026, 10, 31), dt.date(2026, 11, 2)

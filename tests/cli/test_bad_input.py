@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from etl.cli import main
 from etl.cli.output import tell
 from etl.emulator import GeneratedDay
-from etl.store import migrate
+from etl.schema import migrate
 from tests.cli.support import NOW, TODAY, Command, connected, real_time
 from tests.servers import PASSWORD
 

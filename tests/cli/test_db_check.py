@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from etl.cli import main
-from etl.store import migrate
+from etl.schema import migrate
 from tests.cli.support import connected
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.roles import run as execute

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from etl.cli import main
-from etl.report import ping, push, run
+from etl.report import ping, push, report
 from tests import another_day
 from tests.running import HANG
 
-LIMITS = ((ping, "SECONDS"), (push, "SECONDS"), (run, "FILE_SECONDS"), (run, "LEDGER_SECONDS"))
+LIMITS = ((ping, "SECONDS"), (push, "SECONDS"), (report, "FILE_SECONDS"), (report, "LEDGER_SECONDS"))
 """How long each report may take."""
 
 if __name__ == "__main__":

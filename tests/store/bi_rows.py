@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.store import schema
+from etl.schema import tables
 from tests.store.support import DAY, DEADLINE, MOMENT, add_batch, insert
 
 Row = dict[str, Any]
@@ -27,8 +27,8 @@ HLR, CALL = ("validity", "reachable"), ("answered", "response")
 def fill(connection: sa.Connection) -> tuple[list[Row], list[Row]]:
     """Two accounts, three batches each, five dates; returns the checks and the batch days."""
     for code in ("USD", "VND"):
-        insert(connection, schema.currency, code=code)
-    carriers = {name: insert(connection, schema.carrier, name=name) for name in ("Viettel", "Globe")}
+        insert(connection, tables.currency, code=code)
+    carriers = {name: insert(connection, tables.carrier, name=name) for name in ("Viettel", "Globe")}
     dice = random.Random(4)
     days = [day for account in ("acme", "default") for day in _days(connection, account, dice)]
     checks = [_check(number, dice.choice(days), dice) for number in range(900)]
@@ -47,8 +47,8 @@ def _days(connection: sa.Connection, account: str, dice: random.Random) -> list[
             if state != "pending":
                 counts = {name: dice.randrange(9) for name in counts}
             values = {"check_date": date, "state": state, "deadline": DEADLINE} | counts
-            days.append(day | counts | {"id": insert(connection, schema.batch_day, batch_id=batch, **values)})
-        insert(connection, schema.batch_listing, batch_id=batch, source="file", submitted_rows=number or None)
+            days.append(day | counts | {"id": insert(connection, tables.batch_day, batch_id=batch, **values)})
+        insert(connection, tables.batch_listing, batch_id=batch, source="file", submitted_rows=number or None)
     return days
 
 
@@ -86,8 +86,8 @@ def add_checks(connection: sa.Connection, checks: list[Row], carriers: dict[str,
         | {"fail_reason": f"no answer from {check['phone']}", "extra": {"to": check["phone"]}}
         for check in checks
     ]
-    connection.execute(schema.number_check.insert(), rows)
-    for table, fields in ((schema.hlr_result, HLR), (schema.call_result, CALL)):
+    connection.execute(tables.number_check.insert(), rows)
+    for table, fields in ((tables.hlr_result, HLR), (tables.call_result, CALL)):
         results = [
             {name: check[name] for name in ("message_id", "phone", *fields)}
             for check in checks

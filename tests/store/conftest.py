@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.store.schema import metadata
+from etl.schema.tables import metadata
 from tests import servers
 from tests.conftest import Start
 from tests.store.sessions import new_database

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.store import copy, schema
-from etl.store.engine import reading
+from etl.admin import copying
+from etl.database.engine import reading
+from etl.schema import tables
 from tests.conftest import Start
 from tests.store.sessions import new_database
 from tests.store.support import DAY, MOMENT, add_batch, add_batch_day, add_check, add_sample, insert
@@ -74,8 +75,8 @@ def add_odd_rows(connection: sa.Connection) -> None:
     """Rows in every table, of two accounts, with what a server might change."""
     add_sample(connection)
     for number in range(12, 20):
-        insert(connection, schema.carrier, carrier_id=number, name=f"carrier {number} 🎈" + " " * (number % 3))
-    insert(connection, schema.currency, code="vnd")
+        insert(connection, tables.carrier, carrier_id=number, name=f"carrier {number} 🎈" + " " * (number % 3))
+    insert(connection, tables.currency, code="vnd")
     batch = add_batch(connection, "B1 ", "second account")
     for date, state in ((DAY, "lost"), (DAY + dt.timedelta(days=1), "incomplete")):
         day = add_batch_day(
@@ -87,14 +88,14 @@ def add_odd_rows(connection: sa.Connection) -> None:
         values["first_seen_at"] = MOMENT.replace(microsecond=number)
         add_check(connection, day, message_id, f"8498{number}", **values)
     add_check(connection, day, "m-null", "1 ", price=Decimal("-0.5"), extra={})
-    insert(connection, schema.account, name="third account", key_fingerprint="f" * 64, holder="process 1")
+    insert(connection, tables.account, name="third account", key_fingerprint="f" * 64, holder="process 1")
 
 
 def content(engine: sa.Engine, without: tuple[str, ...] = ("account.holder",)) -> dict[str, list[Any]]:
     """Every row of every table but that of the pace, as Python sees it."""
     found = {}
     with reading(engine).connect() as connection:
-        for table in schema.metadata.sorted_tables:
+        for table in tables.metadata.sorted_tables:
             columns = [column for column in table.columns if f"{table.name}.{column.name}" not in without]
             rows = [tuple(row) for row in connection.execute(sa.select(*columns))]
             found[table.name] = sorted(rows, key=repr)
@@ -105,6 +106,6 @@ def content(engine: sa.Engine, without: tuple[str, ...] = ("account.holder",)) -
 def is_empty(engine: sa.Engine) -> bool:
     """Whether there is nothing but what the migrations put there."""
     found = content(engine)
-    seeded = {table.name for table in copy.SEEDED}
+    seeded = {table.name for table in copying.SEEDED}
     assert all(found[name] for name in seeded - {"currency"})
     return not any(rows for name, rows in found.items() if name not in seeded)

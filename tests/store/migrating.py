@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.store import migrate, schema
+from etl.schema import migrate, tables
 
 
 def details(engine: sa.Engine) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def details(engine: sa.Engine) -> dict[str, Any]:
         ]
         if engine.dialect.supports_comments:
             readers.append(inspector.get_multi_table_comment)
-        tables = [*schema.metadata.tables]
-        return {read.__name__: _in_order(read(filter_names=tables)) for read in readers}
+        names = [*tables.metadata.tables]
+        return {read.__name__: _in_order(read(filter_names=names)) for read in readers}
 
 
 def _in_order(found: dict[Any, Any]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from etl.store import catalog
-from etl.store.engine import connect
+from etl.database.engine import connect
+from etl.schema import views
 from tests.servers import PASSWORD
 
 _NUMBERS = itertools.count()
@@ -99,6 +99,6 @@ def run(engine: sa.Engine, *statements: str) -> None:
 
 def reads(view: str) -> str:
     """The query of all that a reader gets of a view."""
-    found = next(one for one in catalog.VIEWS if one.name == view)
+    found = next(one for one in views.VIEWS if one.name == view)
     columns = ", ".join(name for name in found.columns if name not in found.hidden)
     return f"SELECT {columns} FROM {view}"  # noqa: S608  (our own names)

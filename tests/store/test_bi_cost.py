@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from etl.store import schema
+from etl.schema import tables
 from tests.servers import SQLITE
 from tests.store.bi_rows import Row, add_checks, ask, each
 from tests.store.support import MOMENT, add_batch, add_batch_day, insert
@@ -30,10 +30,10 @@ AMOUNTS = {
 
 def test_cost_is_exact(engine: sa.Engine) -> None:
     with engine.begin() as connection:
-        insert(connection, schema.currency, code="USD")
+        insert(connection, tables.currency, code="USD")
         for batch_no, prices in AMOUNTS.items():
             day = add_batch_day(connection, add_batch(connection, batch_no))
-            carriers = {batch_no: insert(connection, schema.carrier, name=batch_no)}
+            carriers = {batch_no: insert(connection, tables.carrier, name=batch_no)}
             basis: Row = {"day": day, "currency": "USD", "first_seen_at": MOMENT, "carrier": batch_no}
             basis |= {"validity": "YES", "answered": None, "response": None}
             rows = [

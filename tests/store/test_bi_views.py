@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
-from etl.store import catalog, schema
+from etl.schema import tables, views
 from tests.conftest import Start
 from tests.servers import MARIADB, POSTGRESQL, SQLITE
 from tests.store import bi_rows
@@ -212,15 +212,15 @@ ANSWERS: dict[str, Callable[[Filled], list[Row]]] = {
 
 
 @pytest.mark.parametrize(
-    "view", [view for view in catalog.VIEWS if view.name in ANSWERS], ids=lambda view: view.name
+    "view", [view for view in views.VIEWS if view.name in ANSWERS], ids=lambda view: view.name
 )
-def test_the_question_of_each_view_is_answered(filled: Filled, view: catalog.View) -> None:
+def test_the_question_of_each_view_is_answered(filled: Filled, view: views.View) -> None:
     found, expected = on_one_day(lambda: (filled.ask(view.query), ANSWERS[view.name](filled)))
     same(found, expected)
 
 
 def test_the_questions_about_runs_and_rejected_rows(engine: sa.Engine) -> None:
-    queries = {view.name: view.query for view in catalog.VIEWS if view.name not in ANSWERS}
+    queries = {view.name: view.query for view in views.VIEWS if view.name not in ANSWERS}
     assert set(queries) == {"v_sync_run", "v_rejected_row"}
     with engine.begin() as connection:
         days = [
@@ -229,7 +229,7 @@ def test_the_questions_about_runs_and_rejected_rows(engine: sa.Engine) -> None:
         ]
         for number, reason in enumerate(["phone_missing", "key_conflict", "phone_missing"]):
             values = {"page": 1, "reason": reason, "payload": "{}", "digest": str(number), "seen_at": MOMENT}
-            insert(connection, schema.rejected_row, batch_day_id=days[number // 2], **values)
+            insert(connection, tables.rejected_row, batch_day_id=days[number // 2], **values)
         for number in range(12):
             at = MOMENT + dt.timedelta(hours=number)
             values = {
@@ -241,7 +241,7 @@ def test_the_questions_about_runs_and_rejected_rows(engine: sa.Engine) -> None:
             }
             insert(
                 connection,
-                schema.sync_run,
+                tables.sync_run,
                 account_id=1,
                 started_at=at,
                 window_first=DAY,

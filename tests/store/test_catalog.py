@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import sqlalchemy as sa
 
-from etl.store import catalog, comments, migrate, schema
+from etl.schema import comments, migrate, tables, views
 from tests.servers import MARIADB, POSTGRESQL
 
 ROOT = Path(migrate.__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ KINDS = {
 
 
 def test_every_view_and_column_is_described() -> None:
-    for view in catalog.VIEWS:
+    for view in views.VIEWS:
         words = [view.comment, view.question, view.query, *view.columns.values()]
         assert [word for word in words if not word.strip() or word == "None"] == []
         assert view.question.endswith("?")
@@ -47,15 +47,15 @@ def test_every_view_and_column_is_described() -> None:
 
 def test_the_views_in_the_database_are_those_described(engine: sa.Engine) -> None:
     inspector = sa.inspect(engine)
-    assert {view.name for view in catalog.VIEWS} == set(inspector.get_view_names())
-    for view in catalog.VIEWS:
+    assert {view.name for view in views.VIEWS} == set(inspector.get_view_names())
+    for view in views.VIEWS:
         assert [column["name"] for column in inspector.get_columns(view.name)] == list(view.columns)
 
 
 @pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
 def test_columns_hold_the_kinds_described(engine: sa.Engine) -> None:
     query = "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '{}'"
-    for view in catalog.VIEWS:
+    for view in views.VIEWS:
         with engine.connect() as connection:
             schema_name = connection.scalar(
                 sa.text("SELECT DATABASE()" if engine.dialect.name == "mariadb" else "SELECT current_schema()")
@@ -71,16 +71,16 @@ def test_columns_hold_the_kinds_described(engine: sa.Engine) -> None:
 
 
 def test_who_may_see_no_phone_number_gets_views_without_one() -> None:
-    masked = {view.name for view in catalog.VIEWS if view.masked}
+    masked = {view.name for view in views.VIEWS if view.masked}
     assert masked == {"v_daily_summary", "v_batch_summary", "v_number_check_masked", "v_coverage", "v_sync_run"}
     risky = {"phone", "national_number", "standard_number", "fail_reason", "extra", "payload"}
-    for view in catalog.VIEWS:
+    for view in views.VIEWS:
         if view.masked and view.name != "v_number_check_masked":
             assert not risky & set(view.columns)
-    assert {"fail_reason", "extra"} & set(catalog.NUMBER_CHECK_MASKED.columns) == set()
-    hidden = {view.name: set(view.hidden) for view in catalog.VIEWS if view.hidden}
+    assert {"fail_reason", "extra"} & set(views.NUMBER_CHECK_MASKED.columns) == set()
+    hidden = {view.name: set(view.hidden) for view in views.VIEWS if view.hidden}
     assert hidden == {"v_rejected_row": {"payload"}}
-    assert all(view.hidden <= set(view.columns) for view in catalog.VIEWS)
+    assert all(view.hidden <= set(view.columns) for view in views.VIEWS)
 
 
 # -- comments in the database -------------------------------------------------------------------------------
@@ -100,9 +100,9 @@ DESCRIBED = """
 @pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
 def test_postgresql_holds_the_comment_of_everything(engine: sa.Engine) -> None:
     expected: dict[tuple[str, str | None], str | None] = {}
-    for table in schema.metadata.tables.values():
+    for table in tables.metadata.tables.values():
         expected |= {(table.name, None): table.comment} | {(table.name, c.name): c.comment for c in table.columns}
-    for view in catalog.VIEWS:
+    for view in views.VIEWS:
         expected |= {(view.name, None): view.comment} | {(view.name, c): text for c, text in view.columns.items()}
     with engine.connect() as connection:
         found = {(row[0], row[1]): row[2] for row in connection.exec_driver_sql(DESCRIBED)}
@@ -118,7 +118,7 @@ def test_a_comment_that_differs_is_told_and_put_right(engine: sa.Engine, monkeyp
     expected = ["The comment of view v_sync_run differs.", "The comment of column v_sync_run.run_id differs."]
     assert migrate.check(engine) == expected
     odd = """it's "50 %" of :all %s \\' -- {x} − 🎈"""
-    run = next(view for view in catalog.VIEWS if view.name == "v_sync_run")
+    run = next(view for view in views.VIEWS if view.name == "v_sync_run")
     monkeypatch.setattr(comments, "VIEWS", [dataclasses.replace(run, comment=odd)])
     migrate.upgrade(engine)
     assert migrate.check(engine) == []
@@ -151,10 +151,10 @@ def test_the_page_about_tables_is_up_to_date() -> None:
 
 def test_the_page_about_tables_names_everything() -> None:
     text = generator().document()
-    for table in schema.metadata.tables.values():
+    for table in tables.metadata.tables.values():
         assert f"### {table.name}\n\n{table.comment}.\n" in text
-        assert all(f"| `{column.name}` | {catalog.kind(column)}" in text for column in table.columns)
-    for view in catalog.VIEWS:
+        assert all(f"| `{column.name}` | {views.kind(column)}" in text for column in table.columns)
+    for view in views.VIEWS:
         assert f"### {view.name}\n\n{view.comment}.\n" in text
         assert f"\n{view.question}\n\n```sql\n{view.query}\n```\n" in text
     assert '    number_check ||--o| hlr_result : "message_id, phone"\n' in text

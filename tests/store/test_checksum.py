@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.store.checksum import Checksum
-from etl.store.types import ExactText, JsonObject, Price, UtcTime
+from etl.admin.checksum import Checksum
+from etl.database.types import ExactText, JsonObject, Price, UtcTime
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 MOMENT = dt.datetime(2026, 3, 1, 12, 34, 56, 789012, tzinfo=dt.UTC)

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from etl.admin import copying
+from etl.database.engine import reading
 from etl.emulator import Book, Emulator
-from etl.emulator.rows import VendorRow
-from etl.store import accounts, copy, schema
-from etl.store.engine import reading
+from etl.emulator.vendorrow import VendorRow
+from etl.schema import tables
+from etl.store import accounts
 from tests.conftest import Start
 from tests.job import Job
 from tests.store.copies import PAIRS, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
@@ -45,12 +47,12 @@ def target(engines: tuple[sa.Engine, sa.Engine]) -> sa.Engine:
 
 
 def test_every_row_of_every_table(source: sa.Engine, target: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copy, "CHUNK", 3)
+    monkeypatch.setattr(copying, "COPIED_ROWS", 3)
     with source.begin() as connection:
         add_odd_rows(connection)
     told: list[tuple[str, int, int]] = []
 
-    counts = copy.copy(source, target, lambda *what: told.append(what))
+    counts = copying.copy(source, target, lambda *what: told.append(what))
 
     before, after = content(source), content(target)
     assert all(before.values())
@@ -59,8 +61,8 @@ def test_every_row_of_every_table(source: sa.Engine, target: sa.Engine, monkeypa
     assert told[0] == ("copying account", 3, 2 * sum(counts.values()))
     assert (told[-1][1], told[-1][2]) == (2 * sum(counts.values()), 2 * sum(counts.values()))
     with target.connect() as connection:
-        assert connection.scalars(sa.select(schema.account.c.holder)).all() == [None, None, None]
-        assert connection.execute(sa.select(schema.request_slot)).all() == []
+        assert connection.scalars(sa.select(tables.account.c.holder)).all() == [None, None, None]
+        assert connection.execute(sa.select(tables.request_slot)).all() == []
 
 
 @pytest.mark.parametrize(
@@ -69,18 +71,18 @@ def test_every_row_of_every_table(source: sa.Engine, target: sa.Engine, monkeypa
 def test_new_rows_are_numbered_beyond_the_copied_ones(source: sa.Engine, target: sa.Engine) -> None:
     with source.begin() as connection:
         add_odd_rows(connection)
-    copy.copy(source, target, silently)
+    copying.copy(source, target, silently)
     with target.begin() as connection:
         account_id = accounts.register(connection, "new account")
         new = {
-            schema.account: account_id,
-            schema.batch: insert(connection, schema.batch, account_id=account_id, batch_no="new"),
-            schema.carrier: insert(connection, schema.carrier, name="new"),
-            schema.batch_listing: insert(connection, schema.batch_listing, batch_id=8, source="file"),
-            schema.batch_day: add_batch_day(connection, 8, TODAY),
-            schema.rejected_row: insert(
+            tables.account: account_id,
+            tables.batch: insert(connection, tables.batch, account_id=account_id, batch_no="new"),
+            tables.carrier: insert(connection, tables.carrier, name="new"),
+            tables.batch_listing: insert(connection, tables.batch_listing, batch_id=8, source="file"),
+            tables.batch_day: add_batch_day(connection, 8, TODAY),
+            tables.rejected_row: insert(
                 connection,
-                schema.rejected_row,
+                tables.rejected_row,
                 batch_day_id=10,
                 page=1,
                 reason="new",
@@ -92,7 +94,7 @@ def test_new_rows_are_numbered_beyond_the_copied_ones(source: sa.Engine, target:
         for table, number in new.items():
             key = next(iter(table.primary_key))
             assert number == connection.scalar(sa.select(sa.func.max(key)))
-    assert {table for table in copy.TABLES if table.autoincrement_column is not None} == new.keys()
+    assert {table for table in copying.COPIED_TABLES if table.autoincrement_column is not None} == new.keys()
 
 
 @pytest.mark.parametrize("engines", TARGETS, indirect=True)
@@ -104,27 +106,27 @@ def test_there_and_back_the_files_say_the_same(start_server: Start, source: sa.E
     def stored(engine: sa.Engine) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {}
         with reading(engine).connect() as connection:
-            for table in copy.TABLES:
+            for table in copying.COPIED_TABLES:
                 names = [f'"{column.name}"' for column in table.columns if column.name not in ("holder", "extra")]
                 query = f"SELECT {', '.join(names)} FROM {table.name}"  # noqa: S608  (our own names)
                 found[table.name] = sorted(map(tuple, connection.exec_driver_sql(query)), key=repr)
         return found
 
     with new_database(start_server("sqlite")) as back:
-        copy.copy(source, target, silently)
-        copy.copy(target, back, silently)
+        copying.copy(source, target, silently)
+        copying.copy(target, back, silently)
         assert stored(back) == stored(source)
 
 
 @pytest.mark.parametrize("engines", TARGETS, indirect=True)
 def test_lines_of_lookups_are_those_of_the_source(source: sa.Engine, target: sa.Engine) -> None:
     with target.begin() as connection:
-        insert(connection, schema.region, code="XY", name="left behind by somebody")
-        insert(connection, schema.currency, code="XYZ")
+        insert(connection, tables.region, code="XY", name="left behind by somebody")
+        insert(connection, tables.currency, code="XYZ")
     with source.begin() as connection:
-        insert(connection, schema.region, code="QX", name="Unknown (QX)")
-        connection.execute(sa.update(schema.region).where(schema.region.c.code == "DE").values(name="Deutschland"))
-    copy.copy(source, target, silently)
+        insert(connection, tables.region, code="QX", name="Unknown (QX)")
+        connection.execute(sa.update(tables.region).where(tables.region.c.code == "DE").values(name="Deutschland"))
+    copying.copy(source, target, silently)
     assert content(target) == content(source)
 
 
@@ -195,7 +197,7 @@ def test_sync_goes_on_in_the_copy(source: sa.Engine, target: sa.Engine, tmp_path
         assert all(seen[name] for name in ("awaited_check", "rejected_row", "repeated_key"))
         assert set(before[0].states().values()) == {"lost", "settled", "open"}
 
-        copy.copy(source, target, silently)
+        copying.copy(source, target, silently)
 
         assert covered(after[0]) == covered(before[0])
         assert after[1].sync(NOW).requests == 0  # all of it is settled

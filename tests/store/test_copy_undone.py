@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from etl.admin import copying
 from etl.errors import DatabaseUnreachable, Locked, Misconfigured, TryLater
-from etl.store import copy, lock, migrate, schema
+from etl.schema import migrate, tables
+from etl.store import lock
 from tests.conftest import Start
 from tests.running import inherited
 from tests.store.copies import PAIRS, SOURCES, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
@@ -45,15 +47,15 @@ def target(engines: tuple[sa.Engine, sa.Engine]) -> sa.Engine:
 @pytest.mark.parametrize("engines", TARGETS, indirect=True)
 def test_a_target_that_is_not_empty(source: sa.Engine, target: sa.Engine) -> None:
     with target.begin() as connection:
-        insert(connection, schema.carrier, name="theirs")
+        insert(connection, tables.carrier, name="theirs")
         insert(
-            connection, schema.request_slot, account_id=insert(connection, schema.account, name="a"), next_at=1.0
+            connection, tables.request_slot, account_id=insert(connection, tables.account, name="a"), next_at=1.0
         )
     before = content(target)
     with pytest.raises(
         Misconfigured, match="The target is not empty, there are rows in account, carrier"
     ) as caught:
-        copy.copy(source, target, silently)
+        copying.copy(source, target, silently)
     assert "NUMBERCHECK_COPY_TO_DATABASE_URL" in str(caught.value)
     assert content(target) == before
 
@@ -62,29 +64,29 @@ def test_a_target_that_is_not_empty(source: sa.Engine, target: sa.Engine) -> Non
 def test_schemas_that_are_not_the_current_ones(source: sa.Engine, target: sa.Engine) -> None:
     migrate.downgrade(target, "0001")
     with pytest.raises(Misconfigured, match="The target: The schema is at 0001") as caught:
-        copy.copy(source, target, silently)
+        copying.copy(source, target, silently)
     assert "run `numbercheck db upgrade` with NUMBERCHECK_DATABASE_URL naming it" in str(caught.value)
     migrate.downgrade(source, "base")
     with pytest.raises(Misconfigured, match="^The database holds no schema yet"):
-        copy.copy(source, target, silently)
+        copying.copy(source, target, silently)
 
 
 @pytest.mark.parametrize("engines", SOURCES, indirect=True)
 def test_one_database_under_both_names(source: sa.Engine) -> None:
     with engine_for(source.url) as same, pytest.raises(Misconfigured, match="name the same database"):
-        copy.copy(source, same, silently)
+        copying.copy(source, same, silently)
 
 
 @pytest.mark.parametrize("engines", SOURCES, indirect=True)
 def test_no_copy_beside_a_sync_and_no_sync_beside_a_copy(source: sa.Engine, target: sa.Engine) -> None:
     with source.begin() as connection:
         add_odd_rows(connection)
-        numbers = sorted(connection.scalars(sa.select(schema.account.c.account_id)))
+        numbers = sorted(connection.scalars(sa.select(tables.account.c.account_id)))
     with source.connect() as connection:
         held = lock.acquire(connection, numbers[-1], "process 1 on a host")
         try:
             with pytest.raises(Locked, match="process 1 on a host"):
-                copy.copy(source, target, silently)
+                copying.copy(source, target, silently)
         finally:
             held.release()
     assert is_empty(target)
@@ -94,7 +96,7 @@ def test_no_copy_beside_a_sync_and_no_sync_beside_a_copy(source: sa.Engine, targ
             with source.connect() as other, pytest.raises(Locked, match="numbercheck db copy"):
                 lock.acquire(other, number, "a sync")
 
-    copy.copy(source, target, try_to_sync)
+    copying.copy(source, target, try_to_sync)
     for number in numbers:
         with source.connect() as connection:
             lock.acquire(connection, number, "a sync").release()
@@ -105,10 +107,10 @@ def test_no_copy_beside_a_sync_and_no_sync_beside_a_copy(source: sa.Engine, targ
 def test_whose_error_it_is(source: sa.Engine, target: sa.Engine) -> None:
     with engine_for(target.url.set(password="wrong")) as wrong:
         with pytest.raises(Misconfigured, match="^The target: The database refuses this user") as caught:
-            copy.copy(source, wrong, silently)
+            copying.copy(source, wrong, silently)
         assert "in NUMBERCHECK_COPY_TO_DATABASE_URL" in str(caught.value)
         with pytest.raises(Misconfigured, match="^The database refuses this user") as caught:
-            copy.copy(wrong, source, silently)
+            copying.copy(wrong, source, silently)
         assert "in NUMBERCHECK_DATABASE_URL" in str(caught.value)
 
 
@@ -149,8 +151,8 @@ def test_a_target_that_changes_what_it_is_given(source: sa.Engine, target: sa.En
     with source.begin() as connection:
         add_odd_rows(connection)
     meddle(target, change)
-    with pytest.raises(copy.Differs, match="The table number_check differs .* must not be used"):
-        copy.copy(source, target, silently)
+    with pytest.raises(copying.Differs, match="The table number_check differs .* must not be used"):
+        copying.copy(source, target, silently)
     assert is_empty(target)
 
 
@@ -162,12 +164,12 @@ def test_a_source_that_is_written_to_meanwhile(source: sa.Engine, target: sa.Eng
     def write(what: str, done: int, _all: int) -> None:
         if what == "copying hlr_result":
             with source.begin() as connection:
-                connection.execute(sa.update(schema.batch).values(appkey="new"))
+                connection.execute(sa.update(tables.batch).values(appkey="new"))
 
     with pytest.raises(TryLater, match="Somebody wrote to the table batch of the source"):
-        copy.copy(source, target, write)
+        copying.copy(source, target, write)
     assert is_empty(target)
-    copy.copy(source, target, silently)
+    copying.copy(source, target, silently)
     assert content(target) == content(source)
 
 
@@ -180,7 +182,7 @@ def test_a_lock_that_is_lost(source: sa.Engine, target: sa.Engine) -> None:
         Path(f"{source.url.database}.sync-7.lock").unlink(missing_ok=True)
 
     with pytest.raises(TryLater, match="The locks that keep syncs of the source out were lost"):
-        copy.copy(source, target, unlink)
+        copying.copy(source, target, unlink)
     assert is_empty(target)
 
 
@@ -188,7 +190,7 @@ def test_a_lock_that_is_lost(source: sa.Engine, target: sa.Engine) -> None:
 def test_the_connection_of_the_lock_is_cut(
     source: sa.Engine, target: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copy, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(copying, "LOOK_SECONDS", 0)
     with source.begin() as connection:
         add_odd_rows(connection)
     told = []
@@ -198,7 +200,7 @@ def test_the_connection_of_the_lock_is_cut(
         cut(source, session_that_locked(source))
 
     with pytest.raises(DatabaseUnreachable, match="^The connection to the database was lost"):
-        copy.copy(source, target, end_it)
+        copying.copy(source, target, end_it)
     assert len(told) == 1
     assert is_empty(target)
 
@@ -216,7 +218,7 @@ KILLED = """
 import os, signal, sys
 import sqlalchemy as sa
 from etl.store import copy
-from etl.store.engine import connect
+from etl.database.engine import connect
 
 def die(what, done, rows):
     if what == sys.argv[3]:
@@ -244,5 +246,5 @@ def test_killed_in_the_middle(source: sa.Engine, target: sa.Engine, moment: str)
     done = subprocess.run([sys.executable, "-c", KILLED, *urls, moment], env=environment, cwd=ROOT)
     assert done.returncode == -signal.SIGKILL
     assert is_empty(target)
-    copy.copy(source, target, silently)
+    copying.copy(source, target, silently)
     assert content(target) == content(source)

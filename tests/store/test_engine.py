@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from etl.database.engine import connect, explain, reading
 from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
-from etl.store import schema
-from etl.store.engine import connect, explain, reading
+from etl.schema import tables
 from tests.servers import MARIADB, PASSWORD, POSTGRESQL
 from tests.store.roles import role
 from tests.store.sessions import at_once, cut, engine_for, number_of
@@ -103,7 +103,7 @@ def test_ddl_is_rolled_back_on_sqlite(tmp_path: Path) -> None:
 
 def test_two_who_read_and_then_write_wait_for_one_another(engine: sa.Engine) -> None:
     """On SQLite the second would fail at once, had it read before the first had written."""
-    holder, rounds = schema.account, 20
+    holder, rounds = tables.account, 20
     with engine.begin() as connection:
         connection.execute(holder.insert().values(name="default", holder="0"))
 
@@ -120,9 +120,9 @@ def test_two_who_read_and_then_write_wait_for_one_another(engine: sa.Engine) -> 
 
 def test_who_only_reads_waits_for_no_writer(engine: sa.Engine) -> None:
     with engine.connect() as writer:
-        writer.execute(schema.account.insert().values(name="default"))
+        writer.execute(tables.account.insert().values(name="default"))
         with reading(engine).connect() as reader:
-            assert reader.execute(sa.select(schema.account)).all() == []
+            assert reader.execute(sa.select(tables.account)).all() == []
         writer.commit()
 
 
@@ -187,7 +187,7 @@ def test_a_row_that_somebody_else_holds(engine: sa.Engine) -> None:
         "postgresql": ["LOCK TABLE account IN ACCESS EXCLUSIVE MODE NOWAIT"],
     }
     with engine.connect() as holder:
-        holder.execute(schema.account.insert().values(name="default"))
+        holder.execute(tables.account.insert().values(name="default"))
         told = explained(connect(engine.url), *impatient[engine.dialect.name])
     assert isinstance(told, DatabaseUnreachable)
     assert "lock" in str(told)
@@ -200,7 +200,7 @@ def test_a_server_that_is_read_only(engine: sa.Engine) -> None:
         connection.exec_driver_sql(f"{only} TRANSACTION READ ONLY")
         connection.commit()
         with pytest.raises(sa.exc.DBAPIError) as caught:
-            connection.execute(schema.account.insert().values(name="default"))
+            connection.execute(tables.account.insert().values(name="default"))
     engine.dispose()
     assert isinstance(explain(caught.value), DatabaseUnreachable)
     assert "read-only" in str(explain(caught.value))
@@ -210,7 +210,7 @@ def test_a_server_that_is_read_only(engine: sa.Engine) -> None:
 def test_a_file_that_somebody_else_writes_to(engine: sa.Engine) -> None:
     hasty = connect(engine.url.update_query_dict({"timeout": "0.05"}))
     with engine.connect() as writer:
-        writer.execute(schema.account.insert().values(name="default"))
+        writer.execute(tables.account.insert().values(name="default"))
         told = explained(hasty, "SELECT 1")
     assert isinstance(told, DatabaseUnreachable)
     assert "lock" in str(told)
@@ -274,7 +274,7 @@ def test_a_wrong_value_is_not_told(engine: sa.Engine) -> None:
     row = {"message_id": "m", "phone": "849812345678", "check_level": "849812345678x", "batch_day_id": 1}
     row |= {"first_seen_at": MOMENT, "last_changed_at": MOMENT}
     with pytest.raises(sa.exc.StatementError) as caught, engine.begin() as connection:
-        connection.execute(schema.number_check.insert(), [row])
+        connection.execute(tables.number_check.insert(), [row])
     printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     assert "849812345678" not in printed
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from etl.store import catalog, grants, grants_postgresql, migrate, schema
+from etl.admin import grants, grants_postgresql
+from etl.schema import migrate, tables, views
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.roles import ODD, Role, reads, role, run
 from tests.store.sessions import noted
@@ -17,9 +18,9 @@ SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True
 ON_POSTGRESQL = pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
 ON_MARIADB = pytest.mark.parametrize("server", [MARIADB], indirect=True)
 
-TABLES = [*schema.metadata.tables, "alembic_version"]
-ALL = [view.name for view in catalog.VIEWS]
-MASKED = [view.name for view in catalog.VIEWS if view.masked]
+TABLES = [*tables.metadata.tables, "alembic_version"]
+ALL = [view.name for view in views.VIEWS]
+MASKED = [view.name for view in views.VIEWS if view.masked]
 UNMASKED = [name for name in ALL if name not in MASKED]
 TRIES = (
     "SELECT * FROM {name}",
@@ -42,13 +43,13 @@ def reader(engine: sa.Engine) -> Iterator[Role]:
 
 def touching(name: str) -> list[str]:
     """What may be tried on a table or view: to read and to write it."""
-    column = schema.metadata.tables[name].primary_key.columns.keys()[0] if name in schema.metadata.tables else None
+    column = tables.metadata.tables[name].primary_key.columns.keys()[0] if name in tables.metadata.tables else None
     column = column or {"alembic_version": "version_num"}.get(name) or next(iter(_view(name).columns))
     return [statement.format(name=name, column=column) for statement in TRIES]
 
 
-def _view(name: str) -> catalog.View:
-    return next(view for view in catalog.VIEWS if view.name == name)
+def _view(name: str) -> views.View:
+    return next(view for view in views.VIEWS if view.name == name)
 
 
 COMMON = [
@@ -120,7 +121,7 @@ def test_a_reader_reads_its_views_and_nothing_else(engine: sa.Engine, reader: Ro
 def test_a_reader_reads_the_rows_themselves(engine: sa.Engine, reader: Role) -> None:
     """The views are read with their owner's rights."""
     grants.grant(engine, reader.name, masked=False)
-    for view in catalog.VIEWS:
+    for view in views.VIEWS:
         with engine.connect() as mine, reader.connected() as theirs:
             rows = [tuple(row) for row in mine.exec_driver_sql(reads(view.name))]
             assert rows
@@ -131,8 +132,8 @@ def test_a_reader_reads_the_rows_themselves(engine: sa.Engine, reader: Role) -> 
 def test_a_masked_reader_sees_no_phone_number(engine: sa.Engine, reader: Role) -> None:
     phone = {"national_number": f"0{PHONE[2:]}", "standard_number": f"+{PHONE}", "fail_reason": f"no {PHONE}"}
     with engine.begin() as connection:
-        connection.execute(schema.number_check.update().values(**phone, extra={"raw": PHONE}))
-        connection.execute(schema.rejected_row.update().values(payload=f'{{"phone": "{PHONE}"}}'))
+        connection.execute(tables.number_check.update().values(**phone, extra={"raw": PHONE}))
+        connection.execute(tables.rejected_row.update().values(payload=f'{{"phone": "{PHONE}"}}'))
     grants.grant(engine, reader.name, masked=True)
     with reader.connected() as connection:
         seen = str([list(connection.exec_driver_sql(reads(view))) for view in MASKED])
@@ -151,8 +152,8 @@ def held(engine: sa.Engine, reader: Role) -> set[tuple[str, str | None]]:
 
 @SERVERS
 def test_each_call_leaves_what_it_says(engine: sa.Engine, reader: Role) -> None:
-    whole = {(view.name, None) for view in catalog.VIEWS if not view.hidden}
-    parts = {(v.name, c) for v in catalog.VIEWS if v.hidden for c in v.columns if c not in v.hidden}
+    whole = {(view.name, None) for view in views.VIEWS if not view.hidden}
+    parts = {(v.name, c) for v in views.VIEWS if v.hidden for c in v.columns if c not in v.hidden}
     for masked in (False, True, True, False, False):
         grants.grant(engine, reader.name, masked=masked)
         assert held(engine, reader) == ({(name, None) for name in MASKED} if masked else whole | parts)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from etl.admin import grants, grants_mysql
 from etl.errors import Misconfigured
-from etl.store import catalog, grants, grants_mysql, migrate
+from etl.schema import migrate, views
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.roles import ODD, Role, made, quote, reads, role, run
 from tests.store.sessions import engine_for
@@ -18,8 +19,8 @@ SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True
 ON_POSTGRESQL = pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
 ON_MARIADB = pytest.mark.parametrize("server", [MARIADB], indirect=True)
 
-ALL = [view.name for view in catalog.VIEWS]
-MASKED = [view.name for view in catalog.VIEWS if view.masked]
+ALL = [view.name for view in views.VIEWS]
+MASKED = [view.name for view in views.VIEWS if view.masked]
 
 
 @pytest.fixture

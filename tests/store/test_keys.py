@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from etl.api.rows import CheckRow
-from etl.store import accounts, schema
+from etl.core.checkrow import CheckRow
+from etl.schema import tables
+from etl.store import accounts
 from etl.store.checks import Stored, store
 from tests.store.made import NOW, batch_day, check, hlr, lookups, page, table
 
@@ -73,7 +74,7 @@ def test_a_change_of_one_leaves_its_likes_alone(connection: sa.Connection) -> No
         "SELECT message_id, phone, carrier FROM v_number_check WHERE reachable = 'YES'"
     )
     assert {tuple(row) for row in found} == {(*row.key, row.phone) for row in old[::7]}
-    waiting = {(row["message_id"], row["phone"]) for row in table(connection, schema.awaited_check)}
+    waiting = {(row["message_id"], row["phone"]) for row in table(connection, tables.awaited_check)}
     assert waiting == {row.key for row in old} - {row.key for row in old[::7]}
 
 
@@ -91,10 +92,10 @@ def test_likes_in_another_batch_day_are_not_seen_again(connection: sa.Connection
     store(connection, lookups(), first, page(*rows(EVERY[:half])), at_page=1, moment=NOW)
     stored = store(connection, lookups(), second, page(*rows(EVERY[half:])), at_page=1, moment=NOW)
     assert stored.inserted == stored.received
-    assert table(connection, schema.further_sighting) == []
+    assert table(connection, tables.further_sighting) == []
     again = store(connection, lookups(), second, page(*rows(EVERY[:half])), at_page=2, moment=NOW)
     assert (again.inserted, again.new_keys) == (0, again.received)
-    assert len(table(connection, schema.further_sighting)) == again.received
+    assert len(table(connection, tables.further_sighting)) == again.received
 
 
 def test_accounts_and_batches_are_told_apart(connection: sa.Connection) -> None:

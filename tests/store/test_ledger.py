@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.batchday import BatchDay, State
-from etl.batches import Line
-from etl.plan import Known
-from etl.store import accounts, ledger, listings, waiting
+from etl.core.batchday import BatchDay, State
+from etl.core.line import Line
+from etl.core.planning import Known
+from etl.schema.tables import batch, batch_day
+from etl.store import accounts, awaited, ledger, listings
 from etl.store.checks import store
 from etl.store.lookups import Lookups
-from etl.store.schema import batch, batch_day
 from tests import servers
 from tests.running import HANG
 from tests.store.made import HOUR, NOW, ZONE, hlr, page, table, window
@@ -167,7 +167,7 @@ def test_what_waits_for_its_outcome_is_counted(book: Book) -> None:
         answer = page(hlr(name), hlr(name, "2"))
         store(book.connection, Lookups(), day.id, answer, at_page=1, moment=NOW + hours * HOUR)
     found = {day.id: (day.unresolved, day.next_outcome_at) for day in book.load().days}
-    assert found == {day.id: (4, NOW + HOUR - waiting.SLACK), none.id: (0, None)}
+    assert found == {day.id: (4, NOW + HOUR - awaited.SLACK), none.id: (0, None)}
 
 
 # -- what is loaded ------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from etl.store import migrate
+from etl.schema import migrate
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.migrating import details, interrupted_upgrades
 from tests.store.sessions import engine_for

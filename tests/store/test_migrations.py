@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import Misconfigured
-from etl.store import migrate, schema
+from etl.schema import migrate, tables
 from tests.running import HANG
 from tests.servers import MARIADB, POSTGRESQL, SQLITE, Server
 from tests.store.migrating import Interrupted, details, interrupted_after, interrupted_upgrades
@@ -43,7 +43,7 @@ def objects(engine: sa.Engine) -> set[str]:
 def test_up_down_and_up_again(empty: sa.Engine) -> None:
     migrate.upgrade(empty)
     first = objects(empty)
-    assert first == {*schema.metadata.tables, *migrate.VIEWS, "alembic_version"}
+    assert first == {*tables.metadata.tables, *migrate.VIEW_NAMES, "alembic_version"}
     assert migrate.current(empty) == HEAD
     migrate.downgrade(empty, "base")
     assert objects(empty) == {"alembic_version"}
@@ -78,7 +78,7 @@ def test_rows_live_through_every_revision(empty: sa.Engine) -> None:
 
 def test_the_revisions_make_what_the_metadata_says(server: Server, engine: sa.Engine) -> None:
     with new_database(server, at_head=False) as other:
-        schema.metadata.create_all(other)
+        tables.metadata.create_all(other)
         assert details(engine) == details(other)
 
 
@@ -176,19 +176,19 @@ def test_a_downgrade_that_fails_leaves_everything(engine: sa.Engine) -> None:
 def test_foreign_keys_hold_again_after_an_upgrade(empty: sa.Engine) -> None:
     migrate.upgrade(empty)
     with empty.connect() as connection, pytest.raises(sa.exc.IntegrityError):
-        insert(connection, schema.batch, account_id=1, batch_no="B")
+        insert(connection, tables.batch, account_id=1, batch_no="B")
 
 
 @pytest.mark.parametrize("server", [SQLITE], indirect=True)
 def test_a_migration_that_orphans_rows_is_taken_back(engine: sa.Engine) -> None:
     def orphan() -> None:
         with migrate.alone(engine) as connection:
-            insert(connection, schema.batch, account_id=1, batch_no="B")
+            insert(connection, tables.batch, account_id=1, batch_no="B")
 
     with pytest.raises(RuntimeError, match="batch without their account"):
         orphan()
     with engine.connect() as connection:
-        assert connection.execute(sa.select(schema.batch)).all() == []
+        assert connection.execute(sa.select(tables.batch)).all() == []
 
 
 # -- what is there already ---------------------------------------------------------------------------------

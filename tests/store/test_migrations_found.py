@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from etl.errors import Misconfigured
-from etl.store import migrate
+from etl.schema import migrate
 
 ROOT = Path(migrate.__file__).resolve().parents[2]
 FIND = """

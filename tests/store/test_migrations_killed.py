@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from etl.store import migrate
+from etl.schema import migrate
 from tests.conftest import Start
 from tests.dying import Order, Orders
 from tests.servers import Server

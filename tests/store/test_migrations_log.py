@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from etl.store import migrate
+from etl.schema import migrate
 
 LOG = (migrate.script_directory() / "LOG.md").read_text(encoding="utf-8")
 REVISIONS = [script.revision for script in migrate._scripts().walk_revisions()][::-1]

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from etl.store import schema
-from etl.store.keys import having_keys
-from etl.store.sql import insert_missing, server_clock
-from etl.store.types import exact_collation
-from etl.store.upsert import upsert
+from etl.database.keys import having_keys
+from etl.database.sql import insert_missing, server_clock
+from etl.database.types import exact_collation
+from etl.database.upsert import upsert
+from etl.schema import tables
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def dialect() -> sa.Dialect:
     return made
 
 
-@pytest.mark.parametrize("table", schema.metadata.sorted_tables, ids=str)
+@pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=str)
 def test_tables_compile(dialect: sa.Dialect, table: sa.Table) -> None:
     sql = str(CreateTable(table).compile(dialect=dialect))
     assert "ENGINE=InnoDB" in sql
@@ -65,8 +65,8 @@ def test_rows_are_inserted_or_updated(dialect: sa.Dialect) -> None:
     recorder = Recorder(dialect)
     row = ("m1", "84980000001", "YES", "452")
     connection = cast(sa.Connection, recorder)
-    upsert(connection, schema.hlr_result, ("message_id", "phone", "validity", "mcc"), [row], keep={"mcc"})
-    insert_missing(connection, schema.carrier, [{"name": "Viettel"}])
+    upsert(connection, tables.hlr_result, ("message_id", "phone", "validity", "mcc"), [row], keep={"mcc"})
+    insert_missing(connection, tables.carrier, [{"name": "Viettel"}])
     assert recorder.sent == [
         "INSERT INTO hlr_result (message_id, phone, validity, mcc) VALUES (%s, %s, %s, %s) AS new "
         "ON DUPLICATE KEY UPDATE validity = new.validity, mcc = coalesce(new.mcc, hlr_result.mcc)",
@@ -76,8 +76,8 @@ def test_rows_are_inserted_or_updated(dialect: sa.Dialect) -> None:
 
 def test_rows_are_found_by_their_keys(dialect: sa.Dialect) -> None:
     recorder = Recorder(dialect)
-    query = sa.select(schema.hlr_result.c.validity)
-    having_keys(cast(sa.Connection, recorder), query, schema.hlr_result, [("m1", "84980000001")])
+    query = sa.select(tables.hlr_result.c.validity)
+    having_keys(cast(sa.Connection, recorder), query, tables.hlr_result, [("m1", "84980000001")])
     [sent] = recorder.sent
     assert "JSON_TABLE(%s, '$[*]' COLUMNS" in sent
     assert sent.count("CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin PATH") == 2

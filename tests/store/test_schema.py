@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.api.rows import MAX_LENGTH
-from etl.store import schema
+from etl.core.fields import MAX_LENGTH
+from etl.schema import tables
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.support import SAMPLE, add_batch, add_batch_day, add_check, add_sample, insert, read_sample
 
-COLUMNS = [column for table in schema.metadata.tables.values() for column in table.columns]
+COLUMNS = [column for table in tables.metadata.tables.values() for column in table.columns]
 # Texts that careless collations take for one another.
 ALIKE = [
     "abc",
@@ -34,22 +34,22 @@ ALIKE = [
 
 
 def test_every_table_and_column_has_a_comment() -> None:
-    assert [table.name for table in schema.metadata.tables.values() if not table.comment] == []
+    assert [table.name for table in tables.metadata.tables.values() if not table.comment] == []
     assert [str(column) for column in COLUMNS if not column.comment] == []
 
 
 @pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
 def test_comments_are_in_the_database(engine: sa.Engine) -> None:
     inspector = sa.inspect(engine)
-    for table in schema.metadata.tables.values():
+    for table in tables.metadata.tables.values():
         assert inspector.get_table_comment(table.name)["text"] == table.comment
         found = {column["name"]: column["comment"] for column in inspector.get_columns(table.name)}
         assert found == {column.name: column.comment for column in table.columns}
 
 
 def test_names_are_lower_case_and_short_enough_for_every_database() -> None:
-    names = {str(column.name) for column in COLUMNS} | set(schema.metadata.tables)
-    for table in schema.metadata.tables.values():
+    names = {str(column.name) for column in COLUMNS} | set(tables.metadata.tables)
+    for table in tables.metadata.tables.values():
         names |= {str(constraint.name) for constraint in table.constraints}
         names |= {str(index.name) for index in table.indexes}
     assert "None" not in names
@@ -58,11 +58,11 @@ def test_names_are_lower_case_and_short_enough_for_every_database() -> None:
 
 def test_the_usual_filters_have_an_index() -> None:
     indexed = {
-        str(next(iter(index.columns))) for table in schema.metadata.tables.values() for index in table.indexes
+        str(next(iter(index.columns))) for table in tables.metadata.tables.values() for index in table.indexes
     }
     assert {"number_check.phone", "number_check.carrier_id", "number_check.batch_day_id"} <= indexed
     assert ["carrier_id", "batch_day_id"] in [
-        [c.name for c in index.columns] for index in schema.number_check.indexes
+        [c.name for c in index.columns] for index in tables.number_check.indexes
     ]
     assert {"batch_day.check_date", "batch.batch_no"} <= indexed
 
@@ -71,24 +71,24 @@ def test_keys_are_equal_only_when_every_character_is(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         for text in ALIKE:
             day = add_batch_day(connection, add_batch(connection, text))
-            insert(connection, schema.carrier, name=text)
+            insert(connection, tables.carrier, name=text)
             add_check(connection, day, message_id=text, phone=text)
     with engine.connect() as connection:
-        for column in (schema.batch.c.batch_no, schema.carrier.c.name, schema.number_check.c.phone):
+        for column in (tables.batch.c.batch_no, tables.carrier.c.name, tables.number_check.c.phone):
             assert sorted(connection.scalars(sa.select(column))) == sorted(ALIKE)
             for text in ALIKE:
                 assert connection.scalars(sa.select(column).where(column == text)).all() == [text]
 
 
 def test_a_row_may_be_nested_thirty_levels_deep(engine: sa.Engine) -> None:
-    """MariaDB's JSON has 32 levels: etl/api/rows.py lets no more than this in."""
+    """MariaDB's JSON has 32 levels: etl/vendor/convert.py lets no more than this in."""
     extra: Any = "deep"
     for _ in range(30):
         extra = {"in": extra}
     with engine.begin() as connection:
         add_check(connection, add_batch_day(connection, add_batch(connection)), extra=extra)
     with engine.connect() as connection:
-        assert connection.scalar(sa.select(schema.number_check.c.extra)) == extra
+        assert connection.scalar(sa.select(tables.number_check.c.extra)) == extra
 
 
 def test_a_key_that_is_there_is_refused(engine: sa.Engine) -> None:
@@ -102,16 +102,16 @@ def test_a_key_that_is_there_is_refused(engine: sa.Engine) -> None:
 def test_texts_of_the_greatest_length_fit(engine: sa.Engine) -> None:
     long = {c.name: "🎈" * c.type.impl_instance.length for c in COLUMNS if c.table.name == "hlr_result"}  # type: ignore[attr-defined]
     reason, carrier = "🎈" * MAX_LENGTH["fail_reason"], "🎈" * MAX_LENGTH["carrier"]
-    key = {name: long[name] for name in schema.KEY}
+    key = {name: long[name] for name in tables.KEY}
     with engine.begin() as connection:
         day = add_batch_day(connection, add_batch(connection))
-        carrier_id = insert(connection, schema.carrier, name=carrier)
+        carrier_id = insert(connection, tables.carrier, name=carrier)
         add_check(connection, day, **key, fail_reason=reason, carrier_id=carrier_id)
-        connection.execute(schema.hlr_result.insert().values(long))
+        connection.execute(tables.hlr_result.insert().values(long))
     with engine.connect() as connection:
-        assert dict(connection.execute(sa.select(schema.hlr_result)).mappings().one()) == long
-        assert connection.scalar(sa.select(schema.number_check.c.fail_reason)) == reason
-        assert connection.scalar(sa.select(schema.carrier.c.name)) == carrier
+        assert dict(connection.execute(sa.select(tables.hlr_result)).mappings().one()) == long
+        assert connection.scalar(sa.select(tables.number_check.c.fail_reason)) == reason
+        assert connection.scalar(sa.select(tables.carrier.c.name)) == carrier
 
 
 def test_every_table_gives_back_what_was_put_in(engine: sa.Engine) -> None:
@@ -119,7 +119,7 @@ def test_every_table_gives_back_what_was_put_in(engine: sa.Engine) -> None:
         add_sample(connection)
     with engine.connect() as connection:
         assert read_sample(connection) == SAMPLE
-    assert list(SAMPLE) == list(schema.metadata.tables)
+    assert list(SAMPLE) == list(tables.metadata.tables)
 
 
 def test_prices_come_out_equal(engine: sa.Engine) -> None:
@@ -129,7 +129,7 @@ def test_prices_come_out_equal(engine: sa.Engine) -> None:
         day = add_batch_day(connection, add_batch(connection))
         for phone, price in prices.items():
             add_check(connection, day, phone=phone, price=price)
-    check = schema.number_check.c
+    check = tables.number_check.c
     with engine.connect() as connection:
         found = {row.phone: row.price for row in connection.execute(sa.select(check.phone, check.price))}
     assert found == prices
@@ -147,10 +147,10 @@ def test_times_come_out_as_the_same_moment_in_utc_whatever_their_zone(engine: sa
         batch = add_batch(connection)
         for number, moment in enumerate(moments):
             add_batch_day(connection, batch, dt.date(2026, 3, 1 + number), last_synced_at=moment)
-    query = sa.select(schema.batch_day.c.last_synced_at).order_by(schema.batch_day.c.check_date)
+    query = sa.select(tables.batch_day.c.last_synced_at).order_by(tables.batch_day.c.check_date)
     with engine.connect() as connection:
         found = connection.scalars(query).all()
-        later = schema.batch_day.c.last_synced_at > moments[0]
+        later = tables.batch_day.c.last_synced_at > moments[0]
         assert len(connection.execute(query.where(later)).all()) == 1
     assert found == moments
     assert {moment.utcoffset() for moment in found} == {dt.timedelta(0)}
@@ -176,7 +176,7 @@ def test_json_comes_out_equal(engine: sa.Engine) -> None:
         day = add_batch_day(connection, add_batch(connection))
         for phone, extra in extras.items():
             add_check(connection, day, phone=phone, extra=extra)
-    check = schema.number_check.c
+    check = tables.number_check.c
     with engine.connect() as connection:
         found = {row.phone: row.extra for row in connection.execute(sa.select(check.phone, check.extra))}
         blank = connection.scalars(sa.select(check.phone).where(check.extra.is_(sa.null()))).all()
@@ -186,9 +186,9 @@ def test_json_comes_out_equal(engine: sa.Engine) -> None:
 
 def test_what_refers_to_nothing_is_refused(engine: sa.Engine) -> None:
     orphans: list[tuple[sa.Table, dict[str, Any]]] = [
-        (schema.batch, {"account_id": 1, "batch_no": "B"}),
-        (schema.hlr_result, {"message_id": "m", "phone": "p"}),
-        (schema.request_slot, {"account_id": 1, "next_at": 1.5}),
+        (tables.batch, {"account_id": 1, "batch_no": "B"}),
+        (tables.hlr_result, {"message_id": "m", "phone": "p"}),
+        (tables.request_slot, {"account_id": 1, "next_at": 1.5}),
     ]
     for table, values in orphans:
         with engine.connect() as connection, pytest.raises(sa.exc.IntegrityError):
@@ -205,10 +205,10 @@ def test_a_state_that_does_not_exist_is_refused(engine: sa.Engine) -> None:
 
 def test_lookups_hold_the_vendors_codes(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        levels = connection.execute(sa.select(schema.check_level).order_by("code")).all()
-        types = {row.vendor_value: row for row in connection.execute(sa.select(schema.number_type))}
-        responses = {row.code: row.name for row in connection.execute(sa.select(schema.call_response))}
-        regions = {row.code: row.name for row in connection.execute(sa.select(schema.region))}
+        levels = connection.execute(sa.select(tables.check_level).order_by("code")).all()
+        types = {row.vendor_value: row for row in connection.execute(sa.select(tables.number_type))}
+        responses = {row.code: row.name for row in connection.execute(sa.select(tables.call_response))}
+        regions = {row.code: row.name for row in connection.execute(sa.select(tables.region))}
     assert [tuple(level) for level in levels] == [(1, "Basic"), (2, "Advanced"), (4, "Call"), (5, "HLR")]
     assert [types[str(code)].code for code in range(9)] == list(range(9))
     assert (types["2"].name, types["mobile"].name, types["mobile"].code) == ("mobile", "mobile", None)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from etl.database import silence
+from etl.database.engine import explain
 from etl.errors import DatabaseUnreachable
-from etl.store import silence
-from etl.store.engine import explain
 from tests.clocks import HandSet
 from tests.patience import SPEED, Timelapse, count_by
 from tests.servers import MARIADB, POSTGRESQL

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.store.schema import account, batch, number_type, repeated_key
-from etl.store.sql import CHUNK, chunks, insert_missing, server_clock
-from etl.store.upsert import upsert
+from etl.database.sql import CHUNK, chunks, insert_missing, server_clock
+from etl.database.upsert import upsert
+from etl.schema.tables import account, batch, number_type, repeated_key
 from tests.running import wait_until
 from tests.store.made import batch_day, table
 

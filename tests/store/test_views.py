@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.store import migrate, schema
+from etl.schema import migrate, tables
 from tests.store.support import (
     DAY,
     DEADLINE,
@@ -47,7 +47,7 @@ def moment(value: Any) -> dt.datetime:
 
 def test_views_are_those_of_the_contract(engine: sa.Engine) -> None:
     inspector = sa.inspect(engine)
-    assert set(COLUMNS) <= set(inspector.get_view_names()) == set(migrate.VIEWS)
+    assert set(COLUMNS) <= set(inspector.get_view_names()) == set(migrate.VIEW_NAMES)
     for view, columns in COLUMNS.items():
         assert [column["name"] for column in inspector.get_columns(view)] == columns.split()
 
@@ -68,8 +68,8 @@ def test_a_check_with_everything(engine: sa.Engine) -> None:
     call = {"early": "YES", "answered": "NO", "response": "bell"}
     with engine.begin() as connection:
         day = add_batch_day(connection, add_batch(connection, "B1", "acme"))
-        insert(connection, schema.currency, code="VND")
-        carrier = insert(connection, schema.carrier, name="Viettel")
+        insert(connection, tables.currency, code="VND")
+        carrier = insert(connection, tables.carrier, name="Viettel")
         add_check(
             connection,
             day,
@@ -79,8 +79,8 @@ def test_a_check_with_everything(engine: sa.Engine) -> None:
             price=Decimal("0.0056"),
             extra={"new": Decimal("1.10")},
         )
-        insert(connection, schema.hlr_result, **KEY, **hlr)
-        insert(connection, schema.call_result, **KEY, **call)
+        insert(connection, tables.hlr_result, **KEY, **hlr)
+        insert(connection, tables.call_result, **KEY, **call)
     with engine.connect() as connection:
         [row] = read(connection, "v_number_check")
     names = {"account": "acme", "batch_no": "B1", "number_type": 2, "number_type_name": "mobile"}
@@ -141,11 +141,11 @@ def test_coverage(engine: sa.Engine) -> None:
         for phone in ("1", "2"):
             add_check(connection, day, phone=phone)
             key = {"message_id": "m1", "phone": phone}
-            insert(connection, schema.awaited_check, batch_day_id=day, **key, page=1, wait_hours=1, due_at=MOMENT)
+            insert(connection, tables.awaited_check, batch_day_id=day, **key, page=1, wait_hours=1, due_at=MOMENT)
         for date, rows in ((DAY, 3), (DAY, 4), (DAY, None), (None, 100), (other_day, None)):
             insert(
                 connection,
-                schema.batch_listing,
+                tables.batch_listing,
                 batch_id=batch,
                 source="file",
                 check_date=date,
@@ -208,16 +208,16 @@ def test_the_usual_filters_find_their_index(engine: sa.Engine) -> None:
     times = {"message_id": "m1", "first_seen_at": MOMENT, "last_changed_at": MOMENT}
     rows = []
     with engine.begin() as connection:
-        carriers = [insert(connection, schema.carrier, name=f"carrier {n}") for n in range(20)]
+        carriers = [insert(connection, tables.carrier, name=f"carrier {n}") for n in range(20)]
         for n in range(20):
             day = add_batch_day(connection, add_batch(connection, f"batch {n}"), DAY - dt.timedelta(days=n))
             fixed = times | {"batch_day_id": day}
             rows += [fixed | {"phone": f"{n}-{i}", "carrier_id": carriers[i % 20]} for i in range(100)]
-        connection.execute(schema.number_check.insert(), rows)
+        connection.execute(tables.number_check.insert(), rows)
     how = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
     with engine.connect() as connection:
-        tables = "TABLE " + ", ".join(schema.metadata.tables) if engine.dialect.name == "mariadb" else ""
-        connection.exec_driver_sql(f"ANALYZE {tables}").close()
+        which = "TABLE " + ", ".join(tables.metadata.tables) if engine.dialect.name == "mariadb" else ""
+        connection.exec_driver_sql(f"ANALYZE {which}").close()
         for question, index in INDEXES.items():
             query = f"{how} SELECT * FROM {question}"  # noqa: S608
             assert index in str(connection.exec_driver_sql(query).all()), question

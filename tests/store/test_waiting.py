@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.api.rows import CheckRow
-from etl.asking import Awaited
-from etl.store import waiting
+from etl.core.checkrow import CheckRow
+from etl.core.steps import Awaited
+from etl.schema.tables import awaited_check
+from etl.store import awaited
+from etl.store.awaited import SLACK
 from etl.store.checks import store
 from etl.store.lookups import Lookups
-from etl.store.schema import awaited_check
-from etl.store.waiting import SLACK
 from tests import servers
 from tests.store.made import HOUR, NOW, batch_day, check, hlr, page, table
 
@@ -43,13 +43,13 @@ class Desk:
         return {"page": row["page"], "total": row["total"], "wait": row["wait_hours"], "due": hours}
 
     def of_day(self) -> tuple[int, dt.datetime | None]:
-        return waiting.of_day(self.connection, self.day)
+        return awaited.of_day(self.connection, self.day)
 
     def due(self, hours: float) -> list[Any]:
-        return waiting.due(self.connection, self.day, NOW + hours * HOUR)
+        return awaited.due(self.connection, self.day, NOW + hours * HOUR)
 
     def postpone(self, hours: float) -> None:
-        waiting.postpone(self.connection, self.day, NOW + hours * HOUR)
+        awaited.postpone(self.connection, self.day, NOW + hours * HOUR)
 
 
 @pytest.fixture

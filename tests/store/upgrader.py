@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.store import migrate
-from etl.store.engine import connect
+from etl.database.engine import connect
+from etl.schema import migrate
 from tests.dying import Order, serve
 
 CHANGING = ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE", "COMMENT", "RENAME")
