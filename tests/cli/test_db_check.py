@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from etl.cli import main
 from etl.schema import migrate
+from tests.admin.roles import run as execute
 from tests.cli.support import connected
 from tests.servers import MARIADB, POSTGRESQL
-from tests.store.roles import run as execute
 
 HEAD = migrate.head()
 BY_HAND = "Remedy: undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from etl.cli import main
 from etl.database import silence
 from etl.schema import migrate, views
+from tests.admin.roles import Role, role, run
 from tests.cli.support import connected, rows
 from tests.running import HANG, wait_until
 from tests.servers import MARIADB, PASSWORD, POSTGRESQL, SQLITE
-from tests.store.roles import Role, role, run
 
 SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
 

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from etl.errors import Misconfigured
 from etl.schema import migrate, tables
 from tests.running import HANG
+from tests.schema.migrating import Interrupted, details, interrupted_after, interrupted_upgrades
 from tests.servers import MARIADB, POSTGRESQL, SQLITE, Server
-from tests.store.migrating import Interrupted, details, interrupted_after, interrupted_upgrades
 from tests.store.sessions import assert_waits, beside, engine_for, new_database, noted
 from tests.store.support import SAMPLE, add_sample, insert, read_sample
 from tests.tiers import case, cases

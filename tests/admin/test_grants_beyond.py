@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from etl.admin import grants, grants_mysql
 from etl.errors import Misconfigured
 from etl.schema import migrate, views
+from tests.admin.roles import ODD, Role, made, quote, reads, role, run
 from tests.servers import MARIADB, POSTGRESQL
-from tests.store.roles import ODD, Role, made, quote, reads, role, run
 from tests.store.sessions import engine_for
 
 SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)

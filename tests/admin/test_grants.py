@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from etl.admin import grants, grants_postgresql
 from etl.schema import migrate, tables, views
+from tests.admin.roles import ODD, Role, reads, role, run
 from tests.servers import MARIADB, POSTGRESQL
-from tests.store.roles import ODD, Role, reads, role, run
 from tests.store.sessions import noted
 from tests.store.support import KEY, SAMPLE, add_sample
 

@@ -11,7 +11,7 @@ from etl.core.checkrow import CheckRow, RejectedRow
 from etl.vendor.answers import parse
 from etl.vendor.columns import COLUMNS
 from etl.vendor.convert import convert
-from tests.api.vendor import row
+from tests.vendor.vendor import row
 
 BATCH = "101713775788"
 

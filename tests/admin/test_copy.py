@@ -18,9 +18,9 @@ from etl.emulator import Book, Emulator
 from etl.emulator.vendorrow import VendorRow
 from etl.schema import tables
 from etl.store import accounts
+from tests.admin.copies import PAIRS, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
 from tests.conftest import Start
 from tests.job import Job
-from tests.store.copies import PAIRS, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
 from tests.store.sessions import new_database
 from tests.store.support import MOMENT, add_batch_day, insert
 from tests.tiers import left_to_full

@@ -8,7 +8,7 @@ import pytest
 
 from etl.errors import CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
 from etl.vendor.client import Question
-from tests.api.vendor import DAY, GOOD, Gate, Reply, ask, page, refusal, row, trickle
+from tests.vendor.vendor import DAY, GOOD, Gate, Reply, ask, page, refusal, row, trickle
 
 FAILED = Reply(b"", 503)
 

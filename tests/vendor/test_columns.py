@@ -9,7 +9,7 @@ from etl.core.checkrow import CheckRow
 from etl.core.fields import MAX_LENGTH
 from etl.vendor.columns import COLUMNS
 from etl.vendor.convert import convert
-from tests.api.vendor import row
+from tests.vendor.vendor import row
 
 BATCH = "101713775788"
 

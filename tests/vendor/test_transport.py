@@ -14,8 +14,8 @@ from etl.vendor.outcomes import Trouble
 from etl.vendor.signing import Signature
 from etl.vendor.transport import MAX_ANSWER_BYTES, Answer
 from etl.web.address import is_loopback
-from tests.api.vendor import CERTIFICATE, KEY, Reply, Vendor, post, transport
 from tests.running import HANG
+from tests.vendor.vendor import CERTIFICATE, KEY, Reply, Vendor, post, transport
 
 AUTH = Signature("key", "secret")
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from etl.schema import tables, views
 from tests.conftest import Start
+from tests.schema import bi_rows
+from tests.schema.bi_rows import Row, ask, count, each, groups, total
 from tests.servers import MARIADB, POSTGRESQL, SQLITE
-from tests.store import bi_rows
-from tests.store.bi_rows import Row, ask, count, each, groups, total
 from tests.store.sessions import new_database
 from tests.store.support import DAY, DEADLINE, MOMENT, add_batch, add_batch_day, insert
 

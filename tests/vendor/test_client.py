@@ -11,7 +11,8 @@ import pytest
 from etl.errors import CredentialsRefused, Misconfigured, RunEnded, Unanswered
 from etl.vendor.client import Question
 from etl.vendor.signing import sign
-from tests.api.vendor import (
+from tests.clocks import HandSet
+from tests.vendor.vendor import (
     DAY,
     GOOD,
     KEY,
@@ -27,7 +28,6 @@ from tests.api.vendor import (
     refusal,
     row,
 )
-from tests.clocks import HandSet
 
 FAILED = Reply(b"", 503)
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from etl.database.engine import connect, explain, reading
 from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
 from etl.schema import tables
+from tests.admin.roles import role
 from tests.servers import MARIADB, PASSWORD, POSTGRESQL
-from tests.store.roles import role
 from tests.store.sessions import at_once, cut, engine_for, number_of
 from tests.store.support import MOMENT, add_batch, add_batch_day, add_check
 

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from etl.schema import tables
+from tests.schema.bi_rows import Row, add_checks, ask, each
 from tests.servers import SQLITE
-from tests.store.bi_rows import Row, add_checks, ask, each
 from tests.store.support import MOMENT, add_batch, add_batch_day, insert
 
 AMOUNTS = {

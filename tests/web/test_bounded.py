@@ -16,8 +16,8 @@ import pytest
 
 from etl.vendor.outcomes import Trouble
 from etl.vendor.signing import Signature
-from tests.api.vendor import CERTIFICATE, PAUSE, Reply, Vendor, endless, post, silent, transport, trickle
 from tests.clocks import HandSet
+from tests.vendor.vendor import CERTIFICATE, PAUSE, Reply, Vendor, endless, post, silent, transport, trickle
 
 SOON = 0.3
 """Seconds: the limit of requests that no clock can be moved for, because no byte comes."""

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from etl.schema import migrate
+from tests.schema.migrating import details, interrupted_upgrades
 from tests.servers import MARIADB, POSTGRESQL
-from tests.store.migrating import details, interrupted_upgrades
 from tests.store.sessions import engine_for
 from tests.store.support import SAMPLE, add_sample, read_sample
 from tests.tiers import cases

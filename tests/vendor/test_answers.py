@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from etl.core.checkrow import CheckRow
 from etl.core.page import Page
 from etl.vendor.answers import code_of, parse, to_page, words_of
-from tests.api.vendor import QUESTION, page, row
+from tests.vendor.vendor import QUESTION, page, row
 
 
 def page_of(*rows: object, **more: Any) -> Page:

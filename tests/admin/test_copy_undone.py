@@ -15,9 +15,9 @@ from etl.admin import copying
 from etl.errors import DatabaseUnreachable, Locked, Misconfigured, TryLater
 from etl.schema import migrate, tables
 from etl.store import lock
+from tests.admin.copies import PAIRS, SOURCES, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
 from tests.conftest import Start
 from tests.running import inherited
-from tests.store.copies import PAIRS, SOURCES, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
 from tests.store.sessions import cut, engine_for
 from tests.store.support import insert
 from tests.tiers import left_to_full, with_values

@@ -25,7 +25,7 @@ PARTS = 4
 class Upgrader(Orders):
     """The process whose upgrades die."""
 
-    module = "tests.store.upgrader"
+    module = "tests.schema.upgrader"
 
     def run(self, url: sa.URL, point: int | None) -> Order:
         """One upgrade that dies at `point`."""
