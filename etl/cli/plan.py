@@ -123,8 +123,8 @@ def _plan_text(made: Plan, window: Window, settings: Settings) -> str:
         lines += ["", table(("why", "batch days", "requests"), rows)]
         lines += ["", "In this order:", table(("batch", "date", "state", "requests", "why"), first)]
         lines += [f"and {len(made.tasks) - SHOWN:,} more"] if len(made.tasks) > SHOWN else []
-    unfinished = [task.day for task in made.tasks if task.day.state in (State.PENDING, State.INCOMPLETE)]
-    lines += named("At risk (the vendor forgets them within 48 hours)", at_risk(unfinished, window), window)
+    risky = at_risk([task.day for task in made.tasks], window)
+    lines += named("At risk (the vendor forgets them within 48 hours)", risky, window)
     missed = planning.will_miss(made, window, settings.request_interval)
     lines += named("Will miss their deadline if nothing changes", missed, window)
     lines += named("Gone before they were complete", made.lose, window)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from etl.core.batchday import BatchDay, State
+from etl.core.batchday import UNFINISHED, BatchDay, State
 from etl.core.window import Window
 from etl.store.checks import Stored
 
@@ -43,7 +43,7 @@ class Result:
         found = {status for status, _ in self.reasons}
         if self.lost:
             found.add(65)
-        if any(day.state in (State.PENDING, State.INCOMPLETE) for day in self.days):
+        if any(day.state in UNFINISHED for day in self.days):
             found.add(75)
         return next((status for status in PRECEDENCE if status in found), 0)
 
@@ -88,7 +88,7 @@ class Result:
 
 def at_risk(days: Iterable[BatchDay], window: Window) -> list[BatchDay]:
     """Those of `days` that are not complete and leave the window within 48 hours, nearest deadline first."""
-    unfinished = (day for day in days if day.state in (State.PENDING, State.INCOMPLETE))
+    unfinished = (day for day in days if day.state in UNFINISHED)
     return sorted(
         (day for day in unfinished if window.is_at_risk(day.date)), key=lambda day: (day.date, day.batch_no)
     )
