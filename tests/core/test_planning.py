@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from etl.core import planning
 from etl.core.batchday import BatchDay, State
-from etl.core.line import Line
-from etl.core.planning import Known, Plan, Rules, Why
+from etl.core.line import Line, Lists, RowsByDay
+from etl.core.planning import Known, Plan, Rules, Selection, Why
 from etl.core.window import GRACE, Window
 from tests.steps import assert_grows_no_faster
 
@@ -66,7 +66,21 @@ def settled(name: str, day: int, rows: int = 10, **values: Any) -> BatchDay:
 def make(
     lines: Iterable[Line] = (), days: Iterable[BatchDay] = (), moment: dt.datetime | None = None, **rules: Any
 ) -> Plan:
-    return planning.make(Known(list(lines), list(days)), window(moment), Rules(**rules))
+    return planning.make(known_of(lines, days), window(moment), Rules(**_selected(rules)))
+
+
+def _selected(rules: dict[str, Any]) -> dict[str, Any]:
+    chosen = {name: rules.pop(name) for name in ("batches", "dates", "full") if name in rules}
+    return rules | {"selection": Selection(**chosen)}
+
+
+def known_of(lines: Iterable[Line], days: Iterable[BatchDay] = (), settled: RowsByDay | None = None) -> Known:
+    """What is known where the lists say this, and the ledger that; its batch days get to know what the lists say."""
+    lists, told = Lists.of(list(lines)), list(days)
+    for day in told:
+        day.submitted = lists.submitted_on(day.batch_no, day.date)
+        day.dated = lists.dates(day.batch_no, day.date)
+    return Known(lists, told, settled or {})
 
 
 def asked(made: Plan) -> list[tuple[str, int, Why]]:
@@ -116,7 +130,7 @@ def test_what_the_ledger_has_is_no_second_batch_day(state: State) -> None:
 
 
 def test_what_is_settled_costs_no_request() -> None:
-    known = Known(
+    known = known_of(
         [line("B", 5), line("C")], [], {date(5): {"B": 7}} | {d: {"C": 1, "B": 0} for d in window().dates}
     )
     assert planning.make(known, window(), Rules()) == Plan([], [], [])
@@ -165,19 +179,17 @@ def test_no_further_date_where_all_that_was_submitted_came(
 ) -> None:
     lines = [line("B", 10, rows)]
     if is_settled:
-        known = Known(lines, [], {} if reported is None else {date(10): {"B": reported}})
+        known = known_of(lines, [], {} if reported is None else {date(10): {"B": reported}})
     else:
-        known = Known(lines, [pending("B", 10, state=State.INCOMPLETE, reported=reported)])
+        known = known_of(lines, [pending("B", 10, state=State.INCOMPLETE, reported=reported)])
     made = planning.make(known, window(), Rules())
     assert ("B", 11) in places(made) if expected else ("B", 11) not in places(made)
 
 
 def test_submitted_rows_of_one_batch_and_date_add_up_over_lines_and_lists() -> None:
-    day = whole("B", 10, 12, looked=1)
-    make([line("B", 10, 7), line("B", 10, 5), line("B", 10), line("B", 11, 9), line("B", None, 3)], [day])
-    assert day.submitted == 12
-    make([line("B", 10)], [day])
-    assert day.submitted is None
+    lists = Lists.of([line("B", 10, 7), line("B", 10, 5), line("B", 10), line("B", 11, 9), line("B", None, 3)])
+    assert lists.submitted_on("B", date(10)) == 12
+    assert Lists.of([line("B", 10)]).submitted_on("B", date(10)) is None
 
 
 def test_what_spilled_out_of_a_date_before_the_window_is_looked_for() -> None:
@@ -192,7 +204,7 @@ def test_a_date_that_is_listed_itself_is_no_spill() -> None:
 
 
 def test_a_spill_day_of_the_ledger_is_not_looked_for_again() -> None:
-    known = Known([line("B", 9)], [pending("B", 9)], {date(10): {"B": 0}})
+    known = known_of([line("B", 9)], [pending("B", 9)], {date(10): {"B": 0}})
     assert places(planning.make(known, window(), Rules())) == {("B", 9)}
 
 
@@ -556,7 +568,7 @@ def test_requests_are_those_that_are_lacking() -> None:
     [([], 1), ([0], 1), ([1], 1), ([100], 1), ([101], 2), ([5000, 5000], 50), ([100, 500], 3)],
 )
 def test_a_batch_day_never_asked_is_taken_to_be_like_the_others(rows: list[int], expected: int) -> None:
-    known = Known([line("new", 14)], [], {date(5): {str(n): count for n, count in enumerate(rows)}})
+    known = known_of([line("new", 14)], [], {date(5): {str(n): count for n, count in enumerate(rows)}})
     assert planning.make(known, window(), Rules()).requests == expected
 
 
@@ -571,7 +583,7 @@ def test_what_misses_its_deadline_at_this_pace() -> None:
         settled("f", 1),
         whole("g", 14, looked=1),
     ]
-    known = Known([line("d", 2, 100)], days)
+    known = known_of([line("d", 2, 100)], days)
     made = planning.make(known, window(moment), Rules(spill_days=0))
     assert [t.day.batch_no for t in made.tasks] == ["a", "b", "c", "d", "e", "f", "g"]
 
@@ -624,10 +636,15 @@ def knowns(draw: st.DrawFn) -> Known:
     for name, number in draw(st.lists(st.tuples(NAMES, NUMBERS), max_size=4)):
         if (name, date(number)) not in days:
             counts.setdefault(date(number), {})[name] = draw(st.integers(0, 150))
-    return Known(draw(st.lists(LINES, max_size=6)), list(days.values()), counts)
+    return known_of(draw(st.lists(LINES, max_size=6)), list(days.values()), counts)
 
 
-RULES = st.builds(Rules, spill_days=st.integers(0, 3), last_look=st.booleans(), full=st.booleans())
+RULES = st.builds(
+    Rules,
+    spill_days=st.integers(0, 3),
+    last_look=st.booleans(),
+    selection=st.builds(Selection, full=st.booleans()),
+)
 
 
 def key(day: BatchDay) -> tuple[str, dt.date]:
@@ -644,14 +661,14 @@ def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.
     found: dict[tuple[str, dt.date], bool] = {}
     reported = {key(day): day.reported for day in known.days}
     reported |= {(name, when): rows for when, names in known.settled.items() for name, rows in names.items()}
-    for each in known.lines:
+    for each in known.lists.lines:
         for when in at.dates:
             if each.date in (None, when):
                 found[each.batch_no, when] = False
-    for name, own in {(each.batch_no, each.date) for each in known.lines if each.date is not None}:
+    for name, own in {(each.batch_no, each.date) for each in known.lists.lines if each.date is not None}:
         told = [
             each.rows
-            for each in known.lines
+            for each in known.lists.lines
             if (each.batch_no, each.date) == (name, own) and each.rows is not None
         ]
         there = reported.get((name, own))
@@ -674,7 +691,9 @@ def test_what_holds_for_every_plan(known: Known, moment: dt.datetime, rules: Rul
     assert not asked_for & lose
     assert not settle & lose
     ranks = [
-        planning.RANK[task.why] for task in made.tasks if not (rules.full and task.day.state is State.INCOMPLETE)
+        planning.RANK[task.why]
+        for task in made.tasks
+        if not (rules.selection.full and task.day.state is State.INCOMPLETE)
     ]
     assert ranks == sorted(ranks)
     new = {key(task.day): task.day.spill for task in made.tasks if not task.day.id}
@@ -700,17 +719,19 @@ def test_the_order_in_which_things_are_known_does_not_matter(
     known: Known, moment: dt.datetime, rules: Rules, dice: random.Random
 ) -> None:
     now, first = window(moment), keys(planning.make(known, window(moment), rules))
-    lines, days = list(known.lines), list(known.days)
+    lines, days = list(known.lists.lines), list(known.days)
     dice.shuffle(lines)
     dice.shuffle(days)
-    assert keys(planning.make(Known(lines, days, known.settled), now, rules)) == first
+    assert keys(planning.make(known_of(lines, days, known.settled), now, rules)) == first
 
 
 @given(knowns(), MOMENTS, RULES, st.sets(NAMES, max_size=2), st.sets(NUMBERS.map(date), max_size=6))
 def test_a_narrowed_plan_is_a_part_of_the_whole(
     known: Known, moment: dt.datetime, rules: Rules, names: set[str], dates: set[dt.date]
 ) -> None:
-    narrow = dataclasses.replace(rules, batches=frozenset(names), dates=frozenset(dates))
+    narrow = dataclasses.replace(
+        rules, selection=Selection(frozenset(names), frozenset(dates), rules.selection.full)
+    )
     whole_plan, part = (keys(planning.make(known, window(moment), each)) for each in (rules, narrow))
 
     def inside(entry: Any) -> bool:
@@ -728,7 +749,8 @@ def test_in_full_nothing_is_left_out_that_is_asked_for_otherwise(
     known: Known, moment: dt.datetime, rules: Rules
 ) -> None:
     some, everything = (
-        planning.make(known, window(moment), dataclasses.replace(rules, full=full)) for full in (False, True)
+        planning.make(known, window(moment), dataclasses.replace(rules, selection=Selection(full=full)))
+        for full in (False, True)
     )
     assert {key(task.day) for task in some.tasks} <= {key(task.day) for task in everything.tasks}
     assert {key(day) for day in some.lose} == {key(day) for day in everything.lose}
@@ -743,20 +765,20 @@ def large_account(batches: int) -> list[Line]:
 
 
 def test_an_account_twice_as_large_is_twice_as_much_work() -> None:
-    def planning(batches: int) -> Callable[[], object]:
-        known = Known(large_account(batches), [])
+    def making_plans(batches: int) -> Callable[[], object]:
+        known = known_of(large_account(batches), [])
         return lambda: planning.will_miss(planning.make(known, window(), Rules()), window(), 10.0)
 
-    assert_grows_no_faster(planning, 100)
+    assert_grows_no_faster(making_plans, 100)
 
 
 def test_a_large_account_fits_into_memory() -> None:
     """Half a KiB for each batch day, what may have spilled among them."""
     lines = large_account(1000)
-    made = planning.make(Known(lines, []), window(), Rules())
+    made = planning.make(known_of(lines, []), window(), Rules())
     assert planning.will_miss(made, window(), 50.0)
     assert len(made.tasks) == 14_000 + 12 * 1000
-    ledger = Known(lines, [dataclasses.replace(task.day, id=1) for task in made.tasks])
+    ledger = known_of(lines, [dataclasses.replace(task.day, id=1) for task in made.tasks])
     tracemalloc.start()
     try:
         again = planning.make(ledger, window(), Rules())
