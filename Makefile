@@ -16,7 +16,7 @@ ARGS    :=
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format lock docs clean
+.PHONY: help demo test test-all lint format hooks lock docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -39,6 +39,9 @@ lint: $(STAMP) ## lint, format and types; changes nothing
 format: $(STAMP) ## put imports and layout right
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
+
+hooks: $(STAMP) ## run lint before each commit and the tests before each push, from now on
+	@$(BIN)/pre-commit install
 
 lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml; ARGS=--upgrade for newer versions
 	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements.lock

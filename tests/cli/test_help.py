@@ -16,7 +16,7 @@ from tests.cli.support import Command
 from tests.cli.tree import COMMANDS, names, options
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("[C-S]*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 # `createdb -O numbercheck …` means the role.
 TYPED = re.compile(r"(?<![\w./-])(?<!-O )numbercheck((?: (?:--)?[a-z][\w-]*)+)")
 
