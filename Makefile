@@ -16,7 +16,7 @@ ARGS    :=
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format hooks lock docs clean
+.PHONY: help demo test test-all lint format hooks lock docs dist clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -51,6 +51,9 @@ lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml;
 
 docs: $(STAMP) ## write docs/tables.md again after a change of a table, a view or their words
 	@$(BIN)/python docs/generate_tables.py
+
+dist: $(STAMP) ## build wheel and source archive into dist/ and try both; tags and publishes nothing
+	@.ci/dist
 
 clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist

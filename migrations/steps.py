@@ -10,7 +10,7 @@ from one that is made today. A new need gets a new step beside the others.
 Each step can run again after it was interrupted, for MariaDB and MySQL cannot roll DDL back.
 
 Views lie in views/REVISION/NAME.sql, or in views/REVISION/DIALECT/NAME.sql where a server has its own version. A
-new column needs no copy of the file: views/REVISION/NAME.added.sql holds only what the version before it lacks:
+new column needs no copy of the file: views/REVISION/NAME.added.sql holds only what is new in it:
 
     -- after the column last_changed_at
         hlr_result.spam_score
