@@ -125,7 +125,9 @@ class Run:
             try:
                 fetcher.run(self._readings(todo.tasks))
             except RunEnded as end:
-                self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
+                self._result.reasons.append(
+                    TryLater(f"Stopped before the end: {end}. The next run goes on from here.")
+                )
             except (EtlError, sa.exc.SQLAlchemyError) as error:
                 self._blame(error)
             self._finish()
@@ -135,7 +137,7 @@ class Run:
         known = explain(error) if isinstance(error, sa.exc.SQLAlchemyError) else error
         if known is None:
             raise error
-        self._result.because(known.exit_status, str(known))
+        self._result.reasons.append(known)
 
     # -- before the first request ------------------------------------------------------------------------
 
@@ -163,8 +165,7 @@ class Run:
 
     def _tell_problems(self, found: list[Listing]) -> None:
         for listing in found:
-            for problem in listing.problems:
-                self._result.because(problem.exit_status, problem.text)
+            self._result.reasons += listing.problems
 
     def _settle(self, connection: sa.Connection, days: list[BatchDay]) -> None:
         for day in days:
@@ -219,7 +220,7 @@ class Run:
             ledger.save(connection, day)
         self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
         if failure is not None and not record.needs_nothing(day, failure):
-            self._result.because(75, str(failure))
+            self._result.failed += 1
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
         if self._unanswered >= NOBODY_ANSWERS:
