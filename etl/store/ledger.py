@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.core import notes
 from etl.core.batchday import BatchDay, State
 from etl.core.line import Line
 from etl.core.planning import Known, RowsByDay
@@ -84,8 +85,9 @@ def _days(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Batc
     query = sa.select(*_OWN, *(batch_day.c[name] for name in FIGURES)).join_from(batch_day, batch).where(which)
     waiting, days, dates = _waiting(connection), [], Shared()
     for batch_no, date, *row in connection.execute(query, execution_options=STREAMED):
-        # By position, since there may be many: FIGURES are in the order of the fields.
-        fields: list[Any] = [*row[:3], None, State(row[3]), *row[4:8], *waiting.get(row[0], (0, None)), *row[8:]]
+        # By position, since there may be many: FIGURES are in the order of the fields, the note at the end.
+        fields: list[Any] = [*row[:3], None, State(row[3]), *row[4:8], *waiting.get(row[0], (0, None)), *row[8:-1]]
+        fields.append(notes.from_ledger(row[-1]))
         days.append(BatchDay(intern(batch_no), dates[date], *fields))
     return days
 
@@ -148,9 +150,14 @@ def save(connection: sa.Connection, day: BatchDay) -> None:
 
 def save_all(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
     """Write the figures of several batch days."""
-    lines = [{column: getattr(day, name) for column, name in FIGURES.items()} | {"day_id": day.id} for day in days]
+    lines = [_figures(day) for day in days]
     if lines:
         connection.execute(_SAVE, lines)
+
+
+def _figures(day: BatchDay) -> dict[str, Any]:
+    note = None if day.note is None else str(day.note)
+    return {column: getattr(day, name) for column, name in FIGURES.items()} | {"note": note, "day_id": day.id}
 
 
 _SAVE = (
