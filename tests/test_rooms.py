@@ -70,4 +70,4 @@ def test_architecture_names_every_module_once() -> None:
 
 
 def test_the_picture_of_the_rooms_is_the_present_one() -> None:
-    assert DRAWN["picture"](ROOMS) in ARCHITECTURE.read_text(encoding="utf-8")
+    assert DRAWN["picture"]() in ARCHITECTURE.read_text(encoding="utf-8")

@@ -7,8 +7,6 @@ May import: every room.
 
 from __future__ import annotations
 
-import gc
-
 import click
 
 from etl.cli.batches import batches
@@ -37,10 +35,6 @@ def main() -> None:
       numbercheck demo
     """
 
-
-# A plan may hold 100,000 batch days, and none of them is garbage: look for some rarely, and not among modules.
-gc.freeze()
-gc.set_threshold(100_000, 20, 100)
 
 for command in (sync, plan, status, batches, db, doctor, demo, emulator):
     main.add_command(command)

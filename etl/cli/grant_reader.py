@@ -6,11 +6,9 @@ import click
 
 from etl.admin import grants
 from etl.cli.common import load_settings, open_database
-from etl.cli.output import count
+from etl.cli.output import NAMED, count
 from etl.errors import Misconfigured
 
-NAMED = 5
-"""What a role reaches besides is named up to this number; the rest is counted."""
 REMEDY = "let its administrator take that away, or name another role."
 
 
@@ -36,13 +34,13 @@ def grant_reader(role: str, masked: bool) -> None:
         raise Misconfigured(" ".join((*_missing(done), *_beyond(done))), REMEDY if done.beyond else "")
 
 
-def _missing(done: grants.Granted) -> list[str]:
+def _missing(done: grants.Grant) -> list[str]:
     if not done.missing:
         return []
     return [f"{done.reader} cannot get there yet: let the database's owner run {'; '.join(done.missing)}."]
 
 
-def _beyond(done: grants.Granted) -> list[str]:
+def _beyond(done: grants.Grant) -> list[str]:
     if not done.beyond:
         return []
     more = f" and {len(done.beyond) - NAMED} more" if len(done.beyond) > NAMED else ""

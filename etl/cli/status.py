@@ -8,16 +8,15 @@ from typing import Any
 import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
-from etl.cli.output import json_option, print_json, table
+from etl.cli.output import SHOWN, json_option, print_json, table
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
-from etl.run.result import moment_text
+from etl.run.result import moment_text, window_as_json
 from etl.settings import Settings
 from etl.store import figures
 
 RUNS = 5
-SHOWN = 20
 SECTIONS = ("coverage", "at_risk", "lost", "runs")
 
 
@@ -36,7 +35,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     found = _look(settings, window) if has_schema(settings) else {name: [] for name in SECTIONS}
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
-        place |= {"window": {"first": window.first.isoformat(), "last": window.last.isoformat()}}
+        place |= {"window": window_as_json(window)}
         print_json(place | found)
     else:
         click.echo(_text(settings, window, found))

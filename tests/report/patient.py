@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from etl.cli import main
+from etl.cli.process import start
 from etl.report import ping, push, report
 from tests import another_day
 from tests.running import HANG
@@ -16,4 +14,4 @@ if __name__ == "__main__":
     another_day.install()
     for module, name in LIMITS:
         setattr(module, name, HANG)
-    main(sys.argv[1:], prog_name="numbercheck")
+    start()
