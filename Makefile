@@ -16,7 +16,7 @@ ARGS    :=
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format lock tables docs clean
+.PHONY: help demo test test-all lint format hooks lock tables docs dist clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -40,17 +40,24 @@ format: $(STAMP) ## correct imports and layout
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
+hooks: $(STAMP) ## run lint before each commit and the tests before each push, from now on
+	@$(BIN)/pre-commit install
+
 lock: | $(STAMP) ## write the lock files again after a change to pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements.lock
 	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
 
-tables: $(STAMP) ## write docs/tables.md and docs/tables/ again after a change to a table, a view or its comments
+tables: $(STAMP) ## write the generated pages again, after a change to a table, a view or its comments, or to the rooms
 	@$(BIN)/python docs/generate_tables.py
+	@cd docs && ../$(BIN)/python -c "import generate_rooms; generate_rooms.draw()"
 
 docs: $(STAMP) ## build the documentation as a site in site/; fails if a link leads nowhere
 	@$(BIN)/python docs/build_site.py
+
+dist: $(STAMP) ## build wheel and source archive into dist/ and try both; tags and publishes nothing
+	@.ci/dist
 
 clean: ## remove what make and the tools made: environment, caches, builds, the site, the demo's output
 	@rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist site

@@ -27,15 +27,18 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from etl import plan
-from etl.batchday import BatchDay, pages_of
-from etl.batches import Line, Listing, read_csv
-from etl.batches.known import overlay
-from etl.pages import PageSet
-from etl.plan import Known, Rules
-from etl.store import accounts, listings, migrate
-from etl.store.engine import connect
-from etl.window import Window
+from etl.core import planning
+from etl.core.batchday import BatchDay, pages_of
+from etl.core.line import Line, Lists
+from etl.core.pageset import PageSet
+from etl.core.planning import Known, Rules
+from etl.core.window import Window
+from etl.database.engine import connect
+from etl.lists.csvfile import read_csv
+from etl.lists.listing import Listing
+from etl.lists.overlay import overlay
+from etl.schema import migrate
+from etl.store import accounts, listings
 
 Work = Callable[[], object]
 FIRST = dt.date(2026, 3, 1)
@@ -78,14 +81,14 @@ def into_a_dictionary(count: int) -> Work:
     return lambda: {(line.batch_no, line.date): line for line in long_over}
 
 
-def planning(count: int) -> Work:
-    known = Known(lines(count), [])
-    return lambda: plan.will_miss(plan.make(known, window(), Rules()), window(), 10.0)
+def making_plans(count: int) -> Work:
+    known = Known(Lists.of(lines(count)), [])
+    return lambda: planning.will_miss(planning.make(known, window(), Rules()), window(), 10.0)
 
 
 def batch_days_alone(count: int) -> Work:
     """Those that the plan has, in its order."""
-    tasks = plan.make(Known(lines(count), []), window(), Rules()).tasks
+    tasks = planning.make(Known(Lists.of(lines(count)), []), window(), Rules()).tasks
     keys = [(task.day.batch_no, task.day.date) for task in tasks]
     return lambda: [BatchDay(*key) for key in sorted(keys)]
 
@@ -112,7 +115,7 @@ def sets_alone(rows: int) -> Work:
     return work
 
 
-class Lists:
+class KeptLists:
     """An SQLite database that keeps lists, each of an account of its own."""
 
     def __init__(self, engine: sa.Engine, directory: Path) -> None:
@@ -153,12 +156,12 @@ class Lists:
 
 
 @contextmanager
-def kept_lists() -> Iterator[Lists]:
+def kept_lists() -> Iterator[KeptLists]:
     with tempfile.TemporaryDirectory() as directory:
         engine = connect(sa.make_url(f"sqlite:///{directory}/lists.db"))
         try:
             migrate.upgrade(engine)
-            yield Lists(engine, Path(directory))
+            yield KeptLists(engine, Path(directory))
         finally:
             engine.dispose()
 
@@ -175,11 +178,11 @@ class Budget:
     times: float
 
 
-def budgets(kept: Lists) -> list[Budget]:
+def budgets(kept: KeptLists) -> list[Budget]:
     return [
         Budget("a CSV file is read, lines", 50_000, reading, "csv.reader", csv_alone, 20),
         Budget("lines outside the window, lines", 100_000, outside, "a dictionary", into_a_dictionary, 9),
-        Budget("a plan of a large account, lines", 35_000, planning, "its batch days", batch_days_alone, 15),
+        Budget("a plan of a large account, lines", 35_000, making_plans, "its batch days", batch_days_alone, 15),
         Budget("a large batch day is noted, rows", 500_000, noting, "sets of int", sets_alone, 6),
         Budget("a long list is kept, lines", 35_000, kept.keeping, "rows in SQLite", kept.rows_alone, 9),
     ]

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from etl.database.engine import connect
 from etl.emulator import Behaviour, Book, Emulator
-from etl.store import migrate
-from etl.store.engine import connect
+from etl.schema import migrate
 
 DATE_OF_OLD_ROWS = dt.date(2020, 1, 1)
 ROWS_A_DAY = 50_000

@@ -20,10 +20,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.api.answers import Page
-from etl.api.rows import CheckRow
-from etl.store import checks, migrate
-from etl.store.engine import connect
+from etl.core.checkrow import CheckRow
+from etl.core.page import Page
+from etl.database.engine import connect
+from etl.schema import migrate
+from etl.store import checks
 from etl.store.lookups import Lookups
 
 MILLION = 1_000_000

@@ -41,16 +41,16 @@ EVERY = 0.002  # seconds
 MAIN, REQUESTS = "main thread", "request threads"
 # The innermost frame that one of these fits decides; a commit is one wherever it happens.
 PARTS = (
-    ("waiting for answers", ("etl/fetch.py:_collect", "concurrent/futures/thread.py:_worker")),
-    ("waiting for the pace", ("etl/gate.py:", "etl/store/slots.py:")),
+    ("waiting for answers", ("etl/run/fetch.py:_collect", "concurrent/futures/thread.py:_worker")),
+    ("waiting for the pace", ("etl/run/gate.py:", "etl/store/slots.py:")),
     (
         "JSON",
         (
             "/json/",
             "/simplejson/",
-            "etl/api/jsontext.py:",
-            "etl/api/answers.py:parse",
-            "etl/api/answers.py:_decimal",
+            "etl/vendor/jsontext.py:",
+            "etl/vendor/answers.py:parse",
+            "etl/vendor/answers.py:_decimal",
         ),
     ),
     (
@@ -63,15 +63,15 @@ PARTS = (
             "/socket.py:",
             "/ssl.py:",
             "/tenacity/",
-            "etl/api/transport.py:",
-            "etl/api/bounded.py:",
-            "etl/api/signing.py:",
+            "etl/vendor/transport.py:",
+            "etl/web/bounded.py:",
+            "etl/vendor/signing.py:",
         ),
     ),
-    ("rows to typed rows", ("etl/api/",)),
+    ("rows to typed rows", ("etl/vendor/",)),
     ("driver and database", ("/psycopg/", "/psycopg_", "/pymysql/", "sqlalchemy/engine/default.py:do_")),
     ("SQLAlchemy", ("/sqlalchemy/",)),
-    ("our store", ("etl/store/", "etl/recording.py:")),
+    ("our store", ("etl/store/", "etl/database/", "etl/schema/", "etl/run/record.py:")),
     ("plan, ledger, the rest", ("etl/",)),
 )
 COMMIT = "commit"

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from etl.batchday import pages_of
+from etl.core.batchday import pages_of
 from etl.emulator import Behaviour, Book, Emulator, Growth
 from tests.job import Job
 from tests.unsynced import unsynced

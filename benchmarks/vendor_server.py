@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import simplejson
 
 from etl.emulator import Behaviour
-from etl.emulator.answers import SUCCESS
+from etl.emulator.decide import SUCCESS_WORDS
 from etl.emulator.generator import GeneratedDay
 
 PAGE_SIZE = 100
@@ -58,7 +58,7 @@ class Load(NamedTuple):
 def envelope(rows: list[dict[str, Any]], total: int, page: int, size: int) -> bytes:
     data = {"result": rows, "totalSize": total, "totalPage": -(-total // size), "pageSize": size, "page": page}
     return simplejson.dumps(
-        {"msg": SUCCESS, "code": 0, "data": data}, ensure_ascii=False, use_decimal=True
+        {"msg": SUCCESS_WORDS, "code": 0, "data": data}, ensure_ascii=False, use_decimal=True
     ).encode()
 
 

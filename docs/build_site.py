@@ -1,7 +1,7 @@
 """Builds the documentation as a site, from README.md and every file that links lead to: `make docs`.
 
-1. Each of these files is copied into build/docs, at the place that it has in the checkout. So a relative link
-   means the same on a code host, in an editor and on the site, also where it leads out of docs/.
+1. Pages are copied into build/docs, and other files into the site, each to the place that it has in the checkout.
+   So a relative link means the same on a code host, in an editor and on the site, even where it leaves docs/.
 2. Mermaid pictures are drawn here and not in the reader's browser, which would load Mermaid from another host.
 3. Zensical builds the site from build/docs into site/, in its strict mode.
 
@@ -27,15 +27,21 @@ LONGEST = 120.0
 """Seconds after which Zensical hangs: it takes about one."""
 FENCE = re.compile(r"^( *)(```+|~~~+)(?P<kind>[^\n]*)\n(?P<body>.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
 CODE_OR_COMMENT = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)|<!--.*?-->", re.DOTALL)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"\]\(<?([^)>\s]+)>?(?: \"[^\"]*\")?\)")
 LIST = re.compile(r"(?:[-*]|\d+\.) ")
-NESTED = re.compile(r" {1,3}(?:(?:[-*]|\d+\.) |\|)")
+NESTED = re.compile(r" {1,3}(?:[-*] |\|)")
 TITLE = re.compile(r"^ *accTitle: *(.+)$", re.MULTILINE)
 ELSEWHERE = re.compile(r"[a-z]+:")
 
 
 class Mistake(Exception):
     """What a person has to correct; it names the page."""
+
+
+def is_page(name: str) -> bool:
+    """Whether a file is shown as a page; any other is shown as it is."""
+    return name.endswith(".md")
 
 
 def links(page: str) -> list[str]:
@@ -47,7 +53,7 @@ def links(page: str) -> list[str]:
 def check_lists(page: str, name: str) -> None:
     """Zensical shows no list that has no empty line before it, or is indented by two spaces. Code hosts do."""
     before = ""
-    for line in CODE_OR_COMMENT.sub("", FENCE.sub("", page)).splitlines():
+    for line in COMMENT.sub("", FENCE.sub("", page)).splitlines():
         if LIST.match(line) and before and not LIST.match(before) and not before.startswith("  "):
             raise Mistake(f"{name}: a list needs an empty line before it: {line}")
         if NESTED.match(line):
@@ -62,7 +68,7 @@ def collect(root: Path, start: str = START) -> dict[str, Path]:
     while waiting:
         name = waiting.pop()
         found[name] = root / name
-        if name.endswith(".md"):
+        if is_page(name):
             targets = (follow(root, name, link) for link in links(found[name].read_text(encoding="utf-8")))
             waiting += {target for target in targets if target not in found}
     return found
@@ -100,14 +106,11 @@ def draw(page: str, name: str) -> tuple[str, dict[str, str]]:
 
 
 def stage(files: dict[str, Path], source: Path) -> None:
-    """Copy the files to where the site is built from."""
+    """Write the pages to where the site is built from."""
     shutil.rmtree(source, ignore_errors=True)
-    for name, path in files.items():
+    for name in filter(is_page, files):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
-        if not name.endswith(".md"):
-            shutil.copyfile(path, source / name)
-            continue
-        text = path.read_text(encoding="utf-8")
+        text = files[name].read_text(encoding="utf-8")
         check_lists(text, name)
         page, images = draw(text, name)
         (source / name).write_text(page, encoding="utf-8")
@@ -127,7 +130,7 @@ def pages_of(navigation: object) -> Iterator[str]:
 def check_navigation(root: Path, files: dict[str, Path]) -> None:
     """Every page of docs/ is reached by links, and every page has its place in the navigation."""
     shown = set(pages_of(tomllib.loads((root / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]))
-    reached = {name for name in files if name.endswith(".md")}
+    reached = set(filter(is_page, files))
     written = {path.relative_to(root).as_posix() for path in (root / "docs").rglob("*.md")}
     if lonely := written - reached:
         raise Mistake(f"no link leads to {', '.join(sorted(lonely))}")
@@ -148,12 +151,21 @@ def generate(root: Path) -> None:
         raise Mistake(told.partition("Traceback (most recent call last)")[0].strip())
 
 
+def add(files: dict[str, Path], site: Path) -> None:
+    """Copy the files that are no pages into the site. Zensical would leave out those with a dot in front."""
+    for name, path in files.items():
+        if not is_page(name):
+            (site / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, site / name)
+
+
 def build(root: Path = ROOT) -> None:
     """The whole way from the pages of a checkout to its site."""
     files = collect(root)
     check_navigation(root, files)
     stage(files, root / "build" / "docs")
     generate(root)
+    add(files, root / "site")
 
 
 def main() -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from etl.store.catalog import VIEWS, View, kind
-from etl.store.schema import metadata
+from etl.schema.tables import metadata
+from etl.schema.views import VIEWS, View, kind
 
 FOLDER = Path(__file__).parent
 # What the job knows about its own work. Every other table holds what the vendor reports.
 LEDGER = ("account", "request_slot", "batch", "batch_listing", "batch_day", "sync_run")
 HEAD = """# Tables and views
 
-Generated, with the pages in docs/tables/, by `make tables` from `etl/store/schema.py` and `etl/store/catalog.py`:
+Generated, with the pages in docs/tables/, by `make tables` from `etl/schema/tables.py` and `etl/schema/views.py`:
 change those, not these pages.
 
 Readers get the views. The tables behind them may change with every revision of the schema. The same comments are

@@ -21,7 +21,7 @@ from pythonjsonlogger.json import JsonFormatter
 from etl.scrub import scrub
 
 MASK = "***"
-FIELDS = ("run_id", "account", "batch", "date", "page")
+RECORD_FIELDS = ("run_id", "account", "batch", "date", "page")
 # Counts of rows have up to six digits, phone numbers have more.
 PHONE_DIGITS = 7
 # A shorter secret stands in every other word; masking it would tell more than it hides.
@@ -61,7 +61,7 @@ def bind(**fields: object) -> None:
 
 def stamp(record: logging.LogRecord) -> None:
     """Give the record the fields that are bound, where it has none of its own."""
-    for name in FIELDS:
+    for name in RECORD_FIELDS:
         setattr(record, name, getattr(record, name, _bound.get(name)))
 
 
@@ -109,7 +109,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage().rstrip()
-        given = {name: getattr(record, name, None) for name in FIELDS}
+        given = {name: getattr(record, name, None) for name in RECORD_FIELDS}
         fields = "".join(f" {name}={value}" for name, value in given.items() if value is not None)
         line = f"{_time(record)[:19]}Z {record.levelname} {record.message}{fields}"
         text = "\n".join(part for part in (line, record.exc_text, record.stack_info) if part)
@@ -121,14 +121,14 @@ class _JsonFormatter(JsonFormatter):
         return _time(record)
 
     def process_log_record(self, log_data: dict[str, object]) -> dict[str, object]:
-        known = ("time", "level", "logger", "message", *FIELDS, "exception", "stack")
+        known = ("time", "level", "logger", "message", *RECORD_FIELDS, "exception", "stack")
         return {name: log_data[name] for name in known if log_data.get(name) is not None}
 
 
 def _json_formatter() -> logging.Formatter:
     names = {"asctime": "time", "levelname": "level", "name": "logger"}
     names |= {"exc_info": "exception", "stack_info": "stack"}
-    return _JsonFormatter(["asctime", "levelname", "name", "message", *FIELDS], rename_fields=names)
+    return _JsonFormatter(["asctime", "levelname", "name", "message", *RECORD_FIELDS], rename_fields=names)
 
 
 def _time(record: logging.LogRecord) -> str:

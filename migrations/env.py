@@ -1,6 +1,6 @@
 """How Alembic reaches the database.
 
-The job hands in a connection that is in a transaction and holds the lock (etl/store/migrate.py).
+The job hands in a connection that is in a transaction and holds the lock (etl/schema/migrate.py).
 A developer's `alembic -c migrations/alembic.ini …` has none: it takes the database of the settings.
 """
 
@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from alembic import context
 
 from etl import settings
+from etl.admin import grants
+from etl.database import engine
 from etl.errors import Misconfigured
-from etl.store import engine, grants, migrate
+from etl.schema import migrate
 
 
 def run(connection: sa.Connection) -> None:
-    context.configure(connection=connection, **migrate.options(connection))
+    context.configure(connection=connection, **migrate.alembic_options(connection))
     with context.begin_transaction(), grants.kept(connection):
         context.run_migrations()
 

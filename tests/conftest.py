@@ -17,7 +17,7 @@ import hypothesis
 import pytest
 import sqlalchemy as sa
 
-from etl.store.engine import connect
+from etl.database.engine import connect
 from tests import absent, another_day, servers
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {

@@ -15,7 +15,7 @@ from types import TracebackType
 import sqlalchemy as sa
 
 from etl.emulator import Book, Emulator, VendorRow
-from etl.emulator.emulator import Received
+from etl.emulator.endpoint import Received
 from etl.emulator.replies import Reply
 from etl.emulator.server import Incoming
 from tests.job import Job

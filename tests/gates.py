@@ -10,10 +10,11 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
+from etl.database import sql
+from etl.database.engine import connect
 from etl.errors import RunEnded
-from etl.gate import Bounds, Gate
-from etl.store import accounts, sql
-from etl.store.engine import connect
+from etl.run.gate import Bounds, Gate
+from etl.store import accounts
 from etl.store.slots import Slots
 from tests.conftest import Start
 from tests.virtual import Clock

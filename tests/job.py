@@ -9,13 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl import settings, sync
+from etl import settings
 from etl.clock import Clock
+from etl.core.planning import Rules
+from etl.database.engine import connect, reading
 from etl.emulator import Emulator
-from etl.plan import Rules
-from etl.result import Result
-from etl.store import migrate
-from etl.store.engine import connect, reading
+from etl.run import job
+from etl.run.result import Result
+from etl.schema import migrate
 
 # The vendor's field → the column of v_number_check, in both wordings.
 COLUMNS = {
@@ -84,7 +85,7 @@ class Job:
         further = {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
         found = settings.load(self.environment | further, None)
         rules = rules or Rules(found.spill_days, found.last_look)
-        return sync.sync(found, self.engine, clock, rules, lambda *_: None)
+        return job.sync(found, self.engine, clock, rules, lambda *_: None)
 
     def query(self, text: str, **values: Any) -> list[dict[str, Any]]:
         """Rows of a query, as dictionaries."""

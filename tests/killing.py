@@ -17,11 +17,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl import settings, sync
-from etl.api.transport import Transport
+from etl import settings
 from etl.clock import Clock
-from etl.plan import Rules
-from etl.store.engine import connect
+from etl.core.planning import Rules
+from etl.database.engine import connect
+from etl.run import job
+from etl.vendor.transport import Transport
 from tests.dying import Order, serve
 
 
@@ -80,7 +81,7 @@ def run(order: Order) -> tuple[int, Order]:
     rules = Rules(found.spill_days, found.last_look)
     clock = Clock(dt.datetime.fromisoformat(order["moment"]))
     with points.around_requests():
-        result = sync.sync(found, engine, clock, rules, lambda *_: None)
+        result = job.sync(found, engine, clock, rules, lambda *_: None)
     engine.dispose()
     return result.exit_code, {"points": points.passed}
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from etl.store.engine import reading
+from etl.database.engine import reading
 
 # Seconds since 1970, in floating point.
 ROUNDING = 0.000_01

@@ -11,7 +11,7 @@ from typing import Any
 
 import pymysql.connections
 
-from etl.store import silence
+from etl.database import silence
 
 SPEED = 300.0
 LOOK = 0.02

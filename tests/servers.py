@@ -20,7 +20,8 @@ from typing import Any, Protocol
 import pytest
 import sqlalchemy as sa
 
-from etl.store import engine, migrate
+from etl.database import engine
+from etl.schema import migrate
 from tests.running import HANG
 
 PASSWORD = "t0p-s3cret-of-the-tests"

@@ -13,17 +13,17 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 
-from etl.batches import Line, Listing, read_csv, read_file
-from etl.batches.known import Entry
-from etl.batches.listing import BadLine, check
 from etl.cli.common import Date, has_schema, load_settings, open_database, prepare_schema
 from etl.cli.output import count, json_option, print_json, table, tell
 from etl.clock import Clock
+from etl.core.line import Entry, Line
+from etl.core.window import Window
+from etl.database.engine import reading
 from etl.errors import Misconfigured
+from etl.lists.csvfile import read_csv, read_file
+from etl.lists.listing import BadLine, Listing, line_of
 from etl.settings import Settings
 from etl.store import accounts, listings
-from etl.store.engine import reading
-from etl.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def import_(ctx: click.Context, file: Path) -> None:
             f"{_name(file)}: {count(len(found.lines), 'batch and date', 'batches and dates')} on the list now."
         )
     for problem in found.problems:
-        tell(problem.text)
+        tell(problem)
     ctx.exit(max((problem.exit_status for problem in found.problems), default=0))
 
 
@@ -152,7 +152,7 @@ def _account(settings: Settings) -> Iterator[tuple[sa.Connection, int]]:
 def _line(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) -> Line:
     """The same checks as for a line of a file."""
     try:
-        return check(batch, date.isoformat() if date else "", "" if rows is None else str(rows), appkey or "")
+        return line_of(batch, date.isoformat() if date else "", "" if rows is None else str(rows), appkey or "")
     except BadLine as error:
         raise click.UsageError(f"This cannot be a batch: {error}.") from error
 

@@ -18,17 +18,16 @@ from etl import log, settings
 from etl.cli.common import prepare_schema
 from etl.cli.output import count, table
 from etl.cli.sync import run, summary
+from etl.database.engine import connect, reading
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults, utcnow
-from etl.plan import Rules
 from etl.settings import Settings
-from etl.store.engine import connect, reading
 
 SIZES = (0, 1, 99, 100, 101, 250, 1_250)
 DAYS = 6
 A_WHILE = dt.timedelta(hours=1)
 """More than a demo takes."""
 # A name that is nobody else's: what is there under it is deleted.
-NAME = "numbercheck-demo"
+DEMO = "numbercheck-demo"
 FAULTS = {"status": 0.02, "reset": 0.02, "cut_short": 0.02, "html": 0.02}
 
 _OUTCOMES = (
@@ -65,9 +64,9 @@ _COVERAGE = "SELECT state, count(*) AS batch_days, sum(stored_rows) FROM v_cover
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path(NAME),
+    default=Path(DEMO),
     show_default=True,
-    help=f"Where {NAME}.db and {NAME}.csv are made anew.",
+    help=f"Where {DEMO}.db and {DEMO}.csv are made anew.",
 )
 def demo(directory: Path) -> None:
     """Run the whole job against a bundled emulator of the vendor's endpoint, on SQLite.
@@ -106,7 +105,7 @@ def moment_for(now: dt.datetime) -> dt.datetime:
 
 def _sync(found: Settings, moment: dt.datetime) -> None:
     """Run the job once, as `numbercheck sync` does; end here where it is stopped."""
-    result = run(found, moment, Rules())
+    result = run(found, moment)
     click.echo(summary(result))
     if result.exit_code:
         click.get_current_context().exit(result.exit_code)
@@ -116,8 +115,8 @@ def _sync(found: Settings, moment: dt.datetime) -> None:
 def _vendor(directory: Path, moment: dt.datetime) -> Iterator[tuple[Emulator, Settings]]:
     """A running emulator with some batch days, and the settings of a job that copies them."""
     directory.mkdir(parents=True, exist_ok=True)
-    database, batches = directory / f"{NAME}.db", directory / f"{NAME}.csv"
-    for old in directory.glob(f"{NAME}.db*"):
+    database, batches = directory / f"{DEMO}.db", directory / f"{DEMO}.csv"
+    for old in directory.glob(f"{DEMO}.db*"):
         old.unlink()
     book = _book(moment)
     with batches.open("w", newline="", encoding="utf-8") as stream:

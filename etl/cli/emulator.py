@@ -17,7 +17,7 @@ import click
 
 from etl.cli.common import Moment
 from etl.emulator import KINDS, Behaviour, Book, Emulator, Fault, Faults, parse_fault, utcnow
-from etl.emulator.listing import Order
+from etl.emulator.order import Order
 from etl.emulator.wording import Wording
 from etl.errors import Misconfigured
 

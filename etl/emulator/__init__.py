@@ -1,18 +1,21 @@
-"""The vendor's endpoint as documented, on loopback: for the demo, for tests, for whoever writes a client.
+"""The vendor's endpoint as documented, on loopback: for the demo, for the tests, for whoever writes a client.
 
-Read in this order: `rows` and `book` (what the vendor knows), `generator` (rows that look like its),
-`wording` (its two ways to name things), `listing` (which rows, in which order), `answers` (the documented
-checks and answers), `faults` and `replies` (what may go wrong), `server` and `emulator` (HTTP).
+Belongs here: what the vendor does with a request, rows that look like its own, and faults on demand.
+Must not know: the job. It shares the signature and the table of fields with it.
+Read in this order: `vendorrow` and `book` (what the vendor knows), `generator` (rows that look like its own),
+`wording` (its two ways to name things), `order` (which rows, in which order), `decide` (the documented checks and
+answers), `faults` and `replies` (what may go wrong), `server` and `endpoint` (HTTP).
+May import: core, vendor.
 """
 
 from __future__ import annotations
 
 from etl.emulator.behaviour import Behaviour
 from etl.emulator.book import ACCESS_KEY, ACCESS_SECRET, Account, Book
-from etl.emulator.emulator import Emulator, Received, utcnow
+from etl.emulator.endpoint import Emulator, Received, utcnow
 from etl.emulator.faults import KINDS, Fault, Faults, parse_fault
 from etl.emulator.generator import GeneratedDay, Growth, generate
-from etl.emulator.rows import VendorRow
+from etl.emulator.vendorrow import VendorRow
 
 __all__ = [
     "ACCESS_KEY",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from etl.emulator.faults import Faults
-from etl.emulator.listing import Order
+from etl.emulator.order import Order
 from etl.emulator.wording import Wording
 
 TOO_FAST = "Request too frequent, please try again later"

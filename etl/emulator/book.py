@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from etl.emulator.generator import GeneratedDay, Growth
-from etl.emulator.rows import Day, ListedDay, VendorRow
+from etl.emulator.vendorrow import Day, ListedDay, VendorRow
 
 ACCESS_KEY = "emulated-access-key"
 ACCESS_SECRET = "emulated-access-secret"  # noqa: S105  # opens nothing but the emulator

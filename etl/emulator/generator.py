@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
-from etl.emulator.rows import VendorRow
+from etl.emulator.vendorrow import VendorRow
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 SUBMISSION = 5_000  # numbers in one submission, at most
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -64,7 +64,7 @@ class _Dice:
         self._pool, rolled = divmod(self._pool, sides)
         return rolled
 
-    def pick(self, choices: Sequence[T]) -> T:
+    def pick(self, choices: Sequence[_T]) -> _T:
         return choices[self.roll(len(choices))]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from etl.emulator.answers import Answer
 from etl.emulator.behaviour import Behaviour
+from etl.emulator.decide import Envelope
 from etl.emulator.faults import Fault
 
 JSON = "application/json;charset=UTF-8"
@@ -36,7 +36,7 @@ class Reply:
 def throttled(behaviour: Behaviour) -> Reply:
     if behaviour.throttle_status == TOO_MANY_REQUESTS:
         return page_of_status(TOO_MANY_REQUESTS, retry_after=behaviour.retry_after, delay=behaviour.latency)
-    answer = Answer(88, behaviour.throttle_words)
+    answer = Envelope(88, behaviour.throttle_words)
     return Reply(body=answer.encode(behaviour.wording), code=88, delay=behaviour.latency)
 
 
@@ -49,7 +49,7 @@ def page_of_status(status: int, *, retry_after: str | None = None, delay: float 
     return Reply(status, body, HTML, headers, delay=delay)
 
 
-def reply(answer: Answer, behaviour: Behaviour, fault: Fault | None = None) -> Reply:
+def reply(answer: Envelope, behaviour: Behaviour, fault: Fault | None = None) -> Reply:
     whole = Reply(body=answer.encode(behaviour.wording), delay=behaviour.latency, code=answer.code)
     return whole if fault is None else _spoilt(whole, behaviour, fault)
 

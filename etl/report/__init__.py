@@ -1,6 +1,8 @@
 """How a run is seen from outside: figures for Prometheus and pings for a monitor of scheduled jobs.
 
-Nothing here changes what a run comes to: whatever cannot be reported is a warning in the log, in bounded time.
-`run` is what the command calls; `place` says where reports go, `ledger` reads what is true of the whole account,
-`metrics` makes figures of it, `textfile`, `push` and `ping` send them, `web` and `within` keep that in bounds.
+Belongs here: what is sent where, at the beginning and at the end of a run. No report that fails makes a run fail.
+Must not know: the vendor, how a run works, SQL.
+Read in this order: `report` is what the command calls, `place` says where reports go, `metrics` makes figures,
+`textfile`, `push` and `ping` send them, `send` and `within` keep that in bounds.
+May import: database, run, settings, store, web.
 """

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from etl.report.ledger import Ledger
+from etl.store.figures import Ledger
 
 OF_THE_RUN = {
     "numbercheck_last_run_timestamp_seconds": "When the last run of sync ended, whatever it came to",

@@ -6,16 +6,16 @@ from urllib.parse import urlsplit
 
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
-from etl.report.web import Unsent, send
+from etl.report.send import Unsent, send
 
-SECONDS = 5.0
+PING_SECONDS = 5.0
 TRIES = 3
 PAUSE = 1.0
 
 
 def start(url: str) -> None:
     """The run has begun. One try: the run waits for it. Raises Unsent."""
-    send("GET", ending(url, "start"), SECONDS)
+    send("GET", ending(url, "start"), PING_SECONDS)
 
 
 def end(url: str, exit_status: int) -> None:
@@ -27,7 +27,7 @@ def end(url: str, exit_status: int) -> None:
         retry=retry_if_exception(lambda error: isinstance(error, Unsent) and error.again),
         reraise=True,
     )
-    attempts(send)("GET", address, SECONDS)
+    attempts(send)("GET", address, PING_SECONDS)
 
 
 def ending(url: str, word: str) -> str:

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import pushadd_to_gateway
 
-from etl.report.web import send
+from etl.report.send import send
 
 JOB = "numbercheck"
-SECONDS = 10.0
+PUSH_SECONDS = 10.0
 
 Login = tuple[str, str] | None
 
@@ -21,7 +21,7 @@ def push(url: str, account: str, registry: CollectorRegistry) -> None:
     """Replace the figures of this account that `registry` holds; others stay. Raises Unsent."""
     address, login = without_login(url)
     handler = partial(_handler, login)
-    pushadd_to_gateway(address, JOB, registry, {"account": account}, timeout=SECONDS, handler=handler)
+    pushadd_to_gateway(address, JOB, registry, {"account": account}, timeout=PUSH_SECONDS, handler=handler)
 
 
 def without_login(url: str) -> tuple[str, Login]:
@@ -37,4 +37,4 @@ def _handler(
     login: Login, url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
 ) -> Callable[[], None]:
     """As prometheus-client asks for it. Its own follows a redirect of a POST with a GET, which pushes nothing."""
-    return partial(send, method, url, timeout or SECONDS, data=data, headers=dict(headers), auth=login)
+    return partial(send, method, url, timeout or PUSH_SECONDS, data=data, headers=dict(headers), auth=login)

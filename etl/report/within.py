@@ -7,17 +7,17 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 THREAD = "report"
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
+def within(seconds: float, work: Callable[[], _T]) -> _T:
     """What `work` returns or raises; TimeoutError where that takes longer.
 
     No timeout of a library covers everything (a name that is looked up, a file on a network that is gone), so
     the work has a thread of its own, which nobody waits for any longer, not even the end of the process.
     """
-    future: Future[T] = Future()
+    future: Future[_T] = Future()
 
     def run() -> None:
         try:

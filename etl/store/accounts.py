@@ -6,9 +6,9 @@ import hashlib
 
 import sqlalchemy as sa
 
+from etl.database.sql import insert_missing
 from etl.errors import Misconfigured
-from etl.store.schema import account
-from etl.store.sql import insert_missing
+from etl.schema.tables import account
 
 
 def find(connection: sa.Connection, name: str) -> int | None:

@@ -10,21 +10,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.api.answers import Page
-from etl.api.rows import CheckRow
-from etl.asking import Listed
-from etl.store.keys import Key, having_keys
+from etl.core.checkrow import CheckRow, Key
+from etl.core.page import Page
+from etl.core.steps import Listed
+from etl.database.keys import having_keys
+from etl.database.upsert import Rows, upsert
+from etl.schema.tables import KEY, call_result, carrier, hlr_result, number_check, repeated_key
+from etl.store.awaited import Waiting
 from etl.store.lookups import Lookups
 from etl.store.rejected import Rejections
-from etl.store.schema import KEY, call_result, carrier, hlr_result, number_check, repeated_key
 from etl.store.sightings import Sightings
-from etl.store.upsert import Rows, upsert
-from etl.store.waiting import Waiting
 
 HLR = ("validity", "reachable", "roaming", "mcc", "mnc", "ported", "active")
 CALL = ("early", "answered", "response")
-FIELDS = CheckRow._fields
-CHECK = tuple(c.name for c in number_check.c if c.name in FIELDS and c.name not in KEY)
+_FIELDS = CheckRow._fields
+CHECK = tuple(c.name for c in number_check.c if c.name in _FIELDS and c.name not in KEY)
 # An older answer may arrive last: what came out of a check is never replaced by a blank.
 OUTCOME = frozenset({*HLR, *CALL, "carrier", "price", "currency"})
 
@@ -172,7 +172,7 @@ def _select_held() -> sa.Select[Any]:
         hlr_result, sa.and_(*(hlr_result.c[name] == number_check.c[name] for name in KEY))
     )
     joined = joined.outerjoin(call_result, sa.and_(*(call_result.c[name] == number_check.c[name] for name in KEY)))
-    return sa.select(number_check.c.batch_day_id, *(columns[name] for name in FIELDS)).select_from(joined)
+    return sa.select(number_check.c.batch_day_id, *(columns[name] for name in _FIELDS)).select_from(joined)
 
 
 _HELD = _select_held()
@@ -180,5 +180,5 @@ _HELD = _select_held()
 
 def _merge(old: CheckRow, new: CheckRow) -> CheckRow:
     """The vendor's last word, but for outcomes that it leaves blank."""
-    pairs = zip(FIELDS, old, new, strict=True)
+    pairs = zip(_FIELDS, old, new, strict=True)
     return CheckRow._make(before if after is None and name in OUTCOME else after for name, before, after in pairs)

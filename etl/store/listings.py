@@ -10,10 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.batches.known import DATABASE, Entry
-from etl.batches.listing import Line
-from etl.store.schema import account, batch, batch_listing
-from etl.store.sql import STREAMED, Shared, chunks, insert_missing, look_anew
+from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.database.sql import STREAMED, Shared, chunks, insert_missing, look_anew
+from etl.schema.tables import account, batch, batch_listing
 
 
 def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Entry]:
@@ -83,13 +82,13 @@ def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, 
     connection.execute(sa.select(account.c.account_id).where(mine).with_for_update(key_share=True))
     _bring_back(connection, account_id, {line.batch_no for line in lines})
     since = min((line.date for line in lines if line.date), default=dt.date.max)
-    before = [entry for entry in load(connection, account_id, since) if entry.source == DATABASE]
+    before = [entry for entry in load(connection, account_id, since) if entry.source == DATABASE_LIST]
     after = {entry.key: entry for entry in before}
     for line in lines:
-        entry = Entry(DATABASE, line)
+        entry = Entry(DATABASE_LIST, line)
         earlier = after.get(entry.key)
         if more and earlier is not None and earlier.line.rows is not None:
-            entry = Entry(DATABASE, replace(line, rows=earlier.line.rows + (line.rows or 0)))
+            entry = Entry(DATABASE_LIST, replace(line, rows=earlier.line.rows + (line.rows or 0)))
         after[entry.key] = entry
     save(connection, account_id, before, after.values())
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from etl.database.types import MYSQL_FAMILY
 from etl.errors import Locked, Misconfigured, TryLater
-from etl.store.schema import account
-from etl.store.types import MYSQL_FAMILY
+from etl.schema.tables import account
 
 
 class Lock(Protocol):
@@ -130,8 +130,8 @@ class _FileLock:
             return None
         except OSError as error:
             raise Misconfigured(
-                f"The lock file {path} cannot be locked ({error.strerror}). Remedy: allow this user to write it "
-                "and its directory, or delete it while no sync is running."
+                f"The lock file {path} cannot be locked ({error.strerror}).",
+                "allow this user to write it and its directory, or delete it while no sync is running.",
             ) from error
 
     def held(self) -> bool:

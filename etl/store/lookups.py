@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.api.rows import CheckRow
-from etl.store.schema import call_response, carrier, check_level, currency, number_type, region
-from etl.store.sql import insert_missing_shared
+from etl.core.checkrow import CheckRow
+from etl.database.sql import insert_missing_shared
+from etl.schema.tables import call_response, carrier, check_level, currency, number_type, region
 
 
 def _unknown(code: object) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.api.rows import RejectedRow
-from etl.store.schema import rejected_row
-from etl.store.sql import insert_missing
+from etl.core.checkrow import RejectedRow
+from etl.database.sql import insert_missing
+from etl.schema.tables import rejected_row
 
 
 class Rejections:

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.store.schema import sync_run
-from etl.window import Window
+from etl.core.window import Window
+from etl.schema.tables import sync_run
 
 
 def begin(connection: sa.Connection, run_id: str, account_id: int, window: Window, version: str) -> None:

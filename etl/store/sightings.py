@@ -6,9 +6,10 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from etl.store.keys import Key, having_keys
-from etl.store.schema import KEY, further_sighting
-from etl.store.sql import insert_missing
+from etl.core.checkrow import Key
+from etl.database.keys import having_keys
+from etl.database.sql import insert_missing
+from etl.schema.tables import KEY, further_sighting
 
 _KNOWN = sa.select(*(further_sighting.c[name] for name in KEY)).where(
     further_sighting.c.batch_day_id == sa.bindparam("day_id")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from etl.store.schema import request_slot
-from etl.store.sql import insert_missing, server_clock
+from etl.database.sql import insert_missing, server_clock
+from etl.schema.tables import request_slot
 
 # A slot farther off than any back-off can push it means that a clock was set back: it does not count.
-LONGEST_WAIT = 600.0
+LONGEST_BOOKING = 600.0
 
 
 class Slots:
@@ -25,7 +25,7 @@ class Slots:
         mine, next_at = request_slot.c.account_id == self._account_id, request_slot.c.next_at
         with self._engine.begin() as connection:
             now = server_clock(connection.dialect)
-            free = sa.or_(next_at <= now, next_at > now + interval + LONGEST_WAIT)
+            free = sa.or_(next_at <= now, next_at > now + interval + LONGEST_BOOKING)
             taken = sa.update(request_slot).where(mine, free).values(next_at=now + interval)
             if connection.execute(taken).rowcount:
                 return 0.0
@@ -36,6 +36,6 @@ class Slots:
         """Let no request of this account start for `seconds`."""
         mine, next_at = request_slot.c.account_id == self._account_id, request_slot.c.next_at
         with self._engine.begin() as connection:
-            until = server_clock(connection.dialect) + min(seconds, LONGEST_WAIT)
+            until = server_clock(connection.dialect) + min(seconds, LONGEST_BOOKING)
             later = sa.update(request_slot).where(mine, next_at < until).values(next_at=until)
             connection.execute(later)

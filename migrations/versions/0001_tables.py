@@ -1,24 +1,27 @@
 """The tables.
 
-A revision is frozen: it declares the tables as they were then, and never imports etl/store/schema.py. The
-column types are etl/store/types.py's: what they mean does not change, a column that has to be something else
+A revision is frozen: it declares the tables as they were then, and never imports etl/schema/tables.py. The
+column types are etl/database/types.py's: what they mean does not change, a column that has to be something else
 gets a new type. It can run again after it was interrupted on a server that cannot roll DDL back.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import load_python_file
 
-from etl.store.types import MYSQL_FAMILY, OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
+from etl.database.types import OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+steps = load_python_file(Path(__file__).resolve().parents[1], "steps.py")
 metadata = sa.MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -31,17 +34,7 @@ metadata = sa.MetaData(
 
 
 def upgrade() -> None:
-    connection = op.get_bind()
-    if connection.dialect.name in MYSQL_FAMILY:
-        create_what_is_missing(connection)
-    else:
-        metadata.create_all(connection, checkfirst=False)
-
-
-def create_what_is_missing(connection: sa.Connection) -> None:
-    metadata.create_all(connection)
-    for index in (index for table in metadata.sorted_tables for index in table.indexes):
-        index.create(connection, checkfirst=True)
+    steps.create_tables(metadata)
 
 
 def downgrade() -> None:

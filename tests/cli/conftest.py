@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.api import waiting
 from etl.emulator import Book, Emulator
+from etl.vendor import backoff
 from tests.cli.support import DAY, NOW, ROOT, TODAY, Command
 from tests.conftest import Start
 from tests.ports import closed_port
@@ -57,7 +57,7 @@ def command(tmp_path: Path, vendor: Emulator, bytecode: Path) -> Command:
 def inside(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command without processes of its own, which wait longer, too, before they try again."""
     command.processes = False
-    monkeypatch.setattr(waiting, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
     return command
 
 

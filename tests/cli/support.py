@@ -25,8 +25,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from etl.cli import main
+from etl.database.engine import connect, reading
 from etl.emulator import Emulator, Fault, Faults, utcnow
-from etl.store.engine import connect, reading
 from tests.another_day import PROGRAM
 from tests.running import HANG, inherited, wait_until
 from tests.servers import PASSWORD

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from etl.cli import main
-from etl.store import migrate
+from etl.schema import migrate
 from tests.cli.support import Command
 from tests.servers import PASSWORD
 
@@ -63,7 +63,7 @@ def test_views_that_readers_do_not_have_yet_are_told(run: Run, database: sa.URL)
 
 def test_what_is_wrong_stands_in_one_line(run: Run, engine: sa.Engine) -> None:
     with engine.begin() as connection:
-        for view in migrate.VIEWS:
+        for view in migrate.VIEW_NAMES:
             connection.exec_driver_sql(f"DROP VIEW {view}")
         for table in ("repeated_key", "awaited_check"):
             connection.exec_driver_sql(f"DROP TABLE {table}")

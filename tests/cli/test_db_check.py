@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from etl.cli import main
-from etl.store import migrate
+from etl.schema import migrate
+from tests.admin.roles import run as execute
 from tests.cli.support import connected
 from tests.servers import MARIADB, POSTGRESQL
-from tests.store.roles import run as execute
 
 HEAD = migrate.head()
 BY_HAND = "Remedy: undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."
@@ -89,7 +89,7 @@ def test_a_comment_of_a_view(check: Check, engine: sa.Engine) -> None:
     execute(engine, "COMMENT ON VIEW v_sync_run IS 'mine'", "COMMENT ON COLUMN v_coverage.note IS NULL")
     assert check() == (
         "The comment of column v_coverage.note differs. The comment of view v_sync_run differs. "
-        "Remedy: run `numbercheck db upgrade`, which writes them anew."
+        "Remedy: run `numbercheck db upgrade`, which writes them again."
     )
     migrate.upgrade(engine)
     assert migrate.check(engine) == []

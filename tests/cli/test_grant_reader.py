@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from etl.cli import main
-from etl.store import catalog, migrate, silence
+from etl.database import silence
+from etl.schema import migrate, views
+from tests.admin.roles import Role, role, run
 from tests.cli.support import connected, rows
 from tests.running import HANG, wait_until
 from tests.servers import MARIADB, PASSWORD, POSTGRESQL, SQLITE
-from tests.store.roles import Role, role, run
 
 SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
 
@@ -50,10 +51,10 @@ def told(result: Result) -> str:
 def test_what_was_granted_is_said(command: Command, reader: Role) -> None:
     at = "@127.0.0.1" if reader.admin.dialect.name == "mariadb" else ""
     result = command(reader.name)
-    names = [view.name for view in catalog.VIEWS]
+    names = [view.name for view in views.VIEWS]
     assert result.stdout == f"{reader.name}{at} may read {len(names)} views: {', '.join(names)}.\n"
     assert result.stderr == ""
-    names = [view.name for view in catalog.VIEWS if view.masked]
+    names = [view.name for view in views.VIEWS if view.masked]
     assert command(reader.name, "--masked").stdout.endswith(f" {len(names)} views: {', '.join(names)}.\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from etl.store.engine import reading
+from etl.database.engine import reading
 from tests.cli.support import NOW, THIS_HOUR, Command, connected, ended, holding, rows
 from tests.running import wait_until
 from tests.servers import MARIADB, POSTGRESQL

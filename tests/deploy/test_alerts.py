@@ -13,9 +13,9 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from etl.batchday import State
-from etl.report.ledger import Ledger
+from etl.core.batchday import State
 from etl.report.metrics import Ended, figures
+from etl.store.figures import Ledger
 from tests.absent import absent
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"

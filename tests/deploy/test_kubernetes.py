@@ -20,8 +20,8 @@ import yaml
 from croniter import croniter
 from dotenv import dotenv_values
 
-from etl.settings import SETTINGS as KNOWN
-from etl.store.silence import SILENCE
+from etl.database.silence import SILENCE
+from etl.settings.settings import SETTINGS as KNOWN
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"

@@ -17,11 +17,11 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from etl.database.engine import connect, reading
 from etl.emulator import Book, Emulator, utcnow
 from etl.emulator.book import Account
-from etl.settings import SETTINGS
-from etl.store import migrate
-from etl.store.engine import connect, reading
+from etl.schema import migrate
+from etl.settings.settings import SETTINGS
 from tests.absent import absent
 from tests.cli.support import DAY
 from tests.conftest import Start

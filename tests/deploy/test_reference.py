@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from etl.cli import main
-from etl.settings import SETTINGS
+from etl.settings.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -93,6 +93,19 @@ def test_no_page_names_a_command_that_does_not_exist() -> None:
             r"^(?:`|\$ )?numbercheck ([a-z]+)|`numbercheck ([a-z]+)", path.read_text(encoding="utf-8"), re.M
         )
         assert {one or other for one, other in told} <= first, path
+
+
+# -- files ------------------------------------------------------------------------------------------------------
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    """But for the table of the modules, which names them as seen from etl/, and has its own test."""
+    for path in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        told = re.findall(
+            r"`((?:etl|tests|benchmarks|migrations|docs|deploy)/[\w/.*-]+)`", path.read_text(encoding="utf-8")
+        )
+        for name in told:
+            assert list(ROOT.glob(name)), f"{path.name} names {name}"
 
 
 # -- exit statuses ----------------------------------------------------------------------------------------------

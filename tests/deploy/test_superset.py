@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from etl.store import catalog
+from etl.schema import views
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "superset"
 HADOLINT = Path(sysconfig.get_path("scripts")) / "hadolint"
@@ -27,7 +27,7 @@ DATABASE = FILES["databases/numbercheck.yaml"]
 DASHBOARD = FILES["dashboards/number_checks.yaml"]
 DATASETS = {found["uuid"]: found for name, found in FILES.items() if name.startswith("datasets/")}
 CHARTS = {found["uuid"]: found for name, found in FILES.items() if name.startswith("charts/")}
-VIEWS = {view.name: view for view in catalog.VIEWS if view.masked}
+VIEWS = {view.name: view for view in views.VIEWS if view.masked}
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from etl.settings import SETTINGS
-from etl.store.silence import SILENCE
+from etl.database.silence import SILENCE
+from etl.settings.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "systemd"

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from etl.emulator import Behaviour, Book, Emulator
-from etl.emulator import emulator as emulator_module
+from etl.emulator import endpoint as emulator_module
 from etl.emulator import server as server_module
 from etl.emulator.server import Server
 from tests.emulator import support

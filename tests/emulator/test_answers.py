@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from etl.api.signing import sign
 from etl.emulator import ACCESS_KEY, Behaviour, Book, Emulator
+from etl.vendor.signing import sign
 from tests.emulator.support import BATCH, NOW, TODAY, Caller, documented_sign, plain_rows, question, signed
 from tests.virtual import START, Clock
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from etl.emulator import Behaviour, Book, Emulator, GeneratedDay, Growth, VendorRow
-from etl.emulator.listing import Order, Wanted, list_rows
+from etl.emulator.order import Order, Wanted, list_rows
 from tests.emulator.support import BATCH, MINUTE, NOW, TODAY, Caller, after, plain_rows
 
 AGES = [f"m{age:03d}" for age in range(250)]

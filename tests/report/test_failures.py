@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from etl.report import ledger, ping, push, run, within
+from etl.report import ping, push, report, within
+from etl.store import figures
 from tests.cli.support import Command, being_read
 from tests.report.receiver import PATH, Receiver
 from tests.report.support import batch_days, in_file
@@ -73,8 +74,8 @@ def test_a_redirect_is_not_followed(watched: Command, receiver: Receiver) -> Non
 def test_a_server_that_hangs(
     watched: Command, receiver: Receiver, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ping, "SECONDS", SOON)
-    monkeypatch.setattr(push, "SECONDS", SOON)
+    monkeypatch.setattr(ping, "PING_SECONDS", SOON)
+    monkeypatch.setattr(push, "PUSH_SECONDS", SOON)
     setattr(receiver, way, True)
     told = warnings(watched)
     assert len(told) == 3
@@ -126,7 +127,7 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(watched: Command, monkeypatch
 
 def test_a_file_on_a_disk_that_hangs(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a pipe that nobody writes to: reading what the file told before never ends."""
-    monkeypatch.setattr(run, "FILE_SECONDS", SOON)
+    monkeypatch.setattr(report, "FILE_SECONDS", SOON)
     os.mkfifo(watched.directory / "pipe")
     done = watched.sync(status=78, metrics_file="pipe", database_url="nonsense")
     with being_read(watched.directory / "pipe"):
@@ -134,8 +135,8 @@ def test_a_file_on_a_disk_that_hangs(watched: Command, monkeypatch: pytest.Monke
 
 
 def test_a_database_that_hangs(watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "LEDGER_SECONDS", SOON)
-    monkeypatch.setattr(ledger, "read", lambda *_: receiver.closing.wait())
+    monkeypatch.setattr(report, "LEDGER_SECONDS", SOON)
+    monkeypatch.setattr(figures, "read", lambda *_: receiver.closing.wait())
     assert warnings(watched) == ["Reading the ledger for the metrics failed: it took too long"]
     assert in_file(watched.directory)["exit_status"] == 0
     assert receiver.pings == ["/start", ""]
@@ -145,7 +146,7 @@ def test_what_nobody_expects(watched: Command, monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object) -> None:
         raise RuntimeError("with a secret in it")
 
-    monkeypatch.setattr(ledger, "read", broken)
+    monkeypatch.setattr(figures, "read", broken)
     monkeypatch.setattr(push, "push", broken)
     assert warnings(watched) == [
         "Reading the ledger for the metrics failed: RuntimeError",

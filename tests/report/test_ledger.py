@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from etl.batchday import State
-from etl.report import ledger
-from etl.store import accounts
-from etl.store.schema import batch_listing, sync_run
+from etl.core.batchday import State
+from etl.schema.tables import batch_listing, sync_run
+from etl.store import accounts, figures
 from tests.store.made import batch_day
 from tests.store.support import DAY, insert
 
@@ -43,14 +42,14 @@ def runs(engine: sa.Engine, account_id: int, *rows: tuple[str, int | None, dt.da
             connection.execute(sa.insert(sync_run).values(values))
 
 
-def read(engine: sa.Engine, account: str = "default") -> ledger.Ledger:
-    found = ledger.read(engine.url, account, NOW)
+def read(engine: sa.Engine, account: str = "default") -> figures.Ledger:
+    found = figures.read(engine.url, account, NOW)
     assert found is not None
     return found
 
 
 def test_nothing_yet(engine: sa.Engine) -> None:
-    assert read(engine) == ledger.Ledger(dict.fromkeys(State, 0), 0, 0, None)
+    assert read(engine) == figures.Ledger(dict.fromkeys(State, 0), 0, 0, None)
 
 
 def test_states_and_rejected_rows_of_this_account_alone(engine: sa.Engine, account_id: int) -> None:
@@ -112,5 +111,5 @@ def test_the_last_success_is_that_of_the_runs_record(engine: sa.Engine, account_
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    assert ledger.read(sa.make_url(f"sqlite:///{tmp_path}/none.db"), "default", NOW) is None
+    assert figures.read(sa.make_url(f"sqlite:///{tmp_path}/none.db"), "default", NOW) is None
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ def test_every_line_of_a_run_its_threads_and_its_last_words_tell_run_and_account
     inside.write_list([*(f"B-{n},2026-03-09," for n in range(8)), "bad,not-a-date,"])
     inside.vendor.behaviour.faults.at_rate(Fault("html"), 1)  # warned about in the threads that send
     done = inside.sync(status=78, **SLOW)
-    assert {"etl.sync", "etl.api.client", "numbercheck"} <= {record["logger"] for record in done.log}
+    assert {"etl.run.job", "etl.vendor.client", "numbercheck"} <= {record["logger"] for record in done.log}
     assert "cannot be used" in done.log[-1]["message"]
     assert places(done.log) == {(done.result["run_id"], "南")}
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from etl import plan
 from etl.clock import Clock
+from etl.core import planning
 from etl.emulator import Fault
-from etl.report.run import Report
+from etl.report.report import Report
 from tests.cli.support import DAY, FIRST, NOW, TODAY, Command, being_read, ended, holding, terminate
 from tests.clocks import HandSet
 from tests.report.receiver import PATH, Receiver
@@ -208,7 +208,7 @@ def test_a_defect(watched: Command, receiver: Receiver, monkeypatch: pytest.Monk
         raise RuntimeError("a defect")
 
     watched.sync()
-    monkeypatch.setattr(plan, "wants_look", broken)
+    monkeypatch.setattr(planning, "wants_look", broken)
     watched.traceback = True
     done = watched.at(NOW, "sync", "--full", status=1)
     assert receiver.pings == ["/start", "", "/start", "/1"]

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from etl.store.engine import connect
+from etl.database.engine import connect
 from etl.store.slots import Slots
 
 THREADS = 3

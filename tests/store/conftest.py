@@ -1,56 +1,5 @@
-"""A database that the tests of a module share: emptied for each, since making one takes a while on some servers."""
-
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import Any
+from tests.shared import connection, db, pytest_runtest_makereport, shared
 
-import pytest
-import sqlalchemy as sa
-
-from etl.store.schema import metadata
-from tests import servers
-from tests.conftest import Start
-from tests.store.sessions import new_database
-
-SEEDED = ("check_level", "number_type", "call_response", "region")
-FAILED = pytest.StashKey[bool]()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
-    return report
-
-
-@pytest.fixture(scope="module", params=[servers.SQLITE, servers.POSTGRESQL, servers.MARIADB])
-def shared(request: pytest.FixtureRequest, start_server: Start) -> Iterator[sa.Engine]:
-    with new_database(start_server(request.param)) as engine:
-        yield engine
-
-
-@pytest.fixture
-def db(request: pytest.FixtureRequest, shared: sa.Engine) -> Iterator[sa.Engine]:
-    """An engine for a database with the schema at head, and nothing in it but the seeds of lookups."""
-    yield shared
-    pool: Any = shared.pool
-    left = pool.checkedout()
-    if left or request.node.stash.get(FAILED, True):
-        shared.dispose()  # who knows what was set or locked in these sessions
-    _clear(shared)
-    assert not left, "this test left a session open"
-
-
-def _clear(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            if table.name not in SEEDED:
-                connection.execute(table.delete())
-
-
-@pytest.fixture
-def connection(db: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction of `db`."""
-    with db.begin() as connection:
-        yield connection
+__all__ = ["connection", "db", "pytest_runtest_makereport", "shared"]

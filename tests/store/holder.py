@@ -9,8 +9,8 @@ import sys
 
 import sqlalchemy as sa
 
+from etl.database.engine import connect
 from etl.store import lock
-from etl.store.engine import connect
 
 if __name__ == "__main__":
     url, account_id, holder = sys.argv[1:]

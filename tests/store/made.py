@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from etl.api.answers import Page
-from etl.api.rows import CheckRow, RejectedRow
+from etl.core.checkrow import CheckRow, RejectedRow
+from etl.core.page import Page
+from etl.core.window import Window
 from etl.store.lookups import Lookups
-from etl.window import Window
 from tests.store.support import add_batch, add_batch_day
 
 NOTHING = dict.fromkeys(CheckRow._fields)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from etl.store.engine import connect
+from etl.database.engine import connect
 from tests import servers
 from tests.running import HANG, wait_until
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.store import schema
+from etl.schema import tables
 
 DAY = dt.date(2026, 3, 1)
 MOMENT = dt.datetime(2026, 3, 1, 12, 34, 56, 789012, tzinfo=dt.UTC)
@@ -22,21 +22,21 @@ def insert(connection: sa.Connection, table: sa.Table, **values: Any) -> Any:
 
 
 def add_batch(connection: sa.Connection, batch_no: str = "B1", account: str = "default") -> int:
-    account_id = connection.scalar(sa.select(schema.account.c.account_id).filter_by(name=account))
-    account_id = account_id or insert(connection, schema.account, name=account)
-    return int(insert(connection, schema.batch, account_id=account_id, batch_no=batch_no))
+    account_id = connection.scalar(sa.select(tables.account.c.account_id).filter_by(name=account))
+    account_id = account_id or insert(connection, tables.account, name=account)
+    return int(insert(connection, tables.batch, account_id=account_id, batch_no=batch_no))
 
 
 def add_batch_day(connection: sa.Connection, batch_id: int, date: dt.date = DAY, **values: Any) -> int:
     values = {"batch_id": batch_id, "check_date": date, "deadline": DEADLINE} | values
-    return int(insert(connection, schema.batch_day, **values))
+    return int(insert(connection, tables.batch_day, **values))
 
 
 def add_check(
     connection: sa.Connection, day: int, message_id: str = "m1", phone: str = "84980000001", **values: Any
 ) -> None:
     values = {"first_seen_at": MOMENT, "last_changed_at": MOMENT} | values
-    insert(connection, schema.number_check, batch_day_id=day, message_id=message_id, phone=phone, **values)
+    insert(connection, tables.number_check, batch_day_id=day, message_id=message_id, phone=phone, **values)
 
 
 KEY = {"message_id": "m1", "phone": "84980000001"}
@@ -104,7 +104,7 @@ SAMPLE: dict[str, dict[str, Any]] = {
 def add_sample(connection: sa.Connection) -> None:
     """Insert SAMPLE into the tables and columns that the schema has at this moment."""
     for name, row in SAMPLE.items():
-        table = schema.metadata.tables[name]
+        table = tables.metadata.tables[name]
         there = {column["name"] for column in sa.inspect(connection).get_columns(name)}
         insert(connection, table, **{column: value for column, value in row.items() if column in there})
 
@@ -113,7 +113,7 @@ def read_sample(connection: sa.Connection) -> dict[str, dict[str, Any]]:
     """What the database holds of SAMPLE."""
     found = {}
     for name, row in SAMPLE.items():
-        table = schema.metadata.tables[name]
+        table = tables.metadata.tables[name]
         keys = [column for column in table.primary_key if column.name in row]
         columns = [table.c[column] for column in row]
         query = sa.select(*columns).where(*(key == row[key.name] for key in keys))

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import Misconfigured
+from etl.schema.tables import account
 from etl.store import accounts
-from etl.store.schema import account
 from tests.running import HANG
 from tests.store.made import table
 from tests.store.sessions import assert_waits, at_once, beside, engine_for, noted

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.api.answers import Page
-from etl.api.columns import MAX_LENGTH
-from etl.api.rows import CheckRow, convert
-from etl.asking import Listed
-from etl.store import checks, schema
+from etl.core.checkrow import CheckRow
+from etl.core.fields import MAX_LENGTH
+from etl.core.page import Page
+from etl.core.steps import Listed
+from etl.schema import tables
+from etl.store import checks
 from etl.store.checks import CALL, HLR, OUTCOME, Stored, store
 from etl.store.lookups import Lookups
+from etl.vendor.convert import convert
 from tests import servers
 from tests.store.made import HOUR, NOW, bad, batch_day, check, page, table
 from tests.store.sessions import noted
@@ -90,10 +92,10 @@ class Desk:
 
     def held(self) -> dict[tuple[str, str], CheckRow]:
         """Every row of the database, put together by hand."""
-        carriers = {row["carrier_id"]: row["name"] for row in table(self.connection, schema.carrier)}
-        parts = {name: by_key(self.connection, getattr(schema, name)) for name in ("hlr_result", "call_result")}
+        carriers = {row["carrier_id"]: row["name"] for row in table(self.connection, tables.carrier)}
+        parts = {name: by_key(self.connection, getattr(tables, name)) for name in ("hlr_result", "call_result")}
         found = {}
-        for key, row in by_key(self.connection, schema.number_check).items():
+        for key, row in by_key(self.connection, tables.number_check).items():
             values = row | {"carrier": carriers.get(row["carrier_id"])}
             for part, names in (("hlr_result", HLR), ("call_result", CALL)):
                 values |= {name: parts[part].get(key, {}).get(name) for name in names}
@@ -101,7 +103,7 @@ class Desk:
         return found
 
     def times(self, key: tuple[str, str] = FULL.key) -> tuple[dt.datetime, dt.datetime]:
-        row = by_key(self.connection, schema.number_check)[key]
+        row = by_key(self.connection, tables.number_check)[key]
         return row["first_seen_at"], row["last_changed_at"]
 
 
@@ -135,7 +137,7 @@ def test_a_row_with_nothing_but_its_key(desk: Desk) -> None:
     assert counts(desk.store(check())) == (1, 1, 0, 0, 0)
     assert counts(desk.store(check())) == (1, 0, 0, 1, 0)
     assert desk.held() == {check().key: check()}
-    assert table(desk.connection, schema.hlr_result) == table(desk.connection, schema.call_result) == []
+    assert table(desk.connection, tables.hlr_result) == table(desk.connection, tables.call_result) == []
 
 
 def test_an_empty_page(desk: Desk) -> None:
@@ -328,7 +330,7 @@ def test_many_rows_in_one_page(desk: Desk) -> None:
 
 
 def sightings(connection: sa.Connection) -> set[tuple[int, str, str]]:
-    return {tuple(row.values()) for row in table(connection, schema.further_sighting)}
+    return {tuple(row.values()) for row in table(connection, tables.further_sighting)}
 
 
 def test_a_key_of_another_batch_day_stays_there_and_counts_for_both(desk: Desk) -> None:
@@ -340,7 +342,7 @@ def test_a_key_of_another_batch_day_stays_there_and_counts_for_both(desk: Desk) 
     assert counts(stored) == (2, 1, 1, 0, 0)
     assert stored.new_keys == 2
     assert sightings(desk.connection) == {(other.day, *FULL.key)}
-    assert by_key(desk.connection, schema.number_check)[FULL.key]["batch_day_id"] == desk.day
+    assert by_key(desk.connection, tables.number_check)[FULL.key]["batch_day_id"] == desk.day
     assert desk.held()[FULL.key] == FULL._replace(mcc="1"), "the vendor's last word"
     assert desk.times() == (NOW + HOUR, NOW + 2 * HOUR)
 
@@ -386,7 +388,7 @@ def test_a_rejected_row_is_kept_once_however_often_it_is_read(desk: Desk) -> Non
         again = desk.store_page(page(row, number=7), at_page=at_page)
         assert counts(again) == (1, 0, 0, 0, 1)
         assert again.new_rejected == 0
-    [kept] = table(desk.connection, schema.rejected_row)
+    [kept] = table(desk.connection, tables.rejected_row)
     assert (kept["page"], kept["reason"], kept["payload"]) == (3, "phone_missing", row.payload)
     assert kept["seen_at"] == NOW + HOUR
 
@@ -396,18 +398,18 @@ def test_rejected_rows_are_told_apart_by_content_and_by_batch_day(desk: Desk) ->
     assert desk.store(bad("1"), bad("2")).new_rejected == 2
     assert desk.store(bad("2"), bad("3")).new_rejected == 1
     assert other.store(bad("2")).new_rejected == 1
-    assert len(table(desk.connection, schema.rejected_row)) == 4
+    assert len(table(desk.connection, tables.rejected_row)) == 4
 
 
 def test_a_long_payload_is_kept_whole(desk: Desk) -> None:
     row = bad('"' + "批😀x" * 300_000 + '"')
     desk.store(row)
-    assert table(desk.connection, schema.rejected_row)[0]["payload"] == row.payload
+    assert table(desk.connection, tables.rejected_row)[0]["payload"] == row.payload
 
 
 def test_a_rejected_row_asked_for_by_its_key_stands_on_the_page_of_that_answer(desk: Desk) -> None:
     desk.store_page(page(bad()), at_page=None)
-    assert table(desk.connection, schema.rejected_row)[0]["page"] == 1
+    assert table(desk.connection, tables.rejected_row)[0]["page"] == 1
 
 
 # -- values --------------------------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.batchday import BatchDay, State
-from etl.batches import Line
-from etl.plan import Known
-from etl.store import accounts, ledger, listings, waiting
+from etl.core.batchday import BatchDay, Note, NoteKind, State
+from etl.core.line import NO_LISTS, Line, Lists
+from etl.core.planning import Known
+from etl.schema.tables import batch, batch_day
+from etl.store import accounts, awaited, ledger, listings
 from etl.store.checks import store
 from etl.store.lookups import Lookups
-from etl.store.schema import batch, batch_day
 from tests import servers
 from tests.running import HANG
 from tests.store.made import HOUR, NOW, ZONE, hlr, page, table, window
@@ -48,7 +48,7 @@ class Book:
         return day
 
     def load(self, moment: dt.datetime = NOW, days: int = 14, **options: Any) -> Known:
-        return ledger.load(self.connection, self.account_id, [], window(moment, days), **options)
+        return ledger.load(self.connection, self.account_id, NO_LISTS, window(moment, days), **options)
 
     def states(self, **options: Any) -> dict[tuple[str, dt.date], State]:
         return {(day.batch_no, day.date): day.state for day in self.load(**options).days}
@@ -123,7 +123,7 @@ FULL: dict[str, Any] = {
     "last_asked_at": NOW + dt.timedelta(microseconds=1),
     "last_synced_at": NOW - HOUR,
     "last_look_at": NOW.astimezone(ZONE) + HOUR,
-    "note": "批次 😀 'quoted\" \\ %s :x\n" * 400,
+    "note": Note(NoteKind.WORDS, ("批次 😀 'quoted\" \\ %s :x {} {0}\n" * 400,)),
 }
 ELSEWHERE = {"batch_no", "date", "id", "appkey", "spill", "submitted", "unresolved", "next_outcome_at", "dated"}
 
@@ -155,6 +155,13 @@ def test_each_field_stands_in_its_own_column(book: Book, name: str) -> None:
     assert name == "state" or found != BatchDay("B1", LAST, id=day.id, state=State.INCOMPLETE)
 
 
+def test_a_note_that_outlives_a_run_comes_back_as_what_it_is(book: Book) -> None:
+    day = book.put("B1", LAST, state=State.OPEN, note=Note(NoteKind.VANISHED, (1_234,)))
+    text = book.connection.scalar(sa.select(batch_day.c.note).where(batch_day.c.batch_day_id == day.id))
+    assert text == "1,234 rows are kept that the vendor no longer lists"
+    assert book.load().days == [day]
+
+
 def test_a_save_touches_no_other_batch_day(book: Book) -> None:
     other = book.put("B1", FIRST, **FULL)
     book.put("B1", LAST, state=State.OPEN, stored=1)
@@ -167,7 +174,7 @@ def test_what_waits_for_its_outcome_is_counted(book: Book) -> None:
         answer = page(hlr(name), hlr(name, "2"))
         store(book.connection, Lookups(), day.id, answer, at_page=1, moment=NOW + hours * HOUR)
     found = {day.id: (day.unresolved, day.next_outcome_at) for day in book.load().days}
-    assert found == {day.id: (4, NOW + HOUR - waiting.SLACK), none.id: (0, None)}
+    assert found == {day.id: (4, NOW + HOUR - awaited.SLACK), none.id: (0, None)}
 
 
 # -- what is loaded ------------------------------------------------------------------------------------------
@@ -201,7 +208,7 @@ def test_unfinished_batch_days_come_however_old_they_are(book: Book, state: Stat
 
 def test_what_is_lost_is_left_alone(book: Book) -> None:
     book.put("B1", FIRST - DAY, state=State.LOST)
-    assert book.load() == Known([], [])
+    assert book.load() == Known(NO_LISTS, [])
 
 
 def test_what_is_lost_and_in_the_window_again_is_taken_up(book: Book) -> None:
@@ -219,13 +226,22 @@ def test_other_accounts_do_not_show(book: Book) -> None:
     other.put("B1", FIRST, state=State.SETTLED, reported=5)
     other.put("B1", LAST, state=State.SETTLED, reported=5)
     other.put("B1", LAST - DAY)
-    assert book.load() == Known([], [])
+    assert book.load() == Known(NO_LISTS, [])
     assert len(other.load().days) == 2
 
 
 def test_lines_are_handed_on(book: Book) -> None:
-    lines = [Line("B1", FIRST, 5)]
-    assert ledger.load(book.connection, book.account_id, lines, window()).lines == lines
+    lists = Lists.of([Line("B1", FIRST, 5)])
+    assert ledger.load(book.connection, book.account_id, lists, window()).lists is lists
+
+
+def test_a_batch_day_knows_what_the_lists_say_of_it(book: Book) -> None:
+    book.put("B1", FIRST)
+    book.put("B1", LAST, state=State.OPEN, reported=12)
+    lists = Lists.of([Line("B1", FIRST, 5), Line("B1", FIRST, 7), Line("B1", LAST), Line("B1", None, 3)])
+    days = ledger.load(book.connection, book.account_id, lists, window()).days
+    assert {day.date: (day.submitted, day.dated) for day in days} == {FIRST: (12, True), LAST: (None, True)}
+    assert [(day.submitted, day.dated) for day in book.load().days] == [(None, False)] * 2
 
 
 # -- retired batches -----------------------------------------------------------------------------------------
@@ -294,8 +310,11 @@ def test_a_sync_that_begins_does_not_wait_for_another_accounts(db: sa.Engine) ->
 # -- losses --------------------------------------------------------------------------------------------------
 
 
+GONE = Note(NoteKind.WORDS, ("gone",))
+
+
 def test_losses_are_told_once(book: Book) -> None:
-    lost, other = (book.put("B1", FIRST - n * DAY, state=State.LOST, note="gone") for n in (3, 4))
+    lost, other = (book.put("B1", FIRST - n * DAY, state=State.LOST, note=GONE) for n in (3, 4))
     assert {day.id for day in ledger.untold_losses(book.connection, book.account_id)} == {lost.id, other.id}
     ledger.losses_told(book.connection, [lost])
     assert ledger.untold_losses(book.connection, book.account_id) == [other]

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 import pytest
 import sqlalchemy as sa
 
-from etl.batches import Line
-from etl.batches.known import DATABASE, Entry
+from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.database.sql import CHUNK, MANY
+from etl.schema.tables import batch, batch_listing
 from etl.store import accounts, listings
-from etl.store.schema import batch, batch_listing
-from etl.store.sql import CHUNK, MANY
 from tests import servers
 from tests.store.made import NOW, batch_day, table
 from tests.store.sessions import at_once, noted
@@ -56,7 +55,7 @@ def lists(connection: sa.Connection) -> Lists:
 def test_what_is_added_is_listed(lists: Lists) -> None:
     lines = {Line("B1", D1, 5, "key"), Line("B2"), Line("批次 😀'\\%s", D2), Line("B3", None, 0)}
     lists.add(*lines)
-    assert lists.load() == {Entry(DATABASE, line) for line in lines}
+    assert lists.load() == {Entry(DATABASE_LIST, line) for line in lines}
 
 
 def test_rows_of_further_submissions_add_up(lists: Lists) -> None:
@@ -101,8 +100,8 @@ def test_adding_touches_what_other_lists_say_of_the_batch_in_nothing(lists: List
     assert lists.load() == {
         Entry("file", Line("B1", D1, 5)),
         Entry("query", Line("B1")),
-        Entry(DATABASE, Line("B1", D1, 3)),
-        Entry(DATABASE, Line("B1")),
+        Entry(DATABASE_LIST, Line("B1", D1, 3)),
+        Entry(DATABASE_LIST, Line("B1")),
     }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.api.answers import Page
-from etl.store import schema
+from etl.core.page import Page
+from etl.schema import tables
 from etl.store.checks import Load, Stored, store
 from etl.store.lookups import Lookups
 from tests import servers
@@ -33,17 +33,17 @@ def one_by_one(connection: sa.Connection, pages: Sequence[tuple[int, Page]]) -> 
 
 def content(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
     """Every row that pages lead to, without the numbers that the database gives."""
-    tables = (
-        schema.number_check,
-        schema.hlr_result,
-        schema.call_result,
-        schema.further_sighting,
-        schema.awaited_check,
-        schema.rejected_row,
+    filled = (
+        tables.number_check,
+        tables.hlr_result,
+        tables.call_result,
+        tables.further_sighting,
+        tables.awaited_check,
+        tables.rejected_row,
     )
-    carriers = {row["carrier_id"]: row["name"] for row in table(connection, schema.carrier)}
+    carriers = {row["carrier_id"]: row["name"] for row in table(connection, tables.carrier)}
     found = {}
-    for each in tables:
+    for each in filled:
         rows = [
             row | {"carrier_id": carriers.get(row.get("carrier_id")), "rejected_row_id": None}
             for row in table(connection, each)

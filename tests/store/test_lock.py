@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import Locked, Misconfigured, TryLater
+from etl.schema.tables import account, currency
 from etl.store import accounts, lock
-from etl.store.schema import account, currency
 from tests import servers
 from tests.conftest import Start
 from tests.running import HANG, wait_until

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
+from etl.schema.tables import call_response, carrier, check_level, currency, number_check, number_type, region
 from etl.store.lookups import Lookups
-from etl.store.schema import call_response, carrier, check_level, currency, number_check, number_type, region
 from tests import servers
 from tests.running import HANG, wait_until
 from tests.store.made import check, table

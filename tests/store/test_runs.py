@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
+from etl.schema.tables import sync_run
 from etl.store import accounts, runs
-from etl.store.schema import sync_run
 from tests.store.made import HOUR, NOW, table, window
 
 

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.store import accounts, sql
-from etl.store.engine import connect
-from etl.store.schema import request_slot
-from etl.store.slots import LONGEST_WAIT, Slots
-from etl.store.sql import server_clock
+from etl.database import sql
+from etl.database.engine import connect
+from etl.database.sql import server_clock
+from etl.schema.tables import request_slot
+from etl.store import accounts
+from etl.store.slots import LONGEST_BOOKING, Slots
 from tests import pace, servers
 from tests.running import HANG, ROOT
 from tests.store.claimer import claim_until
@@ -135,17 +136,17 @@ def test_a_push_lets_nobody_start_before(db: sa.Engine, account_id: int) -> None
 
 def test_a_push_is_never_longer_than_a_clock_can_be_wrong(db: sa.Engine, account_id: int) -> None:
     slots = Slots(db, account_id)
-    see(db, lambda: slots.push(10 * LONGEST_WAIT)).assert_moved(next_at(db, account_id), LONGEST_WAIT)
+    see(db, lambda: slots.push(10 * LONGEST_BOOKING)).assert_moved(next_at(db, account_id), LONGEST_BOOKING)
 
 
 @pytest.mark.parametrize("interval", [0.0, 3.0, 3600.0])
 def test_a_clock_that_was_set_back_blocks_nobody(db: sa.Engine, account_id: int, interval: float) -> None:
     slots = Slots(db, account_id)
-    set_next(db, account_id, interval + LONGEST_WAIT + FAR)
+    set_next(db, account_id, interval + LONGEST_BOOKING + FAR)
     granted = see(db, lambda: slots.claim(interval))
     assert granted.value == 0
     granted.assert_moved(next_at(db, account_id), interval)
-    set_next(db, account_id, interval + LONGEST_WAIT - FAR)
+    set_next(db, account_id, interval + LONGEST_BOOKING - FAR)
     see(db, lambda: slots.claim(interval)).assert_waits(next_at(db, account_id))
 
 
@@ -199,9 +200,9 @@ class TestSqlite:
 
     def test_when_a_clock_counts_as_set_back(self, db: sa.Engine, account_id: int) -> None:
         slots = Slots(db, account_id)
-        set_next(db, account_id, 3.0 + LONGEST_WAIT)
-        assert slots.claim(3.0) == 3.0 + LONGEST_WAIT
-        set_next(db, account_id, 3.0 + LONGEST_WAIT + 0.001)
+        set_next(db, account_id, 3.0 + LONGEST_BOOKING)
+        assert slots.claim(3.0) == 3.0 + LONGEST_BOOKING
+        set_next(db, account_id, 3.0 + LONGEST_BOOKING + 0.001)
         assert slots.claim(3.0) == 0
 
     def test_a_writer_is_waited_for_and_the_clock_read_after(

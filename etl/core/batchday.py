@@ -1,0 +1,116 @@
+"""A batch day: the unit that is asked for, counted, completed or lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+PAGE_SIZE = 100
+"""Rows a page, the most that the vendor allows."""
+
+
+class State(StrEnum):
+    """What may be said of a batch day (CONTRACT: v_coverage.state)."""
+
+    PENDING = "pending"
+    INCOMPLETE = "incomplete"
+    OPEN = "open"
+    SETTLED = "settled"
+    LOST = "lost"
+
+
+UNFINISHED = (State.PENDING, State.INCOMPLETE)
+"""What is lost with its deadline."""
+
+
+class NoteKind(Enum):
+    """What a note tells a person; the value is its sentence, with a place for each of its figures."""
+
+    MISSING = "{:,} of {:,} reported rows did not turn up in several passes"
+    UNACCOUNTED = "{:,} rows are held, {:,} are reported, and no pass accounts for them"
+    FEWER_THAN_SUBMITTED = "{:,} numbers were submitted, the vendor reports {:,} rows"
+    NO_ROW = "The batch is listed with this date, the vendor reports no row: is the batch number right?"
+    VANISHED = "{:,} rows are kept that the vendor no longer lists"
+    NEVER_ANSWERED = "It was never answered for before it left the vendor's window"
+    NOT_FINAL = "It was last looked at before its rows were final, and then left the vendor's window"
+    NOT_COMPLETE = "It was not complete when it left the vendor's window"
+    WORDS = "{}"  # of an error, or of a note that an earlier run wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person should know of a batch day; the log and the ledger hold it as the text that `str` makes."""
+
+    kind: NoteKind
+    figures: tuple[int | str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.kind.value.format(*self.figures)
+
+
+@dataclass(slots=True)
+class BatchDay:
+    """One line of the ledger, as it stands in the database, or not there yet where `id` is 0.
+
+    Times are UTC. `reported` is the vendor's count at the last look; None: it never answered. `dated`: a list
+    names this batch with this date.
+    """
+
+    batch_no: str
+    date: dt.date
+    id: int = 0
+    appkey: str | None = None
+    spill: bool = False
+    submitted: int | None = None
+    state: State = State.PENDING
+    reported: int | None = None
+    stored: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    unresolved: int = 0
+    next_outcome_at: dt.datetime | None = None
+    pages_read: str | None = None
+    needs_pass: bool = False
+    growth: str | None = None
+    fruitless_runs: int = 0
+    last_asked_at: dt.datetime | None = None
+    last_synced_at: dt.datetime | None = None
+    last_look_at: dt.datetime | None = None
+    note: Note | None = field(default=None, repr=False)
+    dated: bool = False
+
+    @property
+    def accounted(self) -> int:
+        """Listed rows that are accounted for: distinct keys, confirmed repeats, rejected rows."""
+        return self.stored + self.repeated + self.rejected
+
+    @property
+    def missing(self) -> int | None:
+        """Rows reported and not accounted for; negative: more are held than reported; None: never asked."""
+        return None if self.reported is None else self.reported - self.accounted
+
+    @property
+    def proven(self) -> bool:
+        """Whether it holds all that the vendor reported at the last look.
+
+        The keys held are taken to be a subset of the vendor's, so as many as reported are the same ones;
+        once more were held than reported, that no longer follows, and a whole pass has to prove it.
+        """
+        return self.missing == 0 and not self.needs_pass
+
+    @property
+    def pages(self) -> int:
+        """Pages that the reported rows fill; 1 where nothing is known."""
+        return pages_of(self.reported or 0)
+
+    @property
+    def all_submitted_there(self) -> bool:
+        """Whether it holds at least as many rows as were submitted, where that is known."""
+        return self.submitted is not None and self.proven and (self.reported or 0) >= self.submitted
+
+
+def pages_of(rows: int) -> int:
+    """How many requests `rows` rows take: at least one."""
+    return max(1, math.ceil(rows / PAGE_SIZE))

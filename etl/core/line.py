@@ -1,0 +1,80 @@
+"""What a list of batches says, line by line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+MAX_BATCH_NO = 64
+"""Characters of a batch number."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What no batch number, name or secret may hold."""
+DATABASE_LIST = "database"
+"""The source of lines given by `numbercheck batches`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A batch, perhaps its date (in the vendor's zone), how many numbers were submitted, its own appkey."""
+
+    batch_no: str
+    date: dt.date | None = None
+    rows: int | None = None
+    appkey: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line, and the list that it stands on."""
+
+    source: str
+    line: Line
+
+    @property
+    def key(self) -> tuple[str, str, dt.date | None]:
+        """What there is one entry for."""
+        return self.source, self.line.batch_no, self.line.date
+
+
+# By date and batch: pairs of them as keys would take a third of a large plan's time and memory.
+RowsByDay = dict[dt.date, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The lines of all lists together.
+
+    `submitted`: how many numbers, where lines tell; those of one batch and date add up. `named`: the batches by
+    the date that their lines give.
+    """
+
+    lines: Collection[Line] = ()
+    submitted: RowsByDay = field(default_factory=dict)
+    named: dict[dt.date | None, set[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lines: Collection[Line]) -> Lists:
+        """What these lines say."""
+        submitted: RowsByDay = defaultdict(dict)
+        named: dict[dt.date | None, set[str]] = defaultdict(set)
+        for line in lines:
+            named[line.date].add(line.batch_no)
+            if line.date is not None and line.rows is not None:
+                of_date = submitted[line.date]
+                of_date[line.batch_no] = of_date.get(line.batch_no, 0) + line.rows
+        return cls(lines, dict(submitted), dict(named))
+
+    def submitted_on(self, batch_no: str, date: dt.date) -> int | None:
+        """How many numbers were submitted to that batch for that date; None: no list tells."""
+        return self.submitted.get(date, _NOTHING).get(batch_no)
+
+    def dates(self, batch_no: str, date: dt.date) -> bool:
+        """Whether a list names that batch with that date."""
+        return batch_no in self.named.get(date, ())
+
+
+_NOTHING: dict[str, int] = {}
+NO_LISTS = Lists()

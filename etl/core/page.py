@@ -1,0 +1,28 @@
+"""One answer of the vendor, typed: what a reading learns from and the store keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etl.core.checkrow import CheckRow, Key, RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the vendor.
+
+    `number`: the page asked for. `total`: the vendor's totalSize. `rows` have distinct keys: of rows with one
+    key the first is kept, and one that says something else stands in `rejected` as `key_conflict`. `rejected`
+    have distinct digests. `repeats`: by key, how many rows only say once more what another row of this answer
+    said. `conflicts`: by key, how many rows stand in `rejected`. `received`: rows in the answer. `wording`:
+    which name its rows have for the message id.
+    """
+
+    number: int
+    total: int
+    rows: tuple[CheckRow, ...]
+    rejected: tuple[RejectedRow, ...]
+    repeats: dict[Key, int]
+    conflicts: dict[Key, int]
+    received: int
+    wording: str

@@ -1,0 +1,264 @@
+"""Which batch days to ask for, in which order, why, and how many requests that takes.
+
+Pure: a function of what the lists say, what the ledger holds and one moment. No clock, no I/O.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from etl.core.batchday import BatchDay, State, pages_of
+from etl.core.line import Lists, RowsByDay
+from etl.core.window import OUTCOMES_WITHIN, Window
+
+FRUITLESS_RUNS = 3
+# A little under a day, so that a daily run that starts some minutes early still asks.
+ONCE_A_DAY = dt.timedelta(hours=20)
+
+
+class Why(StrEnum):
+    """Why a batch day is asked for, in the order in which a run does it."""
+
+    RESCUE = "not complete, leaves the window within 48 hours"
+    FETCH = "never asked, or not complete"
+    SETTLE = "the day is over: last check before it is settled"
+    LAST_LOOK = "last look before it leaves the window"
+    FULL = "asked for in full"
+    LOOK = "open, may have grown"
+
+
+ORDER = ((Why.RESCUE,), (Why.FETCH,), (Why.SETTLE, Why.LAST_LOOK), (Why.FULL,), (Why.LOOK,))
+RANK = {why: (rank, 0.0) for rank, reasons in enumerate(ORDER) for why in reasons}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One batch day to ask for, and how many requests that is expected to take."""
+
+    day: BatchDay
+    why: Why
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before a run: what all lists say, and the ledger.
+
+    `days` holds every batch day that may still need something, with what the lists say of it (`submitted`,
+    `dated`); `settled` the reported rows of the others, by date and batch.
+    """
+
+    lists: Lists
+    days: Collection[BatchDay]
+    settled: RowsByDay = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a run is narrowed to; without batches, without dates: all of them. `full`: also what is settled."""
+
+    batches: frozenset[str] = frozenset()
+    dates: frozenset[dt.date] = frozenset()
+    full: bool = False
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it leaves anything out."""
+        return bool(self.batches or self.dates)
+
+    def covers(self, day: BatchDay) -> bool:
+        """Whether this batch day is meant."""
+        return (not self.batches or day.batch_no in self.batches) and (not self.dates or day.date in self.dates)
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides what is asked for: settings, and what the run is narrowed to."""
+
+    spill_days: int = 1
+    last_look: bool = True
+    selection: Selection = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run has to do. `settle` and `lose` take no request."""
+
+    tasks: list[Task]
+    settle: list[BatchDay]
+    lose: list[BatchDay]
+
+    @property
+    def requests(self) -> int:
+        """Requests that all tasks are expected to take."""
+        return sum(task.requests for task in self.tasks)
+
+
+def make(known: Known, window: Window, rules: Rules) -> Plan:
+    """The plan for this moment."""
+    covers, full = rules.selection.covers, rules.selection.full
+    settle, lose, asked = [], [], list(filter(covers, _never_seen(known, window, rules.spill_days)))
+    for day in filter(covers, known.days):
+        finished, in_full = day.state is State.SETTLED, full and day.date in window
+        if not finished and not in_full and can_settle(day, window):
+            settle.append(day)
+        elif not finished and window.is_gone(day.date):
+            lose.append(day)
+        else:
+            asked.append(day)
+    return Plan(_tasks(asked, window, rules, _typical_pages(known)), settle, lose)
+
+
+def can_settle(day: BatchDay, window: Window) -> bool:
+    """Whether nothing more is expected of this batch day: proven, over, and no outcome is waited for."""
+    if not day.proven or day.state is State.INCOMPLETE or not window.is_over(day.date):
+        return False
+    if day.unresolved and window.moment < window.end(day.date) + OUTCOMES_WITHIN:
+        return False
+    return day.all_submitted_there or _looked_after_settling(day, window)
+
+
+def wants_look(day: BatchDay, window: Window) -> bool:
+    """Whether an open batch day may have grown, for all that is known."""
+    return not day.all_submitted_there and not _looked_after_settling(day, window)
+
+
+def will_miss(plan: Plan, window: Window, interval: float) -> list[BatchDay]:
+    """Batch days whose deadline comes before this plan gets to their end, one request each `interval` seconds."""
+    missed, requests = [], 0
+    for task in plan.tasks:
+        requests += task.requests
+        left = window.deadline(task.day.date) - window.moment
+        if requests * interval > left.total_seconds() and _will_be_lost(task.day, window):
+            missed.append(task.day)
+    return missed
+
+
+def _will_be_lost(day: BatchDay, window: Window) -> bool:
+    """Whether a batch day is lost when it is not asked for again."""
+    return day.state is not State.SETTLED and (day.state is not State.OPEN or wants_look(day, window))
+
+
+def _tasks(days: list[BatchDay], window: Window, rules: Rules, typical: int) -> list[Task]:
+    reasons = ((day, _why(day, window, rules)) for day in days)
+    tasks = [Task(day, why, _requests(day, why, typical)) for day, why in reasons if why]
+    # One after the other, what counts most at the end: 130,000 keys of all three would take 15 MB.
+    tasks.sort(key=lambda task: task.day.batch_no)
+    tasks.sort(key=lambda task: task.day.date)
+    tasks.sort(key=_rank)
+    return tasks
+
+
+def _reported(known: Known) -> dict[dt.date, dict[str, int | None]]:
+    """What the vendor reported for each batch day of the ledger; None where it was never asked."""
+    reported: dict[dt.date, dict[str, int | None]] = defaultdict(dict)
+    for date, rows in known.settled.items():
+        reported[date].update(rows)
+    for day in known.days:
+        reported[day.date][day.batch_no] = day.reported
+    return reported
+
+
+def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[BatchDay]:
+    """Batch days that the lists call for and the ledger does not have."""
+    lists, ledger = known.lists, _reported(known)
+    appkeys = {line.batch_no: line.appkey for line in lists.lines if line.appkey}
+    everywhere = lists.named.get(None, set())
+    for date in window.dates:
+        there, named = ledger[date].keys(), lists.named.get(date, set()) | everywhere
+        for name in sorted(named - there):
+            yield BatchDay(
+                name,
+                date,
+                appkey=appkeys.get(name),
+                submitted=lists.submitted_on(name, date),
+                dated=lists.dates(name, date),
+            )
+        if window.moment < window.settles(date):
+            continue
+        for own in (date - dt.timedelta(days=days) for days in range(1, spill_days + 1)):
+            late = _perhaps_late(lists, own, ledger[own]) - named - there
+            named |= late
+            yield from (BatchDay(name, date, appkey=appkeys.get(name), spill=True) for name in sorted(late))
+
+
+def _perhaps_late(lists: Lists, date: dt.date, reported: Mapping[str, int | None]) -> set[str]:
+    """Those batches of a date that may have rows on the next one: not all that was submitted is reported."""
+    submitted = lists.submitted.get(date, {})
+    return {
+        name
+        for name in lists.named.get(date, ())
+        if name not in submitted or (reported.get(name) or 0) < submitted[name]
+    }
+
+
+def _why(day: BatchDay, window: Window, rules: Rules) -> Why | None:
+    """Why this batch day is asked for now; None: it is not."""
+    if rules.selection.full and day.date in window and day.state is not State.PENDING:
+        return Why.FULL
+    match day.state:
+        case State.PENDING | State.INCOMPLETE:
+            return _why_unfinished(day, window)
+        case State.OPEN:
+            return _why_open(day, window)
+        case State.SETTLED:
+            return Why.LAST_LOOK if rules.last_look and _last_look_is_due(day, window) else None
+    return None
+
+
+def _why_unfinished(day: BatchDay, window: Window) -> Why | None:
+    hopeless = day.fruitless_runs >= FRUITLESS_RUNS and day.last_asked_at is not None
+    if hopeless and day.last_asked_at and window.moment - day.last_asked_at < ONCE_A_DAY:
+        return None
+    return Why.RESCUE if window.is_at_risk(day.date) else Why.FETCH
+
+
+def _why_open(day: BatchDay, window: Window) -> Why | None:
+    if wants_look(day, window):
+        return Why.SETTLE if window.moment >= window.settles(day.date) else Why.LOOK
+    due = day.next_outcome_at is not None and day.next_outcome_at <= window.moment
+    return Why.LOOK if due and window.moment < window.end(day.date) + OUTCOMES_WITHIN else None
+
+
+def _looked_after_settling(day: BatchDay, window: Window) -> bool:
+    return day.last_synced_at is not None and day.last_synced_at >= window.settles(day.date)
+
+
+def _last_look_is_due(day: BatchDay, window: Window) -> bool:
+    empty_spill = day.spill and not day.reported
+    return (
+        day.date == window.first and day.last_look_at is None and not day.all_submitted_there and not empty_spill
+    )
+
+
+def _typical_pages(known: Known) -> int:
+    """How many pages this account's batch days had so far, on the average: the guess for one never asked."""
+    counts = [rows for of_date in known.settled.values() for rows in of_date.values() if rows]
+    counts += [day.reported for day in known.days if day.reported]
+    return round(sum(map(pages_of, counts)) / len(counts)) if counts else 1
+
+
+def _requests(day: BatchDay, why: Why, typical: int) -> int:
+    if why is Why.FULL and day.reported is not None:
+        return day.pages
+    if day.state is State.PENDING:
+        return 1 if day.spill else typical if day.submitted is None else pages_of(day.submitted)
+    if day.state is State.INCOMPLETE:
+        return pages_of(day.missing or 0) if day.pages_read else day.pages
+    return 1
+
+
+def _rank(task: Task) -> tuple[int, float]:
+    """What comes first; among looks, the stalest. Otherwise the nearest deadline comes first."""
+    day = task.day
+    if task.why is Why.LOOK and day.last_synced_at:
+        return RANK[Why.LOOK][0], day.last_synced_at.timestamp()
+    # --full spends nothing on what is there as long as something may be lost.
+    return RANK[Why.FETCH if task.why is Why.FULL and day.state is State.INCOMPLETE else task.why]

@@ -1,0 +1,255 @@
+"""How one batch day is read: which page comes next, and when what is held is proven to be all.
+
+Pure: a reading yields steps of requests, is told each answer, and keeps the batch day's figures. It knows
+neither the network nor the database. Its decisions stand in docs/adr: 0002, 0003, 0004.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping
+
+from etl.core.batchday import PAGE_SIZE, BatchDay, Note, NoteKind, State, pages_of
+from etl.core.checkrow import Key
+from etl.core.page import Page
+from etl.core.pageset import PageSet
+from etl.core.steps import Ask, Awaited, Listed, Memory, Step
+from etl.core.sweep import Sweep
+
+MAX_PASSES = 3
+# Keys asked for one by one after a pass, because they seem to be listed more than once.
+MAX_CONFIRMATIONS = 500
+
+Steps = Generator[Step, None, None]
+
+
+class Reading:
+    """One batch day in one run.
+
+    The caller sends the requests of each step. It hands every answer to `take`, adds what is new to the
+    day's figures, calls `conclude`, and stores all three in one transaction; then it goes on.
+    """
+
+    def __init__(self, day: BatchDay, memory: Memory, *, full: bool = False, look: bool = True) -> None:
+        self.day = day
+        self.note: Note | None = None
+        self._memory = memory
+        self._full = full
+        self._look_wanted = look
+        self._total: int | None = None
+        self._read = PageSet.parse(day.pages_read)
+        self._collecting = False
+        self._sweep = Sweep()
+        self._passes = 0
+        self._probe: int | None = None
+        self._held_before = 0
+        self._grew_here = False
+        self._listed: dict[Key, Listed] = {}
+        self._rejected = 0
+
+    # -- what comes next ---------------------------------------------------------------------------------
+
+    def steps(self) -> Steps:
+        """The requests of this reading, step by step, until the day is proven or this run has tried enough."""
+        if self._full:
+            yield from self._look_at(1)
+            yield from self._pass_until_proven(whole=True)
+        elif self.day.state not in (State.OPEN, State.SETTLED):
+            yield from self._unread()
+        elif self._look_wanted:
+            yield from self._look_at(self.day.pages if self.day.growth == "end" else 1)
+        yield from self._until_proven()
+        if self.day.proven:
+            # After what was new: some that wait have been seen on the same pages.
+            yield from self._outcomes()
+            yield from self._until_proven()
+        if not self.day.proven:
+            self.day.fruitless_runs += 1
+
+    def _until_proven(self) -> Steps:
+        if not self.day.proven:
+            yield from self._grown()
+        if not self.day.proven:
+            yield from self._pass_until_proven()
+
+    def _unread(self) -> Steps:
+        """The pages that are missing. A total that grows meanwhile adds some, so look again at the end."""
+        self._passes += not self._read
+        self._collecting = True
+        for _ in range(MAX_PASSES):
+            pages = [1] if self.day.reported is None else self._read.lacking(self.day.pages)
+            if not pages or self.day.proven:
+                break
+            yield Step([Ask(page) for page in pages], lambda: self.day.proven)
+        self._collecting = False
+
+    def _look_at(self, page: int) -> Steps:
+        self._probe, self._held_before = page, self.day.accounted
+        yield Step([Ask(page)], lambda: False)
+        self._probe = None
+
+    def _grown(self) -> Steps:
+        """Fetch what was added, if all of it was added in front, or all at the end."""
+        held = self.day.accounted
+        pages = {"front": 1, "end": held // PAGE_SIZE + 1}
+        for side in sorted(pages, key=lambda side: side != (self.day.growth or "front")):
+            nothing_new = self._sweep.is_whole(self.day.pages) or self.day.needs_pass
+            if self.day.proven or (nothing_new and not self._grew_here):
+                return
+            if not self._grew_here and pages[side] in self._sweep.lacking(self.day.pages):
+                yield from self._look_at(pages[side])
+            if self._grew_here:
+                yield from self._unread()
+                self._grew_here = False
+
+    def _judge_probe(self, page: int) -> None:
+        """Whether a single page explains the growth: rows new on it just as many as must be, were they all
+        added on this side. Then the pages lacking are known, and written down with the rows."""
+        held, total = self._held_before, self.day.reported or 0
+        new = self.day.accounted - held
+        if page == 1 and 0 < new == min(total - held, PAGE_SIZE):
+            self.day.growth = "front"
+        elif page == held // PAGE_SIZE + 1 and 0 < new == min(total, page * PAGE_SIZE) - held:
+            self.day.growth = "end"
+        else:
+            return
+        self._grew_here = True
+        self._read = PageSet.up_to(self.day.pages)
+        for further in range(1, math.ceil((self.day.missing or 0) / PAGE_SIZE) + 1):
+            self._read.discard(page + further)
+
+    def _pass_until_proven(self, whole: bool = False) -> Steps:
+        """Passes, from alternate ends, each followed by the question whether keys really repeat.
+
+        `whole`: read every page, whatever is proven before.
+        """
+        self._forget_pages()
+        while True:
+            if pages := self._sweep.lacking(self.day.pages):
+                if self._passes == MAX_PASSES:
+                    return
+                self._passes += 1
+                pages = pages[::-1] if self._passes % 2 == 0 else pages
+                yield Step([Ask(page) for page in pages], lambda: self.day.proven and not whole)
+                if not self.day.proven and self._sweep.lacking(self.day.pages):
+                    continue
+            yield from self._confirm_repeats()
+            if self.day.proven or self._accounts_for_all_listed():
+                return
+            self._sweep = Sweep()
+
+    def _confirm_repeats(self) -> Steps:
+        """Ask for each key that this pass showed more than once; the first refutation tells that rows shifted."""
+        candidates = self._unconfirmed()
+        if not candidates or not (self.day.needs_pass or sum(candidates.values()) == self.day.missing):
+            return
+        keys = list(candidates)[:MAX_CONFIRMATIONS]
+        for some in (keys[:1], keys[1:]):
+            yield Step([Ask(1, *key) for key in some], lambda: self._refuted(candidates))
+            if self._refuted(candidates):
+                return
+
+    def _unconfirmed(self) -> dict[Key, int]:
+        """Keys seen more often in this pass than confirmed, and by how much."""
+        if not self._sweep.again:
+            return {}
+        confirmed = self._confirmed()
+        more = {key: times - sum(confirmed.get(key, ())) for key, times in self._sweep.again.items()}
+        return {key: times for key, times in more.items() if times > 0}
+
+    def _refuted(self, candidates: Mapping[Key, int]) -> bool:
+        return any(sum(self._listed[key]) < times for key, times in candidates.items() if key in self._listed)
+
+    def _confirmed(self) -> dict[Key, Listed]:
+        return dict(self._memory.listed()) | self._listed
+
+    def _accounts_for_all_listed(self) -> bool:
+        """Whether one whole pass under one total accounts for every listed row: proof of the present set,
+        also where rows vanished. What is no longer listed is kept, and not counted."""
+        sweep, again = self._sweep, sum(self._sweep.again.values())
+        if not sweep.is_whole(self.day.pages) or self._unconfirmed():
+            return False
+        if sweep.distinct + again + sweep.rejected != sweep.total:
+            return False
+        conflicts = sum(listed.conflicts for key, listed in self._confirmed().items() if key in sweep.again)
+        kept = self.day.stored - sweep.distinct
+        self.day.stored, self.day.reported = sweep.distinct, sweep.total
+        self.day.repeated, self.day.rejected = again - conflicts, sweep.rejected + conflicts
+        self._rejected = self.day.rejected
+        self.day.needs_pass = False
+        self.conclude()
+        if kept > 0:
+            self.note = Note(NoteKind.VANISHED, (kept,))
+        return True
+
+    def _outcomes(self) -> Steps:
+        """Ask again for the checks whose outcome is due: by page or by message id, whichever is fewer."""
+        due = self._memory.awaited() if self.day.unresolved else []
+        pages = {page for check in due for page in self._pages_of(check)}
+        ids = {check.message_id for check in due}
+        unknown = any(not self._pages_of(check) for check in due)
+        if unknown or len(ids) < len(pages):
+            yield Step([Ask(1, message_id) for message_id in sorted(ids)], lambda: False)
+        elif pages:
+            yield Step([Ask(page) for page in sorted(pages)], lambda: False)
+
+    def _pages_of(self, check: Awaited) -> list[int]:
+        """Where a check stands now: it moves when rows come in front of it."""
+        moved = (self.day.reported or 0) - check.total
+        if not moved or self.day.growth == "end":
+            return [check.page]
+        if self.day.growth != "front" or moved < 0:
+            return []
+        first, more = divmod(moved, PAGE_SIZE)
+        return [check.page + first] if not more else [check.page + first, check.page + first + 1]
+
+    # -- what an answer tells ----------------------------------------------------------------------------
+
+    def take(self, ask: Ask, page: Page) -> Listed | None:
+        """Learn from an answer, before its rows are counted; how often a key is listed where it was asked for."""
+        self._rejected = self.day.rejected
+        if not ask.whole_day:
+            return self._take_key((ask.message_id or "", ask.phone), page) if ask.phone else None
+        self._sweep.take(page)
+        self._take_total(page)
+        full = min(PAGE_SIZE, max(0, page.total - PAGE_SIZE * (page.number - 1)))
+        if self._collecting and page.received >= full:
+            self._read.add(page.number)
+        return None
+
+    def conclude(self) -> None:
+        """Draw the conclusions once the rows of an answer are counted, to be stored with them."""
+        # A rejected row has no key: read twice and changed in between, it would count twice.
+        if (self.day.missing or 0) < 0 or self.day.rejected > self._rejected:
+            self.day.needs_pass = True
+        if self._probe is not None and self._total is not None and not self.day.proven:
+            self._judge_probe(self._probe)
+        if self.day.proven:
+            self.day.fruitless_runs = 0
+            self._forget_pages()
+        else:
+            self.day.pages_read = str(self._read) or None
+
+    def _take_total(self, page: Page) -> None:
+        """Within a run the highest total counts: a page answered late may still tell an older one."""
+        before = self.day.reported or 0
+        if self._total is None and page.total < before:
+            # Rows vanished: what is held need not be a part of what is listed any more.
+            self.day.needs_pass = True
+        self._total = self.day.reported = max(page.total, self._total or 0)
+        grown = self._total - before
+        if grown > 0 and self.day.growth == "front":
+            self._read = self._read.shifted(grown, PAGE_SIZE)
+        elif grown > 0 and before % PAGE_SIZE:
+            self._read.discard(pages_of(before))
+
+    def _take_key(self, key: Key, page: Page) -> Listed | None:
+        if page.total != page.received or key not in {row.key for row in page.rows}:
+            self._listed[key] = Listed(0, 0)
+            return None
+        self._listed[key] = Listed(page.repeats.get(key, 0), page.conflicts.get(key, 0))
+        return self._listed[key]
+
+    def _forget_pages(self) -> None:
+        self._read = PageSet()
+        self.day.pages_read = None

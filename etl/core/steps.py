@@ -1,0 +1,55 @@
+"""What a reading asks for, and what it may want to know of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from etl.core.checkrow import Key
+
+
+class Listed(NamedTuple):
+    """How often a key is listed beyond its first time: saying the same, or something else."""
+
+    repeats: int
+    conflicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request for a batch day: a page of it, or what it lists for one message id (and phone)."""
+
+    page: int = 1
+    message_id: str | None = None
+    phone: str | None = None
+
+    @property
+    def whole_day(self) -> bool:
+        """Whether the answer counts the batch day's rows."""
+        return self.message_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Requests that may be under way together; `enough` tells that the rest of them is not needed."""
+
+    asks: Iterable[Ask]
+    enough: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A check without an outcome that is due to be asked for again, and where it was last seen."""
+
+    message_id: str
+    page: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the database remembers of a batch day, read only when a reading needs it."""
+
+    awaited: Callable[[], list[Awaited]] = list
+    listed: Callable[[], Mapping[Key, Listed]] = dict

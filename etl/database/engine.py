@@ -1,0 +1,160 @@
+"""The connection to the customer's database, the same on every server: UTC, strict, exact, READ COMMITTED."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import Any
+
+import simplejson
+import sqlalchemy as sa
+from sqlalchemy.engine import ExceptionContext
+
+from etl.database import silence
+from etl.database.driver import require_driver
+from etl.database.explain import OWN, Database, explain, words
+from etl.database.sqlitefile import file_of
+from etl.database.types import MYSQL_FAMILY
+from etl.database.upsert import COPIED
+from etl.errors import Misconfigured
+
+__all__ = ["connect", "explain", "reading"]
+
+LOCK_SECONDS = 30
+"""How long a statement waits for the other writers of an SQLite file."""
+
+_POSTGRESQL = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds; keepalives do not notice a peer that is gone while we send
+    "application_name": "numbercheck",
+}
+_SERVER_KEEPALIVES = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+_MYSQL = {
+    "connect_timeout": 10,
+    "write_timeout": 60,
+    # The server has no keep-alives of its own: it drops a host that is gone, and its lock, after half an hour.
+    "init_command": "SET time_zone = '+00:00', wait_timeout = 1800",
+    "sql_mode": "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY",
+}
+
+
+def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> sa.Engine:
+    """An engine for `url`; nothing is connected yet. What the URL's query says wins over our defaults.
+
+    `patient`: for statements during which a server may say nothing for longer than `silence.SILENCE`.
+    Raises Misconfigured, about `database`, where the driver's package or an SQLite file's directory is missing.
+    """
+    require_driver(url, database.called)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, database)
+    engine = _mysql(url) if url.get_backend_name() in MYSQL_FAMILY else _postgresql(url)
+    if not patient:
+        silence.bound(engine)
+    return engine
+
+
+def reading(engine: sa.Engine) -> sa.Engine:
+    """The same engine for work that only reads: on SQLite it waits for no writer, and lets them write."""
+    return engine.execution_options(reads_only=True)
+
+
+def _defaults(url: sa.URL, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in url.query}
+
+
+def _engine(url: sa.URL, connect_args: dict[str, Any], **options: Any) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        connect_args=connect_args,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        json_serializer=_to_json,
+        json_deserializer=_from_json,
+        **options,
+    )
+    sa.event.listen(engine, "handle_error", _without_values)
+    return engine
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    engine = _engine(url, _defaults(url, _POSTGRESQL), isolation_level="READ COMMITTED")
+    sa.event.listen(engine, "connect", _prepare_postgresql)
+    sa.event.listen(engine, "do_execute", _copy)
+    return engine
+
+
+def _mysql(url: sa.URL) -> sa.Engine:
+    return _engine(url, _defaults(url, _MYSQL) | {"charset": "utf8mb4"}, isolation_level="READ COMMITTED")
+
+
+def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
+    file = file_of(url)
+    if file is not None and not file.parent.is_dir():
+        raise Misconfigured(
+            f"The directory of the SQLite file {file} does not exist.",
+            f"create it, or correct {database.setting}.",
+            database.called,
+        )
+    engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # Python begins no transaction before DDL or SELECT: _begin_sqlite does, and Python not at all.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    # Readers and a writer at once. The file remembers it; a read-only or busy one stays as it is.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # Who reads first and writes later fails at once where another wrote in between; IMMEDIATE waits instead.
+    reads_only = connection.get_execution_options().get("reads_only")
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    # Not as a start-up option: poolers refuse those, and a URL may have options of its own.
+    connection.autocommit = True
+    connection.execute("SET TIME ZONE 'UTC'")
+    # The server, too, has to notice that this host is gone: until then it keeps our lock.
+    for name, value in _SERVER_KEEPALIVES.items():
+        connection.execute(f"SET {name} = {value}")
+    connection.autocommit = False
+
+
+def _copy(cursor: Any, statement: str, _parameters: object, context: Any) -> bool:
+    """Whether this statement was a COPY with rows, which the driver takes in its own way."""
+    rows = context.execution_options.get(COPIED)
+    if rows is None:
+        return False
+    with cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+    return True
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Whoever prints the error: PostgreSQL's DETAIL and MariaDB's quotes hold phone numbers."""
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    text = words(original)
+    if wrapped is not None:
+        wrapped.args = (f"({type(original).__module__}.{type(original).__name__}) {text}",)
+    number = original.args[0] if original.args else None
+    original.args = (number, text) if isinstance(number, int) else (text,)
+
+
+def _to_json(value: object) -> str:
+    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False)
+
+
+def _from_json(text: str | bytes) -> Any:
+    return simplejson.loads(text, use_decimal=True)

@@ -1,0 +1,179 @@
+"""What a database's error means for the person on duty, as one table of data."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+
+from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
+from etl.scrub import scrub
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database as messages know it.
+
+    `setting`: the one that names it. `called`: what it is called, where it is not the job's own. `keeps`: what was
+    written before an error stays.
+    """
+
+    setting: str
+    called: str = ""
+    keeps: bool = True
+
+
+OWN = Database("NUMBERCHECK_DATABASE_URL")
+TARGET = Database("NUMBERCHECK_COPY_TO_DATABASE_URL", "The target", keeps=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A sentence, what helps, and with it the exit status.
+
+    In `remedy`, {setting} is the one that names the database, and {kept} what is said of one that keeps its rows.
+    """
+
+    sentence: str
+    remedy: str
+    error: type[EtlError] = DatabaseUnreachable
+
+
+_DOWN = Meaning("The database does not answer", "start it, or correct {setting}; then run this again")
+_LOST = Meaning("The connection to the database was lost", "run this again once it answers{kept}")
+_CROWDED = Meaning("The database has no connection or memory left", "free some, then run this again")
+_FULL = Meaning("The disk of the database is full", "make room, then run this again")
+_DISK = Meaning("The database cannot read or write its files", "look at its disk, then run this again")
+_READ_ONLY = Meaning(
+    "The database is read-only", "name one that can be written to, or allow writing; then run this again"
+)
+_BUSY = Meaning(
+    "Somebody else holds a lock on the database, or the statement took too long",
+    "end what holds it, or run this again later",
+)
+_LOGIN = Meaning(
+    "The database refuses this user",
+    "correct the user and the password in {setting}, or let this host in",
+    Misconfigured,
+)
+_UNKNOWN = Meaning("There is no such database", "create it, or correct {setting}", Misconfigured)
+_FORBIDDEN = Meaning(
+    "The database user is not permitted to do this", "grant it to the user, or name another", Misconfigured
+)
+_NO_SCHEMA = Meaning(
+    "The user's search_path names no schema that exists", "create it, or correct the path", Misconfigured
+)
+_CANNOT_OPEN = Meaning(
+    "The database file cannot be opened", "allow this user to write it and its directory", Misconfigured
+)
+_NO_DATABASE = Meaning(
+    "The file is damaged, or is not an SQLite database", "name another, or restore a backup", Misconfigured
+)
+
+_CHANGED = Meaning(
+    "A table or a column is missing that this version needs", "see `numbercheck db check`", Misconfigured
+)
+
+# Prefixes of PostgreSQL's SQLSTATE, the longest first.
+_POSTGRESQL = {
+    "42703": _CHANGED,
+    "42P01": _CHANGED,
+    "57014": _BUSY,
+    "25006": _READ_ONLY,
+    "40001": _BUSY,
+    "40P01": _BUSY,
+    "55P03": _BUSY,
+    "53100": _FULL,
+    "42501": _FORBIDDEN,
+    "3D000": _UNKNOWN,
+    "3F000": _NO_SCHEMA,
+    "08": _LOST,
+    "28": _LOGIN,
+    "53": _CROWDED,
+    "57": _LOST,
+    "58": _DISK,
+}
+# A refused connection carries no SQLSTATE, only words; a server that speaks another language is _DOWN.
+_REFUSALS = {
+    r"password authentication failed|no password supplied|pg_hba\.conf|role .* does not exist": _LOGIN,
+    r"database .* does not exist": _UNKNOWN,
+    r"permission denied|not permitted": _FORBIDDEN,
+    r"too many (clients|connections)|remaining connection slots": _CROWDED,
+    r"server closed the connection|consuming input failed|the connection is (closed|lost)": _LOST,
+}
+_MYSQL = {
+    _CHANGED: (1054, 1146),
+    _DOWN: (2002, 2003, 2005),
+    _LOST: (0, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2055),
+    _CROWDED: (1037, 1038, 1040, 1041, 1203, 1226),
+    _FULL: (1021, 1114),
+    _DISK: (3, 1005, 1026, 1030),
+    _READ_ONLY: (1290, 1792, 1836),
+    _BUSY: (1205, 1213, 1317, 1969, 3024),
+    _LOGIN: (1045, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 2061, 3118),
+    _UNKNOWN: (1046, 1049),
+    _FORBIDDEN: (1044, 1142, 1143, 1227, 1370, 1410),
+}
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_PROTOCOL: _BUSY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: _DISK,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _CANNOT_OPEN,
+    sqlite3.SQLITE_PERM: _CANNOT_OPEN,
+    sqlite3.SQLITE_AUTH: _CANNOT_OPEN,
+    sqlite3.SQLITE_CORRUPT: _NO_DATABASE,
+    sqlite3.SQLITE_NOTADB: _NO_DATABASE,
+}
+
+
+def explain(error: BaseException, database: Database = OWN) -> EtlError | None:
+    """The error to show for one of SQLAlchemy or of a driver, about `database`; None: a defect of this job."""
+    driver_error = getattr(error, "orig", None) or error
+    meaning = _meaning(driver_error)
+    if meaning is None and getattr(error, "connection_invalidated", False):
+        meaning = _LOST
+    if meaning is None:
+        return None
+    said = " ".join(words(driver_error).split()).rstrip(".") or "nothing"
+    kept = "; what was stored is kept" if database.keeps else ""
+    remedy = meaning.remedy.format(setting=database.setting, kept=kept)
+    return meaning.error(f"{meaning.sentence} (it says: {said}).", f"{remedy}.", database.called)
+
+
+def words(error: BaseException) -> str:
+    """What a driver's error says, without the rows that PostgreSQL and MariaDB put into it."""
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    text = primary or " ".join(part for part in error.args if isinstance(part, str))
+    # MariaDB quotes whole keys: Duplicate entry '<message id>-<phone>' for key 'PRIMARY'.
+    return scrub(re.sub(r"(entry|value:?) '.*?'( for|$)", r"\1 '…'\2", text))
+
+
+def _meaning(error: BaseException) -> Meaning | None:
+    match type(error).__module__.partition(".")[0]:
+        case "sqlite3":
+            if str(error).startswith(("no such table", "no such column")):
+                return _CHANGED  # SQLite has no code of its own for it
+            return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        case "psycopg":
+            return _of_postgresql(error)
+        case "pymysql":
+            return _of_mysql(error)
+    return None
+
+
+def _of_postgresql(error: BaseException) -> Meaning | None:
+    state = getattr(error, "sqlstate", None)
+    if state:
+        return next((what for prefix, what in _POSTGRESQL.items() if state.startswith(prefix)), None)
+    if type(error).__name__ not in ("OperationalError", "ConnectionTimeout"):
+        return None
+    text = str(error)
+    return next((what for pattern, what in _REFUSALS.items() if re.search(pattern, text)), _DOWN)
+
+
+def _of_mysql(error: BaseException) -> Meaning | None:
+    number = error.args[0] if error.args else None
+    return next((what for what, numbers in _MYSQL.items() if number in numbers), None)

@@ -1,0 +1,62 @@
+"""Rows by their key, for as many keys as one likes: as a join, since long lists of `IN` defeat the planners."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from etl.core.checkrow import Key
+from etl.database.types import exact_collation
+
+
+def having_keys(
+    connection: sa.Connection, query: sa.Select[Any], table: sa.Table, keys: Collection[Key], **values: Any
+) -> Iterable[Any]:
+    """The rows of `query` (on `table`, which has a message id and a phone) whose key is one of `keys`.
+
+    `values`: of the query's own parameters.
+    """
+    if not keys:
+        return ()
+    dialect = connection.dialect
+    joined = _joined(query, table, dialect.name, exact_collation(dialect))
+    return connection.execute(joined, values | {"keys": json.dumps(list(keys))})
+
+
+@functools.cache
+def _joined(query: sa.Select[Any], table: sa.Table, dialect: str, collation: str) -> sa.Select[Any]:
+    wanted = {"postgresql": _postgresql, "sqlite": _sqlite}.get(dialect, functools.partial(_mysql, collation))()
+    same = sa.and_(table.c.message_id == wanted.c.message_id, table.c.phone == wanted.c.phone)
+    if dialect != "postgresql":
+        return query.join(wanted, same)
+    # OFFSET keeps it from being a join: until the table was analyzed, PostgreSQL would read all of it for that.
+    found = query.where(same).correlate(wanted).offset(0).lateral("found")
+    return sa.select(*found.c).join_from(wanted, found, sa.true())
+
+
+def _postgresql() -> sa.FromClause:
+    keys = sa.cast(sa.bindparam("keys", type_=sa.Text), postgresql.JSON)
+    value = sa.column("value", postgresql.JSON)
+    pair = sa.func.json_array_elements(keys).table_valued(value).render_derived(name="pair")
+    parts = [pair.c.value[place].astext for place in (0, 1)]
+    return sa.select(parts[0].label("message_id"), parts[1].label("phone")).subquery("wanted")
+
+
+def _sqlite() -> sa.FromClause:
+    pair = sa.func.json_each(sa.bindparam("keys", type_=sa.Text)).table_valued("value")
+    parts = [sa.func.json_extract(pair.c.value, path) for path in ("$[0]", "$[1]")]
+    return sa.select(parts[0].label("message_id"), parts[1].label("phone")).subquery("wanted")
+
+
+def _mysql(collation: str) -> sa.FromClause:
+    kind = f"VARCHAR(64) CHARACTER SET utf8mb4 COLLATE {collation}"
+    table = sa.text(
+        "SELECT message_id, phone FROM JSON_TABLE(:keys, '$[*]' COLUMNS "  # noqa: S608  (the name of a collation)
+        f"(message_id {kind} PATH '$[0]', phone {kind} PATH '$[1]')) AS listed"
+    )
+    return table.columns(sa.column("message_id", sa.Text), sa.column("phone", sa.Text)).subquery("wanted")

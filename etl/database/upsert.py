@@ -1,0 +1,130 @@
+"""Many rows at once, inserted or updated in the way that is quickest on each database."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from etl.database.types import MYSQL_FAMILY
+
+Rows = Sequence[tuple[Any, ...]]
+
+COPIED = "copied_rows"
+"""Execution option: the rows of a COPY … FROM STDIN (engine.py hands them to the driver)."""
+
+
+def upsert(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    same: Mapping[str, Any] | None = None,
+    keep: Collection[str] = (),
+    fixed: Collection[str] = (),
+) -> None:
+    """Insert `rows` (distinct keys, values in the order of `columns`), or update those that are there and differ.
+
+    `same`: further columns, with the one value that they have in every row. `keep`: columns in which a NULL
+    never replaces a value. `fixed`: columns that only an insert sets.
+    """
+    if not rows:
+        return
+    dialect, same = connection.dialect, same or {}
+    statement = _statement(dialect, table, tuple(columns), tuple(same), frozenset(keep), frozenset(fixed))
+    if dialect.name == "postgresql":
+        _copy(connection, table, columns, rows)
+        connection.execute(statement, dict(same))
+    else:
+        _execute_many(connection, statement, columns, rows, same)
+
+
+@functools.lru_cache(maxsize=64)
+def _statement(
+    dialect: sa.Dialect,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    same: tuple[str, ...],
+    keep: Collection[str],
+    fixed: Collection[str],
+) -> Any:
+    given = (*columns, *same)
+    changing = [name for name in given if name not in table.primary_key.columns and name not in fixed]
+    values = {name: sa.bindparam(name, type_=table.c[name].type) for name in given}
+    if dialect.name == "postgresql":
+        arrived = sa.table(_arrivals(table), *(sa.column(name, table.c[name].type) for name in columns))
+        source = sa.select(*arrived.c, *(values[name] for name in same))
+        return _or_update(postgresql.insert(table).from_select(given, source), table, changing, keep)
+    if dialect.name in MYSQL_FAMILY:
+        insert = mysql.insert(table).values(values)
+        changes = _changes(table, insert.inserted, changing, keep)
+        return insert.on_duplicate_key_update(changes).compile(dialect=dialect)
+    return _or_update(sqlite.insert(table).values(values), table, changing, keep).compile(dialect=dialect)
+
+
+def _or_update(insert: Any, table: sa.Table, changing: Sequence[str], keep: Collection[str]) -> Any:
+    changes = _changes(table, insert.excluded, changing, keep)
+    differs = sa.or_(*(table.c[name].is_distinct_from(value) for name, value in changes.items()))
+    return insert.on_conflict_do_update(index_elements=table.primary_key.columns, set_=changes, where=differs)
+
+
+def _changes(table: sa.Table, new: Any, names: Sequence[str], keep: Collection[str]) -> dict[str, Any]:
+    return {name: sa.func.coalesce(new[name], table.c[name]) if name in keep else new[name] for name in names}
+
+
+# -- PostgreSQL: COPY into a table of the session's own -----------------------------------------------------
+
+
+def _arrivals(table: sa.Table) -> str:
+    return f"arrived_{table.name}"
+
+
+def _copy(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Rows) -> None:
+    """The rows, and no others, in a temporary table that is empty again when the transaction ends."""
+    name, names = _arrivals(table), ", ".join(columns)
+    alike = f"SELECT {names} FROM {table.name} WITH NO DATA"  # noqa: S608  (names of our own schema)
+    create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {alike}"
+    empty = f"DELETE FROM {name}"  # noqa: S608
+    connection.exec_driver_sql(f"{create}; {empty}")
+    ready = _for_driver(connection.dialect, table, columns, rows)
+    connection.exec_driver_sql(f"COPY {name} ({names}) FROM STDIN", execution_options={COPIED: ready})
+
+
+# -- the others: one prepared statement -----------------------------------------------------------------------
+
+
+def _execute_many(
+    connection: sa.Connection, compiled: Any, columns: Sequence[str], rows: Rows, same: Mapping[str, Any]
+) -> None:
+    """Past SQLAlchemy's handling of parameters, which takes longer than the database."""
+    dialect, table = connection.dialect, compiled.statement.table
+    [constants] = _for_driver(dialect, table, tuple(same), [tuple(same.values())])
+    names = (*columns, *same)
+    ready = [row + constants for row in _for_driver(dialect, table, columns, rows)]
+    if compiled.positiontup is None:
+        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in ready])
+    else:
+        in_order = itemgetter(*(names.index(name) for name in compiled.positiontup))
+        connection.exec_driver_sql(str(compiled), [in_order(row) for row in ready])
+
+
+def _for_driver(dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
+    """The values as the driver takes them."""
+    types = (table.c[name].type.dialect_impl(dialect) for name in columns)
+    found = [(place, kind.bind_processor(dialect)) for place, kind in enumerate(types)]
+    processors = [(place, process) for place, process in found if process]
+    if not processors:
+        return list(rows)
+    ready = []
+    for row in rows:
+        values = list(row)
+        for place, process in processors:
+            if values[place] is not None:
+                values[place] = process(values[place])
+        ready.append(tuple(values))
+    return ready

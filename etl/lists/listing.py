@@ -1,0 +1,129 @@
+"""What a source lists, and the checks that every line of it has to pass, wherever it comes from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from sys import intern
+
+from etl.core.line import CONTROL, MAX_BATCH_NO, Line
+from etl.errors import EtlError, Misconfigured
+
+HEADER = ("batch_no", "date", "rows", "appkey")
+NAMED_LINES = 5
+MAX_APPKEY = 64
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ROWS = re.compile(r"[0-9]{1,9}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one source lists; `source` is "file", "query" or "template".
+
+    One line a batch and date: the rows of several are added up. `problems`: what is wrong with the source, as
+    errors that nobody raises: Misconfigured, or TryLater for a database that does not answer. Not `whole`: the
+    source could not be read; nothing may be concluded from what is not in `lines`.
+    """
+
+    source: str
+    lines: tuple[Line, ...] = ()
+    problems: tuple[EtlError, ...] = ()
+    whole: bool = True
+
+
+class BadLine(Exception):
+    """Why a line cannot be used; never holds a value of it."""
+
+
+def failed(source: str, problem: EtlError) -> Listing:
+    """The listing of a source that could not be read."""
+    return Listing(source, problems=(problem,), whole=False)
+
+
+def positions(header: Iterable[str]) -> dict[str, int]:
+    """Where the known columns stand. Raises BadLine for one that is missing or stands there twice."""
+    names = [name.strip().casefold() for name in header]
+    for name in HEADER:
+        if names.count(name) > 1:
+            raise BadLine(f"the column {name} is there twice")
+    if "batch_no" not in names:
+        raise BadLine("there is no column batch_no")
+    return {name: names.index(name) for name in HEADER if name in names}
+
+
+def line_of(batch_no: str, date: str = "", rows: str = "", appkey: str = "") -> Line:
+    """The line that these texts make; an empty one is not given. Raises BadLine."""
+    batch_no, date, rows, appkey = batch_no.strip(), date.strip(), rows.strip(), appkey.strip()
+    if not batch_no:
+        raise BadLine("the batch number is empty")
+    if len(batch_no) > MAX_BATCH_NO:
+        raise BadLine(f"the batch number has more than {MAX_BATCH_NO} characters")
+    if CONTROL.search(batch_no) or CONTROL.search(appkey):
+        raise BadLine("there are control characters in it")
+    if _SURROGATE.search(batch_no + appkey):
+        raise BadLine("it is not UTF-8 text")
+    if rows and not _ROWS.fullmatch(rows):
+        raise BadLine("rows is not a whole number from 0 to 999,999,999")
+    if len(appkey) > MAX_APPKEY:
+        raise BadLine(f"the appkey has more than {MAX_APPKEY} characters")
+    # Many lines name the same batch, and most the same few dates.
+    return Line(intern(batch_no), _date(date), int(rows) if rows else None, appkey or None)
+
+
+@lru_cache(maxsize=256)
+def _date(text: str) -> dt.date | None:
+    if not text:
+        return None
+    try:
+        if _DATE.fullmatch(text):
+            return dt.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise BadLine("the date is not a real date as yyyy-MM-dd")
+
+
+class Collector:
+    """Adds up the lines of one source and remembers which were bad."""
+
+    def __init__(self, source: str, name: str, unit: str) -> None:
+        self._source, self._name, self._unit = source, name, unit
+        self._lines: dict[tuple[str, dt.date | None], Line] = {}
+        self._named: list[str] = []
+        self._bad = 0
+
+    def add(self, number: int, make: Callable[[], Line]) -> None:
+        """Take the line `number` as `make` reads it, or note why that is not possible."""
+        try:
+            line = make()
+        except BadLine as error:
+            self._bad += 1
+            if len(self._named) < NAMED_LINES:
+                self._named.append(f"{self._unit} {number:,}: {error}")
+            return
+        key = (line.batch_no, line.date)
+        known = self._lines.get(key)
+        self._lines[key] = line if known is None else _sum(known, line)
+
+    def listing(self) -> Listing:
+        """All lines so far."""
+        problems = (self._problem(),) if self._bad else ()
+        return Listing(self._source, tuple(self._lines.values()), problems)
+
+    def _problem(self) -> Misconfigured:
+        units = self._unit if self._bad == 1 else f"{self._unit}s"
+        more = f"; and {self._bad - len(self._named):,} more" if self._bad > len(self._named) else ""
+        return Misconfigured(
+            f"{self._bad:,} {units} cannot be used ({'; '.join(self._named)}{more}).",
+            "correct them; everything else in it is used.",
+            subject=self._name,
+        )
+
+
+def _sum(first: Line, second: Line) -> Line:
+    given = [line.rows for line in (first, second) if line.rows is not None]
+    return Line(first.batch_no, first.date, sum(given) if given else None, second.appkey or first.appkey)

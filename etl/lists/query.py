@@ -1,0 +1,174 @@
+"""Batches from a query on another database, which is only read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from etl.core.line import Line
+from etl.database import silence
+from etl.database.driver import require_driver
+from etl.errors import Misconfigured, TryLater
+from etl.lists.listing import BadLine, Collector, Listing, failed, line_of, positions
+from etl.scrub import scrub
+from etl.settings.urls import secrets
+
+_SETTING = "NUMBERCHECK_BATCH_QUERY"
+_DATABASE = "The database of NUMBERCHECK_BATCH_DATABASE_URL"
+CONNECT_SECONDS = 10
+QUERY_SECONDS = 600.0
+"""For which that database may say nothing: to look through years of submissions takes a while."""
+STREAMED_ROWS = 1000
+
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
+# What a database that does answer says to who cannot get in: waiting would not help.
+_NOT_LET_IN = re.compile(
+    r"authentication failed|does not exist|no pg_hba\.conf entry|no password supplied|permission denied"
+    r"|access denied|unknown database|unable to open database file|invalid connection option"
+    r"|unexpected keyword argument",
+    re.IGNORECASE,
+)
+_BUSY = re.compile(r"database is locked|lock wait timeout|deadlock", re.IGNORECASE)
+_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9:.]+(Z|[+-][0-9:]+)?")
+
+
+def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date) -> Listing:
+    """The batches that `query` returns; `:first_date` and `:last_date` stand for these. Never raises."""
+    unknown = sorted(set(_names(query)) - {"first_date", "last_date"})
+    if unknown:
+        remedy = r"use :first_date and :last_date only; a colon that is just a colon is written \:."
+        return _wrong(f"{_SETTING} uses :{unknown[0]}.", remedy)
+    try:
+        require_driver(url)
+        engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
+        silence.bound(engine, QUERY_SECONDS)
+    except Misconfigured as error:
+        return _wrong(f"{_DATABASE} cannot be used: {error.problem}", error.remedy)
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        return _wrong(f"{_DATABASE} cannot be used: {_reason(error, url)}")
+    try:
+        with _connected(engine) as connection:
+            dates = {"first_date": first, "last_date": last}
+            return _read(connection, query, {name: dates[name] for name in _names(query)})
+    except _NotConnected as error:
+        return _not_connected(_reason(error.__cause__, url))
+    except (SQLAlchemyError, ValueError, OverflowError) as error:
+        return _query_failed(error, url)
+    finally:
+        engine.dispose()
+
+
+def _names(query: str) -> list[str]:
+    return list(sa.text(query).compile().params)
+
+
+def _careful(url: sa.URL) -> sa.URL:
+    """This URL with a limit to how long connecting takes; SQLite must not create a file that is not there."""
+    if url.get_driver_name() in ("psycopg", "pymysql"):
+        return url.set(query={"connect_timeout": str(CONNECT_SECONDS)} | dict(url.query))
+    if (
+        url.get_backend_name() == "sqlite"
+        and url.database
+        and "uri" not in url.query
+        and url.database != ":memory:"
+    ):
+        file = f"file:{quote(str(Path(url.database).resolve()))}"
+        return url.set(database=file).update_query_dict({"mode": "rw", "uri": "true"})
+    return url
+
+
+class _NotConnected(Exception):
+    """The database did not let us in; the reason is its cause."""
+
+
+@contextmanager
+def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
+    try:
+        connection = engine.connect()
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        raise _NotConnected from error
+    with connection:
+        if engine.dialect.name in _READ_ONLY:
+            connection.exec_driver_sql(_READ_ONLY[engine.dialect.name])
+        yield connection
+
+
+def _read(connection: sa.Connection, query: str, dates: Mapping[str, dt.date]) -> Listing:
+    iso = connection.dialect.name == "sqlite"
+    values = {name: date.isoformat() if iso else date for name, date in dates.items()}
+    options = {"stream_results": True, "yield_per": STREAMED_ROWS}
+    with connection.execute(sa.text(query), values, execution_options=options) as result:
+        try:
+            places = positions(result.keys())
+        except BadLine as error:
+            remedy = "its columns are batch_no and, where they are known, date, rows, appkey."
+            return _wrong(f"{_SETTING} cannot be used ({error}).", remedy)
+        collector = Collector("query", _SETTING, "row")
+        for number, row in enumerate(result, 1):
+            collector.add(number, lambda row=row: _line(row, places))  # type: ignore[misc]
+    return collector.listing()
+
+
+def _line(row: Sequence[object], places: Mapping[str, int]) -> Line:
+    texts = {name: _text(row[place]) for name, place in places.items()}
+    moment = _MOMENT.fullmatch(texts.get("date", "").strip())
+    return line_of(**(texts | {"date": moment[1]} if moment else texts))
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bytes):
+        return value.decode(errors="surrogateescape")
+    if isinstance(value, dt.datetime):
+        value = value.date()
+    if isinstance(value, (Decimal, float)) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    if isinstance(value, (int, Decimal, float, dt.date, UUID)) and not isinstance(value, bool):
+        return str(value)
+    raise BadLine(f"a column is of the type {type(value).__name__}")
+
+
+def _not_connected(reason: str) -> Listing:
+    if _NOT_LET_IN.search(reason):
+        remedy = "correct NUMBERCHECK_BATCH_DATABASE_URL, or let its user in."
+        return _wrong(f"{_DATABASE} cannot be opened: {reason}.", remedy)
+    return failed("query", TryLater(f"{_DATABASE} does not answer: {reason}. The next run tries again."))
+
+
+def _query_failed(error: Exception, url: sa.URL) -> Listing:
+    reason = _reason(error, url)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    # PostgreSQL's driver keeps OperationalError for what is no fault of the query; others do not.
+    lost = lost or (isinstance(error, OperationalError) and url.get_backend_name() == "postgresql")
+    if lost or _BUSY.search(reason):
+        return failed("query", TryLater(f"{_DATABASE} broke off: {reason}. The next run tries again."))
+    return _wrong(f"{_SETTING} fails: {reason}.", "correct the query.")
+
+
+def _wrong(problem: str, remedy: str = "") -> Listing:
+    return failed("query", Misconfigured(problem, remedy))
+
+
+def _reason(error: BaseException | None, url: sa.URL) -> str:
+    """The first line of what the driver says, without the URL's secrets and whole phone numbers."""
+    told = str(getattr(error, "orig", None) or error).strip()
+    for secret in secrets(url):
+        told = told.replace(secret, "***")
+    first_line = (told.splitlines() or ["no reason given"])[0]
+    return scrub(first_line[:300]).rstrip(".")

@@ -1,0 +1,29 @@
+"""Where batch numbers come from besides the database: a CSV file, a query on another database, a template.
+
+A source is read as far as it can be; what is wrong with it is told as a Problem, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from etl.lists.csvfile import read_file
+from etl.lists.listing import Listing
+from etl.lists.query import read_query
+from etl.lists.template import read_template
+from etl.settings import Settings
+
+
+def read_sources(settings: Settings, first: dt.date, last: dt.date) -> list[Listing]:
+    """What each source that is set lists, for the window from `first` to `last` (dates in the vendor's zone).
+
+    Lines outside the window are in it too, where the source has any. Never raises.
+    """
+    listings = []
+    if settings.batch_file is not None:
+        listings.append(read_file(settings.batch_file))
+    if settings.batch_database_url is not None and settings.batch_query is not None:
+        listings.append(read_query(settings.batch_database_url, settings.batch_query, first, last))
+    if settings.batch_template is not None:
+        listings.append(read_template(settings.batch_template, first, last))
+    return listings

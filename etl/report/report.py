@@ -1,0 +1,134 @@
+"""What one run of `sync` reports, at its beginning and at its end."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import sqlalchemy as sa
+
+from etl.database.engine import explain
+from etl.errors import EtlError
+from etl.report import ping
+from etl.report.place import Place
+from etl.report.send import Unsent
+from etl.report.within import within
+from etl.run.result import Result
+from etl.settings import Settings
+from etl.store import figures
+from etl.store.figures import Ledger
+
+# A million batch days take a few seconds on a small machine.
+LEDGER_SECONDS = 20.0
+FILE_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Report:
+    """Tells about one run. The command fills in what it gets to know; `end` tells all of it, once.
+
+    `narrowed`: the run was asked for some batches or dates only. It is not the job that a monitor watches, so
+    it does not ping. Nor does one that finds the account locked: the other run does. `monotonic` measures how long
+    it takes, `now` tells when it ended, since the epoch.
+    """
+
+    def __init__(
+        self,
+        narrowed: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings: Settings | None = None
+        self.moment: dt.datetime | None = None
+        self.result: Result | None = None
+        self.locked = False
+        self._pings = not narrowed
+        self._started = False
+        self._monotonic = monotonic
+        self._now = now
+        self._began = monotonic()
+
+    def begun(self) -> None:
+        """The run holds its lock and is at work. May be called again and again."""
+        url = self.settings.ping_url if self.settings else None
+        if url and self._pings and not self._started:
+            self._started = True
+            _attempt("The ping of the start", partial(ping.start, url))
+
+    def end(self, exit_status: int) -> None:
+        """Tell how it ended. Raises nothing; Ctrl-C ends it early, and SIGTERM does not: it is short anyway."""
+        try:
+            with _deaf_to_sigterm():
+                self._tell(exit_status)
+        except KeyboardInterrupt:
+            log.warning("Stopped before everything was reported")
+
+    def _tell(self, exit_status: int) -> None:
+        place = Place.of(self.settings) if self.settings else Place.despite_errors()
+        if place.ping_url and self._pings and not self.locked:
+            _attempt("The ping of the end", partial(ping.end, place.ping_url, exit_status))
+        if place.account and (place.metrics_file or place.pushgateway_url):
+            self._tell_figures(place, place.account, exit_status)
+
+    def _tell_figures(self, place: Place, account: str, exit_status: int) -> None:
+        # Not above: they take as long to import as a small command takes.
+        from etl.report import metrics, push, textfile  # noqa: PLC0415
+
+        known = self._ledger(place, account)
+        run = metrics.Ended(self._now(), exit_status, self._monotonic() - self._began)
+        if self.result is not None:
+            run = metrics.Ended(run.at, exit_status, run.seconds, self.result.requests, self.result.throttled)
+        registry = partial(metrics.figures, account, run, known)
+        if path := place.metrics_file:
+            write = partial(textfile.write, path, account, registry(), keep=known is None)
+            _attempt(f"The metrics file {path}", partial(within, FILE_SECONDS, write))
+        if url := place.pushgateway_url:
+            _attempt("The push to NUMBERCHECK_PUSHGATEWAY_URL", partial(push.push, url, account, registry()))
+
+    def _ledger(self, place: Place, account: str) -> Ledger | None:
+        moment = self.moment or dt.datetime.now(dt.UTC)
+        found: list[Ledger | None] = []
+        if url := place.database_url:
+            look = partial(within, LEDGER_SECONDS, partial(figures.read, url, account, moment))
+            _attempt("Reading the ledger for the metrics", lambda: found.append(look()))
+        return found[0] if found else None
+
+
+def _attempt(what: str, work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001  (a failure to report never fails the run)
+        log.warning("%s failed: %s. This changes nothing of what the run came to", what, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Why, in words that hold nothing secret: whoever knows the path of a ping URL can send pings."""
+    match error:
+        case Unsent() | EtlError():
+            return str(error).rstrip(".")
+        case sa.exc.SQLAlchemyError():
+            return str(explain(error) or type(error).__name__).rstrip(".")
+        case TimeoutError():
+            return "it took too long"
+        case OSError(strerror=str() as words):
+            return words
+    return type(error).__name__
+
+
+@contextmanager
+def _deaf_to_sigterm() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,79 @@
+"""One small HTTP request whose answer does not matter, but for its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import urlsplit
+
+import requests
+
+from etl.report.within import within
+from etl.version import DISTRIBUTION, version
+from etl.web.address import BROKEN, UNUSABLE_URL, is_loopback
+from etl.web.bounded import BoundedSession, limit
+
+# The first line that fits decides. Texts of requests and urllib3 hold URLs, so none is passed on.
+WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((requests.Timeout, TimeoutError), "no answer in time"),
+    ((requests.exceptions.ProxyError,), "the proxy does not let the request through"),
+    ((requests.exceptions.SSLError,), "TLS failed"),
+    (UNUSABLE_URL, "the address cannot be used"),
+    (BROKEN, "no connection, or it broke off"),
+)
+
+
+class Unsent(Exception):
+    """Why a report did not arrive, in words without any part of an address; `again`: another try may help."""
+
+    def __init__(self, reason: str, again: bool) -> None:
+        super().__init__(reason)
+        self.again = again
+
+
+def send(
+    method: str,
+    url: str,
+    seconds: float,
+    *,
+    data: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    auth: tuple[str, str] | None = None,
+) -> None:
+    """Send it, and see that it was taken (2xx), within `seconds`. No redirect is followed. Raises Unsent."""
+    try:
+        status = within(seconds, partial(_status, method, url, seconds, data, headers or {}, auth))
+    except (*UNUSABLE_URL, *BROKEN) as error:
+        words = next(words for kinds, words in WORDS if isinstance(error, kinds))
+        raise Unsent(words, again=not isinstance(error, UNUSABLE_URL)) from None
+    if not 200 <= status < 300:
+        redirect = ", a redirect, which is not followed" if 300 <= status < 400 else ""
+        raise Unsent(f"the answer is HTTP {status}{redirect}", again=status >= 500 or status == 429)
+
+
+def _status(
+    method: str,
+    url: str,
+    seconds: float,
+    data: bytes | None,
+    headers: Mapping[str, str],
+    auth: tuple[str, str] | None,
+) -> int:
+    limit.begin(seconds)
+    # A proxy of the environment cannot reach this machine's own loopback addresses.
+    proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
+    named = {"User-Agent": f"{DISTRIBUTION}/{version()}", **headers}
+    with BoundedSession(1) as session:
+        response = session.request(
+            method,
+            url,
+            data=data,
+            headers=named,
+            auth=auth,
+            timeout=seconds,
+            allow_redirects=False,
+            stream=True,
+            proxies=proxies,
+        )
+        with response:
+            return response.status_code

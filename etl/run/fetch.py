@@ -1,0 +1,207 @@
+"""Sends the requests of many readings, several at once, and decides as late as possible what is asked next.
+
+Threads send; the thread that calls `run` does everything else, so nothing here needs a lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from etl.core.batchday import PAGE_SIZE
+from etl.core.page import Page
+from etl.core.reading import Reading, Steps
+from etl.core.steps import Ask, Step
+from etl.errors import BatchDayFailed, RunEnded
+from etl.run.gate import Gate
+from etl.vendor.client import Client, Question
+
+
+@dataclass(slots=True, eq=False)
+class Active:
+    """A reading that has begun, and what of its present step is still to be asked.
+
+    `under_way`: requests whose answers are not stored yet.
+    """
+
+    reading: Reading
+    steps: Steps
+    step: Step | None = None
+    asks: deque[Ask] = field(default_factory=deque)
+    under_way: int = 0
+    failure: BatchDayFailed | None = None
+
+    def ready(self) -> bool:
+        """Whether it has something to ask now. Goes on to the next step once everything is answered."""
+        while not self.failure:
+            if self.step is not None and self.asks and not self.step.enough():
+                return True
+            if self.under_way:
+                return False
+            self.step = next(self.steps, None)
+            if self.step is None:
+                break
+            self.asks = deque(self.step.asks)
+        return False
+
+    @property
+    def certain(self) -> bool:
+        """Whether its next request is needed whatever the answers say that are not stored yet."""
+        lacking = self.reading.day.missing or 0
+        return bool(self.asks) and not self.failure and lacking > PAGE_SIZE * self.under_way
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is asked or awaited, once it is not `ready`."""
+        return not self.under_way and (self.step is None or self.failure is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of one request."""
+
+    active: Active
+    ask: Ask
+    result: Page | BaseException
+
+
+class Fetcher:
+    """Runs readings. `store` is given the answers that arrived, `close` every reading that came to its end.
+
+    Both are called in the thread that calls `run`, one after the other.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        gate: Gate,
+        in_flight: int,
+        store: Callable[[list[tuple[Reading, Ask, Page]]], None],
+        close: Callable[[Reading, BatchDayFailed | None], None],
+    ) -> None:
+        self._client = client
+        self._gate = gate
+        self._in_flight = in_flight
+        self._store = store
+        self._close = close
+        self._arrived: SimpleQueue[Arrival | None] = SimpleQueue()
+        self._active: list[Active] = []
+        self._under_way = 0
+        self._answered = False
+        # Once storing failed, nothing more is stored: figures in memory may be ahead of the database.
+        self._broken = False
+
+    def run(self, readings: Iterable[Reading]) -> None:
+        """Read them all, in this order as far as the answers allow.
+
+        Raises RunEnded where a bound or a signal ends the run, CredentialsRefused, and what `store` and
+        `close` raise. The answers that are under way at that moment are stored all the same.
+        """
+        waiting = iter(readings)
+        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="request") as pool:
+            try:
+                self._loop(waiting, pool)
+            finally:
+                while self._under_way:
+                    self._collect(None)
+
+    def wake(self) -> None:
+        """Let the loop look around; may be called from a signal handler."""
+        self._arrived.put(None)
+
+    def _loop(self, waiting: Iterator[Reading], pool: ThreadPoolExecutor) -> None:
+        while (active := self._next(waiting)) or self._under_way:
+            # A wrong key or a clock that is off then costs one request, not several.
+            limit = self._in_flight if self._answered else 1
+            if active is None or self._under_way >= limit:
+                self._tell(self._collect(None, pool))
+            elif delay := self._gate.delay():
+                self._tell(self._collect(delay, pool))
+            elif self._gate.claim():
+                self._send(active, pool)
+
+    def _next(self, waiting: Iterator[Reading]) -> Active | None:
+        """The first reading, in the order of the plan, that has something to ask now."""
+        for active in list(self._active):
+            if active.ready():
+                return active
+            if active.finished:
+                self._end(active)
+        for reading in waiting:
+            active = Active(reading, reading.steps())
+            self._active.append(active)
+            if active.ready():
+                return active
+            self._end(active)
+        return None
+
+    def _end(self, active: Active) -> None:
+        self._active.remove(active)
+        self._close(active.reading, active.failure)
+
+    def _send(self, active: Active, pool: ThreadPoolExecutor) -> None:
+        ask = active.asks.popleft()
+        active.under_way += 1
+        self._under_way += 1
+        pool.submit(self._ask, active, ask)
+
+    def _ask(self, active: Active, ask: Ask) -> None:
+        self._gate.granted()
+        day = active.reading.day
+        # The vendor may mask the phones that it answers; it cannot find what it masked.
+        phone = None if ask.phone and "*" in ask.phone else ask.phone
+        question = Question(day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey)
+        result: Page | BaseException
+        try:
+            result = self._client.ask(question)
+        except BaseException as error:  # noqa: BLE001  (raised again in the loop's thread)
+            result = error
+        self._arrived.put(Arrival(active, ask, result))
+
+    def _collect(self, timeout: float | None, pool: ThreadPoolExecutor | None = None) -> list[BaseException]:
+        """Wait for an arrival, take all that are there, store the answers; return what else went wrong.
+
+        With `pool`: while they are stored, the vendor is at work on what is needed in any case.
+        """
+        arrivals = list(self._take(timeout))
+        self._under_way -= len(arrivals)
+        for arrival in arrivals:
+            if isinstance(arrival.result, BatchDayFailed):
+                arrival.active.failure = arrival.result
+        if pool and self._answered and not self._broken:
+            self._send_what_is_certain(pool)
+        for arrival in arrivals:
+            arrival.active.under_way -= 1
+        answers = [(a.active.reading, a.ask, a.result) for a in arrivals if isinstance(a.result, Page)]
+        if answers and not self._broken:
+            self._answered = self._broken = True
+            self._store(answers)
+            self._broken = False
+        failures = (a.result for a in arrivals if not isinstance(a.result, Page | BatchDayFailed))
+        return list(failures)
+
+    def _send_what_is_certain(self, pool: ThreadPoolExecutor) -> None:
+        with suppress(RunEnded):  # the loop will see for itself
+            while self._under_way < self._in_flight and not self._gate.delay():
+                active = next((active for active in self._active if active.certain), None)
+                if active is None or not self._gate.claim():
+                    return
+                self._send(active, pool)
+
+    def _tell(self, errors: list[BaseException]) -> None:
+        if errors:
+            raise errors[0]
+
+    def _take(self, timeout: float | None) -> Iterator[Arrival]:
+        try:
+            first = self._arrived.get(timeout=timeout)
+            while True:
+                if first is not None:
+                    yield first
+                first = self._arrived.get_nowait()
+        except Empty:
+            return

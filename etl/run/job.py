@@ -1,0 +1,205 @@
+"""The main job: plan, fetch, convert, store, prove, record. Here the vendor and the database meet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+
+import sqlalchemy as sa
+
+from etl.clock import Clock
+from etl.core import planning
+from etl.core.checkrow import Key
+from etl.core.page import Page
+from etl.core.planning import Rules, Task, Why
+from etl.core.reading import Reading
+from etl.core.steps import Ask, Awaited, Listed, Memory
+from etl.core.window import Window
+from etl.database.engine import explain, reading
+from etl.errors import BatchDayFailed, EtlError, RunEnded, TryLater, Unanswered
+from etl.log import bind
+from etl.run import record
+from etl.run.fetch import Fetcher
+from etl.run.gate import Bounds, Gate
+from etl.run.gather import require_batches
+from etl.run.prepare import prepare
+from etl.run.result import ROW_COUNTS, Result
+from etl.run.session import Session, locked
+from etl.run.signals import ending_on_signals
+from etl.settings import Settings
+from etl.store import accounts, awaited, checks, ledger, runs
+from etl.store.lookups import Lookups
+from etl.store.slots import Slots
+from etl.vendor.client import Client
+
+# Batch days in a row of which nobody answers any request: then it is not about them.
+NOBODY_ANSWERS = 5
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int, int], None]
+"""Told once there is a plan and after every answer: batch days done, batch days planned, requests sent."""
+
+
+def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, progress: Progress) -> Result:
+    """Copy what the vendor holds of the window into the database, as far as the bounds allow.
+
+    The schema must be the current one. Raises Misconfigured, Locked and other EtlErrors where nothing could
+    be begun; what goes wrong later stands in the result.
+    """
+    key, _ = settings.credentials()
+    with reading(engine).connect() as connection:
+        require_batches(connection, settings)
+    began = time.monotonic()
+    result = Result(uuid.uuid4().hex, Window.at(clock.now(), settings))
+    with locked(engine, settings.account, key, _holder(result)) as session:
+        bind(run_id=result.run_id)
+        log.info("Sync of the account %s begins", settings.account)
+        Run(settings, session, clock, rules, result, progress).go()
+        bind(run_id=None)
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def _holder(result: Result) -> str:
+    """Who holds the lock, for the one who finds it taken."""
+    began = result.window.moment.isoformat(timespec="seconds")
+    return f"process {os.getpid()} on {socket.gethostname()}, run {result.run_id}, since {began}"[:255]
+
+
+class Run:
+    """One run of the job, in a session that holds the lock."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session,
+        clock: Clock,
+        rules: Rules,
+        result: Result,
+        progress: Progress,
+    ) -> None:
+        self._settings = settings
+        self._session = session
+        self._clock = clock
+        self._rules = rules
+        self._result = result
+        self._progress = progress
+        slots = Slots(session.connection.engine, session.account_id)
+        bounds = Bounds(settings.max_requests, settings.max_seconds)
+        self._gate = Gate(slots, settings.request_interval, bounds)
+        self._client = Client(settings, self._gate)
+        self._lookups = Lookups()
+        self._tasks: dict[int, Task] = {}
+        self._done = 0
+        self._unanswered = 0
+        self._key_kept = False
+
+    def go(self) -> None:
+        """The whole run; a failure after its beginning is part of the result."""
+        with self._client:
+            fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, self._store, self._close)
+            todo = prepare(self._session, self._settings, self._rules, self._result)
+            with ending_on_signals(self._gate, fetcher.wake):
+                self._progress(0, self._result.planned, 0)
+                self._fetch(fetcher, todo.tasks)
+                self._finish()
+
+    def _fetch(self, fetcher: Fetcher, tasks: list[Task]) -> None:
+        try:
+            fetcher.run(self._readings(tasks))
+        except RunEnded as end:
+            stopped = TryLater(f"Stopped before the end: {end}. The next run goes on from here.")
+            self._result.reasons.append(stopped)
+        except (EtlError, sa.exc.SQLAlchemyError) as error:
+            self._blame(error)
+
+    def _blame(self, error: EtlError | sa.exc.SQLAlchemyError) -> None:
+        """Make an error part of the result; what is neither known nor explained is a defect, and raised."""
+        known = explain(error) if isinstance(error, sa.exc.SQLAlchemyError) else error
+        if known is None:
+            raise error
+        self._result.reasons.append(known)
+
+    # -- the requests ------------------------------------------------------------------------------------
+
+    def _readings(self, tasks: list[Task]) -> Iterator[Reading]:
+        for task in tasks:
+            self._tasks[task.day.id] = task
+            look = task.why is Why.LAST_LOOK or planning.wants_look(task.day, self._result.window)
+            yield Reading(task.day, self._memory(task.day.id), full=task.why is Why.FULL, look=look)
+
+    def _memory(self, day_id: int) -> Memory:
+        def waiting() -> list[Awaited]:
+            with self._session.transaction() as connection:
+                return awaited.due(connection, day_id, self._clock.now())
+
+        def listed() -> dict[Key, Listed]:
+            with self._session.transaction() as connection:
+                return checks.listed(connection, day_id)
+
+        return Memory(waiting, listed)
+
+    def _store(self, answers: list[tuple[Reading, Ask, Page]]) -> None:
+        """Rows, and the note of having them, in one transaction."""
+        self._unanswered = 0
+        with self._session.transaction() as connection:
+            if not self._key_kept:
+                accounts.check_key(connection, self._session.account_id, self._settings.credentials()[0])
+                self._key_kept = True
+            self._result.rows += record.store_answers(connection, self._lookups, answers, self._clock.now())
+            self._record(connection)
+        self._progress(self._done, self._result.planned, self._gate.requests)
+
+    def _close(self, reading: Reading, failure: BatchDayFailed | None) -> None:
+        """A batch day came to its end in this run: settle it, or say why it is not complete."""
+        day = reading.day
+        task, window = self._tasks.pop(day.id), Window.at(self._clock.now(), self._settings)
+        with self._session.transaction() as connection:
+            if failure is None:
+                record.conclude(connection, task, reading, window)
+            else:
+                record.fail(day, failure, window)
+            day.last_asked_at = window.moment
+            ledger.save(connection, day)
+        self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
+        if failure is not None and not record.needs_nothing(day, failure):
+            self._result.failed += 1
+        self._done += 1
+        self._progress(self._done, self._result.planned, self._gate.requests)
+        if self._unanswered >= NOBODY_ANSWERS:
+            raise TryLater(f"{NOBODY_ANSWERS} batch days in a row got no answer, so this run stops: {failure}")
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Tell what is lost, and write the run's record, where the database still answers."""
+        if self._session.lost:
+            return
+        try:
+            with self._session.transaction() as connection:
+                untold = ledger.untold_losses(connection, self._session.account_id)
+                self._result.lost = [day for day in untold if self._rules.selection.covers(day)]
+                if self._result.exit_code == 65:
+                    ledger.losses_told(connection, self._result.lost)
+                self._record(connection)
+                runs.finish(
+                    connection,
+                    self._result.run_id,
+                    self._clock.now(),
+                    self._result.status,
+                    self._result.exit_code,
+                )
+        except (EtlError, sa.exc.SQLAlchemyError) as error:
+            self._blame(error)
+
+    def _record(self, connection: sa.Connection) -> None:
+        result = self._result
+        result.requests, result.retries = self._gate.requests, self._client.counts.retries
+        result.throttled = self._client.counts.throttled
+        rows = {f"rows_{name}": getattr(result.rows, name) for name in ROW_COUNTS}
+        runs.update(connection, result.run_id, requests=result.requests, retries=result.retries, **rows)

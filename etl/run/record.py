@@ -1,0 +1,96 @@
+"""What is written when an answer came, and when a batch day came to its end in a run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from etl.core import notes, planning
+from etl.core.batchday import BatchDay, Note, NoteKind, State
+from etl.core.page import Page
+from etl.core.planning import Task, Why
+from etl.core.reading import Reading
+from etl.core.steps import Ask
+from etl.core.window import Window
+from etl.errors import BatchDayFailed, DateRefused
+from etl.store import awaited, checks, ledger
+from etl.store.lookups import Lookups
+
+log = logging.getLogger(__name__)
+
+
+def store_answers(
+    connection: sa.Connection,
+    lookups: Lookups,
+    answers: Sequence[tuple[Reading, Ask, Page]],
+    moment: dt.datetime,
+) -> checks.Stored:
+    """Rows, and the notes of having them, in the caller's transaction."""
+    load = checks.Load(connection, lookups, [page for _, _, page in answers], moment)
+    stored = sum((_take(connection, load, *answer, moment) for answer in answers), checks.Stored())
+    load.flush()
+    ledger.save_all(connection, {reading.day.id: reading.day for reading, _, _ in answers}.values())
+    return stored
+
+
+def _take(
+    connection: sa.Connection, load: checks.Load, reading: Reading, ask: Ask, page: Page, moment: dt.datetime
+) -> checks.Stored:
+    day = reading.day
+    listed = reading.take(ask, page)
+    at_page = page.number if ask.whole_day else None
+    several = checks.listed(connection, day.id) if day.rejected and ask.whole_day else {}
+    fixed = {key for key, found in several.items() if found.conflicts}
+    stored = load.add(day.id, page, at_page=at_page, fixed=fixed)
+    day.stored += stored.new_keys
+    day.rejected += stored.new_rejected
+    if listed is not None and ask.message_id and ask.phone:
+        day.repeated += checks.note_listed(connection, day.id, (ask.message_id, ask.phone), listed)
+    reading.conclude()
+    day.last_asked_at = moment
+    if ask.whole_day:
+        day.last_synced_at = moment
+    if not (day.state is State.SETTLED and day.proven):
+        day.state = State.OPEN if day.proven else State.INCOMPLETE
+    return stored
+
+
+def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Window) -> None:
+    """A batch day was read to its end: settle it, or say why it is not complete. The caller saves it."""
+    day = task.day
+    awaited.postpone(connection, day.id, window.moment)
+    day.unresolved, day.next_outcome_at = awaited.of_day(connection, day.id)
+    if task.why is Why.LAST_LOOK:
+        day.last_look_at = window.moment
+    if not day.proven:
+        day.state, day.note = State.INCOMPLETE, notes.on_incomplete(day)
+    else:
+        day.note = reading.note or notes.still_true(day) or notes.on_complete(day, window)
+        if day.state is not State.SETTLED:
+            day.state = State.OPEN
+            if planning.can_settle(day, window):
+                day.state = State.SETTLED
+    if day.note:
+        log.warning("%s", day.note, extra=notes.place(day))
+
+
+def needs_nothing(day: BatchDay, failure: BatchDayFailed) -> bool:
+    """Whether a failure is none: the vendor no longer answers for a date of which all is held."""
+    return isinstance(failure, DateRefused) and day.proven
+
+
+def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
+    """A batch day could not be read to its end. The caller saves it."""
+    if needs_nothing(day, failure):
+        day.last_look_at = window.moment
+        log.info("%s", failure, extra=notes.place(day))
+        return
+    if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
+        day.state = State.LOST
+    elif not day.proven:
+        day.state = State.INCOMPLETE
+    day.note = Note(NoteKind.WORDS, (str(failure),))
+    log.warning("%s", failure, extra=notes.place(day))

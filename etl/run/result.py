@@ -1,0 +1,134 @@
+"""What a run came to: the summary for people, the JSON for programs, the exit status."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from etl.core.batchday import UNFINISHED, BatchDay, State
+from etl.core.window import Window
+from etl.errors import EtlError
+from etl.store.checks import Stored
+
+STATUS = {0: "complete", 65: "lost", 75: "incomplete", 78: "misconfigured"}
+DAY_COUNTS = ("planned", "settled", "open", "incomplete", "lost")
+ROW_COUNTS = ("received", "inserted", "updated", "unchanged", "rejected")
+# Where several apply, the first of these.
+PRECEDENCE = (78, 65, 75, 0)
+
+
+@dataclass(slots=True)
+class Result:
+    """The figures of one run.
+
+    `failed`: batch days that could not be read to their end, each of which was logged when it happened. `reasons`:
+    what else kept the run from ending with 0, which the command has yet to tell.
+    """
+
+    run_id: str
+    window: Window
+    planned: int = 0
+    days: list[BatchDay] = field(default_factory=list)
+    lost: list[BatchDay] = field(default_factory=list)
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    rows: Stored = field(default_factory=Stored)
+    seconds: float = 0.0
+    reasons: list[EtlError] = field(default_factory=list)
+    failed: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status (CONTRACT: Exit status)."""
+        found = {reason.exit_status for reason in self.reasons}
+        if self.failed:
+            found.add(75)
+        if self.lost:
+            found.add(65)
+        if any(day.state in UNFINISHED for day in self.days):
+            found.add(75)
+        return next((status for status in PRECEDENCE if status in found), 0)
+
+    @property
+    def status(self) -> str:
+        """The exit status in a word."""
+        return STATUS[self.exit_code]
+
+    @property
+    def at_risk(self) -> list[BatchDay]:
+        """Batch days that are not complete and leave the window within 48 hours, nearest deadline first."""
+        return at_risk(self.days, self.window)
+
+    def _counted(self) -> tuple[int, ...]:
+        """Batch days, as `DAY_COUNTS` names them."""
+        states = Counter(day.state for day in self.days)
+        unfinished = sum(states[state] for state in UNFINISHED)
+        return self.planned, states[State.SETTLED], states[State.OPEN], unfinished, len(self.lost)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `sync --json`."""
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "window": window_as_json(self.window),
+            "batch_days": dict(zip(DAY_COUNTS, self._counted(), strict=True)),
+            "requests": self.requests,
+            "retries": self.retries,
+            "rows": {name: getattr(self.rows, name) for name in ROW_COUNTS},
+            "at_risk": risks_as_json(self.at_risk, self.window),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dict[str, Any]:
+    """The object of a `sync --json` that could not begin: what is not known is null."""
+    return {
+        "run_id": None,
+        "status": status,
+        "exit_code": exit_status,
+        "window": window_as_json(window),
+        "batch_days": dict.fromkeys(DAY_COUNTS, 0),
+        "requests": 0,
+        "retries": 0,
+        "rows": dict.fromkeys(ROW_COUNTS, 0),
+        "at_risk": [],
+        "seconds": 0.0,
+    }
+
+
+def at_risk(days: Iterable[BatchDay], window: Window) -> list[BatchDay]:
+    """Those of `days` that are not complete and leave the window within 48 hours, nearest deadline first."""
+    unfinished = (day for day in days if day.state in UNFINISHED)
+    return sorted(
+        (day for day in unfinished if window.is_at_risk(day.date)), key=lambda day: (day.date, day.batch_no)
+    )
+
+
+def window_as_json(window: Window | None) -> dict[str, str | None]:
+    """The dates of a window as every `--json` tells them; null where none is known."""
+    if window is None:
+        return {"first": None, "last": None}
+    return {"first": window.first.isoformat(), "last": window.last.isoformat()}
+
+
+def risks_as_json(days: Iterable[BatchDay], window: Window) -> list[dict[str, Any]]:
+    """Batch days with their deadlines, as `sync --json` and `plan --json` tell them."""
+    return [
+        {
+            "batch_no": day.batch_no,
+            "date": day.date.isoformat(),
+            "deadline": moment_text(window.deadline(day.date)),
+            "missing_rows": day.missing,
+        }
+        for day in days
+    ]
+
+
+def moment_text(moment: dt.datetime) -> str:
+    """A moment as ISO 8601 in UTC, to the second."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

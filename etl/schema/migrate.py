@@ -1,0 +1,239 @@
+"""Brings the schema up to date through Alembic: one at a time, and all or nothing where the server allows.
+
+MariaDB and MySQL cannot roll DDL back: a revision there must be able to run again after it was interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from etl.database.engine import reading
+from etl.database.explain import OWN, Database
+from etl.database.sqlitefile import is_there
+from etl.database.types import MYSQL_FAMILY
+from etl.errors import Misconfigured, TryLater
+from etl.schema import comments, views
+from etl.schema.differences import Difference, of_comparison, of_views
+from etl.schema.tables import metadata
+
+VIEW_NAMES = tuple(view.name for view in views.VIEWS)
+WAIT_SECONDS = 120
+"""How long an upgrade waits for another one."""
+TABLE_WAIT_SECONDS = 30
+"""How long it waits for a table that somebody reads; everybody who comes later waits behind it."""
+
+_ADVISORY_LOCK = 0x6E756D6265726368  # any constant number: "numberch" in ASCII
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def script_directory(package: Path = _PACKAGE) -> Path:
+    """Where the migrations lie: inside the package when installed, beside it in a checkout."""
+    for directory in (package / "migrations", package.parent / "migrations"):
+        if (directory / "env.py").is_file():
+            return directory
+    raise Misconfigured(
+        f"The migrations are missing: neither {package / 'migrations'} nor {package.parent / 'migrations'} "
+        "holds an env.py.",
+        "install numbercheck-etl again.",
+    )
+
+
+def head() -> str:
+    """The revision that this version works with."""
+    return str(_scripts().get_current_head())
+
+
+def current(engine: sa.Engine) -> str | None:
+    """The revision of the database; None where nothing was ever installed, or everything taken away.
+
+    Creates nothing, not even the file of SQLite.
+    """
+    if not is_there(engine.url):
+        return None
+    with reading(engine).connect() as connection:
+        return _current(connection)
+
+
+def upgrade(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring the schema to `revision`. Two at once: the second waits, and finds nothing to do."""
+    with alone(engine) as connection:
+        _require_known(_current(connection))
+        _require_room(connection)
+        _run(command.upgrade, connection, revision)
+        comments.apply(connection)
+
+
+def downgrade(engine: sa.Engine, revision: str) -> None:
+    """Take the schema back to `revision` ("base": drop everything, rows included)."""
+    with alone(engine) as connection:
+        _require_known(_current(connection))
+        _run(command.downgrade, connection, revision)
+
+
+def require_current(engine: sa.Engine, database: Database = OWN) -> None:
+    """Raise Misconfigured, about `database`, unless the schema is the one that this version works with."""
+    found, needed = current(engine), head()
+    if found == needed:
+        return
+    _require_known(found, database)
+    is_at = "The database holds no schema yet" if found is None else f"The schema is at {found}"
+    where = "" if database is OWN else f" with {OWN.setting} naming it"
+    remedy = f"run `numbercheck db upgrade`{where}."
+    raise Misconfigured(f"{is_at}, this version needs {needed}.", remedy, database.called)
+
+
+def check(engine: sa.Engine) -> list[Difference]:
+    """What of the schema is not as this version needs it; empty: nothing.
+
+    Raises Misconfigured where it is another revision's, or another program's.
+    """
+    if is_there(engine.url):
+        with reading(engine).connect() as connection:
+            _require_room(connection)
+    require_current(engine)
+    with reading(engine).connect() as connection:
+        context = MigrationContext.configure(connection, opts=alembic_options(connection))
+        compared = of_comparison(compare_metadata(context, metadata))
+        views_differ = of_views(connection, VIEW_NAMES, _views(connection))
+        return compared + views_differ + comments.differences(connection)
+
+
+def views_there(engine: sa.Engine) -> set[str]:
+    """The names of our views that are there."""
+    if not is_there(engine.url):
+        return set()
+    with reading(engine).connect() as connection:
+        return _views(connection)
+
+
+def _views(connection: sa.Connection) -> set[str]:
+    return set(VIEW_NAMES).intersection(sa.inspect(connection).get_view_names())
+
+
+def alembic_options(connection: sa.Connection) -> dict[str, Any]:
+    """How Alembic is to look at this database: for env.py and `check` alike."""
+    return {
+        "target_metadata": metadata,
+        "compare_type": True,
+        "include_object": _is_ours,
+        "render_as_batch": connection.dialect.name == "sqlite",
+        "transactional_ddl": connection.dialect.name not in MYSQL_FAMILY,
+    }
+
+
+def _is_ours(_item: object, _name: str | None, kind: str, reflected: bool, counterpart: object) -> bool:
+    # Tables of other programs in the same schema, and indexes that a DBA added, are no difference.
+    return not (kind in ("table", "index") and reflected and counterpart is None)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(script_directory()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _run(task: Any, connection: sa.Connection, revision: str) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        task(config, revision)
+    except CommandError as error:
+        raise Misconfigured(f"{error}.", "name one of the revisions of this version.") from error
+
+
+def _current(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _require_known(revision: str | None, database: Database = OWN) -> None:
+    """Raise Misconfigured where the revision is none of this version's; None: no schema, which is fine."""
+    if revision is None or any(script.revision == revision for script in _scripts().walk_revisions()):
+        return
+    raise Misconfigured(
+        f"The schema is at {revision}, which this version (it needs {head()}) does not know: it is newer, "
+        "or another program's.",
+        "install the newer numbercheck-etl, or name another database.",
+        database.called,
+    )
+
+
+def _require_room(connection: sa.Connection) -> None:
+    """Raise Misconfigured where nothing of ours is there, but tables with our names: they are somebody else's."""
+    tables = set(sa.inspect(connection).get_table_names())
+    taken = sorted(tables.intersection(metadata.tables))
+    if taken and "alembic_version" not in tables:
+        raise Misconfigured(
+            f"The schema holds tables of another program: {', '.join(taken)}.",
+            "give numbercheck a database or a schema of its own.",
+        )
+
+
+# -- one upgrade at a time --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def alone(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection in a transaction that no other upgrade of this database runs beside."""
+    lock = {"sqlite": _on_sqlite, "postgresql": _on_postgresql}.get(engine.dialect.name, _on_mysql)
+    with engine.connect() as connection, lock(connection):
+        yield connection
+
+
+@contextlib.contextmanager
+def _on_sqlite(connection: sa.Connection) -> Iterator[None]:
+    # Changing a table means to copy and drop it, which foreign keys forbid. They can only be switched off
+    # outside of a transaction, so they are looked at once more before its end.
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        with connection.begin():  # IMMEDIATE: see engine.py
+            yield
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            if broken:
+                raise RuntimeError(f"a migration left rows of {broken[0]} without their {broken[2]}")
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+@contextlib.contextmanager
+def _on_postgresql(connection: sa.Connection) -> Iterator[None]:
+    with connection.begin():
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TABLE_WAIT_SECONDS}s'")
+        yield
+
+
+@contextlib.contextmanager
+def _on_mysql(connection: sa.Connection) -> Iterator[None]:
+    # Names of locks are the whole server's, and 64 characters at most.
+    name = sa.func.concat("numbercheck:", sa.func.sha1(sa.func.database()))
+    got = connection.scalar(sa.select(sa.func.get_lock(name, WAIT_SECONDS)))
+    connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {TABLE_WAIT_SECONDS}")
+    connection.commit()
+    if got != 1:
+        raise TryLater("Another upgrade of this database is running.", "run this again later.")
+    try:
+        with connection.begin():
+            yield
+    finally:
+        # The server releases it by itself where the connection is gone.
+        with contextlib.suppress(sa.exc.DBAPIError):
+            connection.scalar(sa.select(sa.func.release_lock(name)))
+            connection.commit()

@@ -1,0 +1,295 @@
+"""The tables, each fact once, with the comments that BI tools show.
+
+The views that readers get stand in the migrations: they are part of the contract and change only there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.core.fields import MAX_LENGTH
+from etl.database.types import OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+KEY = ("message_id", "phone")
+STATES = ("pending", "incomplete", "open", "settled", "lost")
+
+
+def _table(name: str, *parts: Any, comment: str) -> sa.Table:
+    return sa.Table(name, metadata, *parts, comment=comment, **OPTIONS)
+
+
+def _text(name: str, comment: str, length: int | None = None, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, ExactText(length or MAX_LENGTH[name]), comment=comment, **options)
+
+
+def _column(name: str, kind: Any, comment: str, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, kind, comment=comment, **options)
+
+
+def _count(name: str, comment: str) -> sa.Column[Any]:
+    return _column(name, sa.BigInteger(), comment, nullable=False, server_default="0")
+
+
+def _flag(name: str, comment: str) -> sa.Column[Any]:
+    return _column(name, sa.Boolean(), comment, nullable=False, server_default=sa.false())
+
+
+def _time(name: str, comment: str, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, UtcTime(), comment=f"{comment} (UTC)", **options)
+
+
+def _id(name: str) -> sa.Column[Any]:
+    return _column(name, BigId, "Number given by this database", primary_key=True, autoincrement=True)
+
+
+def _ref(name: str, target: str, comment: str, **options: Any) -> sa.Column[Any]:
+    options.setdefault("nullable", False)
+    return sa.Column(name, BigId, sa.ForeignKey(target), comment=comment, **options)
+
+
+def _coded(name: str, lookup: str, comment: str) -> sa.Column[Any]:
+    return sa.Column(name, ExactText(MAX_LENGTH[name]), sa.ForeignKey(lookup), comment=comment)
+
+
+def _day_key(comment: str) -> sa.Column[Any]:
+    return _ref("batch_day_id", "batch_day.batch_day_id", comment, primary_key=True, autoincrement=False)
+
+
+def _key_columns(**phone: Any) -> tuple[sa.Column[Any], sa.Column[Any]]:
+    return (
+        _text("message_id", "The vendor's message id; unique only together with the phone", primary_key=True),
+        _text("phone", "The phone number as the vendor reports it, masked or not", primary_key=True, **phone),
+    )
+
+
+def _key_reference() -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(KEY, ["number_check.message_id", "number_check.phone"])
+
+
+# -- who asks for what ------------------------------------------------------------------------------------
+
+account = _table(
+    "account",
+    _id("account_id"),
+    _text("name", "The name under which this account's rows are kept", 64, nullable=False, unique=True),
+    _text("key_fingerprint", "SHA-256 of the accessKey that this account syncs with", 64),
+    _text("holder", "Who holds this account's sync lock, or held it last", 255),
+    comment="One accessKey of the vendor: it has its own batches, pace and lock",
+)
+
+request_slot = _table(
+    "request_slot",
+    _ref("account_id", "account.account_id", "The account", primary_key=True, autoincrement=False),
+    _column("next_at", Seconds, "When the next request may start: seconds since 1970 (UTC)", nullable=False),
+    comment="The pace of an account over all processes: when its next request may start",
+)
+
+batch = _table(
+    "batch",
+    _id("batch_id"),
+    _ref("account_id", "account.account_id", "The account that submitted it"),
+    _text("batch_no", "The number, chosen by the customer or the vendor", 64, nullable=False, index=True),
+    _text("appkey", "The application under which it was submitted, where it has one of its own", 64),
+    _time("retired_at", "When it was retired: not looked for on further dates"),
+    sa.UniqueConstraint("account_id", "batch_no"),
+    comment="A batch number of an account",
+)
+
+batch_listing = _table(
+    "batch_listing",
+    _id("batch_listing_id"),
+    _ref("batch_id", "batch.batch_id", "The batch", index=True),
+    _text("source", "Which list names it: database, file, query or template", 16, nullable=False),
+    _column("check_date", sa.Date(), "The date that the list gives; NULL: on any date", index=True),
+    _column("submitted_rows", sa.BigInteger(), "How many numbers were submitted, where the list tells"),
+    comment="What the lists of batches say: a batch, perhaps its date, perhaps how many numbers",
+)
+
+batch_day = _table(
+    "batch_day",
+    _id("batch_day_id"),
+    _ref("batch_id", "batch.batch_id", "The batch"),
+    _column("check_date", sa.Date(), "The date, in the vendor's zone", nullable=False, index=True),
+    _flag("spill", "Not on a list: looked for because a batch may run past midnight"),
+    _time("deadline", "When it leaves the vendor's window", nullable=False),
+    _text("state", ", ".join(STATES), 16, nullable=False, server_default="pending"),
+    _column("reported_rows", sa.BigInteger(), "The vendor's count at the last look; NULL: never asked"),
+    _count("stored_rows", "Distinct keys held for this batch day"),
+    _count("repeated_rows", "Listings of a key beyond its first, confirmed by asking for that key"),
+    _count("rejected_rows", "Listed rows that cannot be stored as they are"),
+    _column("pages_read", sa.Text(), "Pages read of an unfinished pass, as ranges such as 1-20,23"),
+    _flag("needs_pass", "More keys were held than reported: only a whole pass can prove it again"),
+    _text("growth", "Where rows were last added: front or end; NULL: not known", 8),
+    _count("fruitless_runs", "Runs in a row whose passes did not come out"),
+    _time("last_asked_at", "When it was last asked for, answered or not"),
+    _time("last_synced_at", "When the vendor last answered for it"),
+    _time("last_look_at", "When it was asked for once more before leaving the window"),
+    _flag("loss_told", "A run that ended normally has told that it is lost"),
+    _column("note", sa.Text(), "What a person should know about it"),
+    sa.UniqueConstraint("batch_id", "check_date"),
+    sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
+    comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",
+)
+
+# -- lookups: seeded by the migrations; an unknown code is added when it is seen ---------------------------
+
+check_level = _table(
+    "check_level",
+    _column("code", sa.Integer(), "The vendor's code", primary_key=True, autoincrement=False),
+    _text("name", "Its name", 255, nullable=False),
+    comment="Kinds of check",
+)
+number_type = _table(
+    "number_type",
+    _text("vendor_value", "The vendor's integer or word, as text", 64, primary_key=True),
+    _column("code", sa.Integer(), "The vendor's integer; NULL where it sends a word"),
+    _text("name", "Its name, one vocabulary for both", 255, nullable=False),
+    comment="Kinds of phone number",
+)
+call_response = _table(
+    "call_response",
+    _text("code", "The vendor's word", 64, primary_key=True),
+    _text("name", "Its name", 255, nullable=False),
+    comment="How a test call ended",
+)
+region = _table(
+    "region",
+    _text("code", "ISO 3166 alpha-2 code, as the vendor sends it", 16, primary_key=True),
+    _text("name", "Its English name", 255, nullable=False),
+    comment="Countries and territories",
+)
+currency = _table(
+    "currency",
+    _text("code", "ISO 4217 code, as the vendor sends it", 16, primary_key=True),
+    comment="Currencies that prices came in",
+)
+carrier = _table(
+    "carrier",
+    _id("carrier_id"),
+    _text("name", "The carrier's name as the vendor writes it", 255, nullable=False, unique=True),
+    comment="Carriers",
+)
+
+# -- what the vendor reported ------------------------------------------------------------------------------
+
+number_check = _table(
+    "number_check",
+    *_key_columns(index=True),
+    _ref("batch_day_id", "batch_day.batch_day_id", "The batch day under which it was first seen", index=True),
+    sa.Column("check_level", sa.Integer(), sa.ForeignKey("check_level.code"), comment="Kind of check"),
+    _text("pre_check", "Whether the format check passed: YES or NO"),
+    _coded("region_code", "region.code", "Country, ISO 3166"),
+    _text("country_code", "Calling code of the country"),
+    _text("national_number", "The number in its national format, as this check reported it"),
+    _text("standard_number", "The number in its international format, as this check reported it"),
+    _coded("number_type", "number_type.vendor_value", "Kind of number, as the vendor sends it"),
+    _ref("carrier_id", "carrier.carrier_id", "The carrier", nullable=True),
+    _column("price", Price(), "What this check cost, exact"),
+    _coded("currency", "currency.code", "Currency of the price"),
+    _text("fail_reason", "Why the check failed, in the vendor's words"),
+    _column("extra", JsonObject, "Fields that nobody documented, and values that their column cannot hold"),
+    _time("first_seen_at", "When this job first stored it", nullable=False),
+    _time("last_changed_at", "When its content last changed", nullable=False),
+    sa.Index(None, "carrier_id", "batch_day_id"),  # a carrier over some days
+    comment="One checked number: one row for each message id and phone",
+)
+
+hlr_result = _table(
+    "hlr_result",
+    *_key_columns(),
+    _text("validity", "Whether the number is valid: YES, NO or UNKNOWN"),
+    _text("reachable", "Whether the device is reachable: YES, NO or UNKNOWN"),
+    _text("roaming", "Whether the number is roaming: YES, NO or UNKNOWN"),
+    _text("mcc", "Mobile country code"),
+    _text("mnc", "Mobile network code"),
+    _text("ported", "Whether the number was ported: YES, NO or UNKNOWN"),
+    _text("active", "Whether the number is active: YES, NO or UNKNOWN"),
+    _key_reference(),
+    comment="What the HLR look-up of a check answered",
+)
+
+call_result = _table(
+    "call_result",
+    *_key_columns(),
+    _text("early", "Whether it rang: YES, NO or UNKNOWN"),
+    _text("answered", "Whether it was answered: YES, NO or UNKNOWN"),
+    _coded("response", "call_response.code", "How the call ended"),
+    _key_reference(),
+    comment="What the test call of a check came to",
+)
+
+further_sighting = _table(
+    "further_sighting",
+    _day_key("The further batch day"),
+    *_key_columns(),
+    _key_reference(),
+    comment="Keys that the vendor lists under a second batch day: they count for both",
+)
+
+repeated_key = _table(
+    "repeated_key",
+    _day_key("The batch day"),
+    *_key_columns(),
+    _count("repeats", "Listings beyond the first that say the same, as asked for by this key"),
+    _count("conflicts", "Listings beyond the first that say something else; they stand in rejected_row"),
+    comment="Keys that the vendor lists more than once in one batch day",
+)
+
+awaited_check = _table(
+    "awaited_check",
+    _day_key("The batch day"),
+    *_key_columns(),
+    _column("page", sa.BigInteger(), "The page on which it was last seen", nullable=False),
+    _count("total", "The vendor's count at that moment: tells how far it may have moved since"),
+    _column("wait_hours", sa.Integer(), "Hours between the last looks; doubles each time", nullable=False),
+    _time("due_at", "When it is asked for again", nullable=False),
+    sa.Index(None, *KEY),  # an outcome is told by key, and ends the wait in every batch day
+    _key_reference(),
+    comment="Checks that still wait for their outcome, and where they were last seen",
+)
+
+rejected_row = _table(
+    "rejected_row",
+    _id("rejected_row_id"),
+    _ref("batch_day_id", "batch_day.batch_day_id", "The batch day that listed it"),
+    _column("page", sa.BigInteger(), "The page on which it was first seen", nullable=False),
+    _text("reason", "Why it cannot be stored as it is", 32, nullable=False),
+    _column("payload", LongText, "The row as the vendor sent it, JSON", nullable=False),
+    _text("digest", "SHA-256 of the payload: tells rejected rows apart", 64, nullable=False),
+    _time("seen_at", "When it was first seen", nullable=False),
+    sa.UniqueConstraint("batch_day_id", "digest"),
+    comment="Rows that could not be stored as they are",
+)
+
+sync_run = _table(
+    "sync_run",
+    _text("run_id", "Identifies the run in logs and results", 32, primary_key=True),
+    _ref("account_id", "account.account_id", "The account", index=True),
+    _time("started_at", "When it began", nullable=False),
+    _time("finished_at", "When it ended; NULL: it is running, or was killed"),
+    _text("status", "How it ended, or running, or interrupted", 16, nullable=False),
+    _column("exit_code", sa.Integer(), "The exit status of the process"),
+    _column("window_first", sa.Date(), "First date of the window", nullable=False),
+    _column("window_last", sa.Date(), "Last date of the window", nullable=False),
+    _count("requests", "Requests sent, every attempt counted"),
+    _count("retries", "Attempts beyond the first of a request"),
+    _count("rows_received", "Rows received"),
+    _count("rows_inserted", "Rows stored for the first time"),
+    _count("rows_updated", "Rows whose content changed"),
+    _count("rows_unchanged", "Rows that were there already, as they are"),
+    _count("rows_rejected", "Rows that could not be stored as they are"),
+    _text("version", "Version of this job", 64, nullable=False),
+    comment="One run of the job",
+)

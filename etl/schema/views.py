@@ -1,0 +1,290 @@
+"""What people read about the views: the one source of their comments, in the database and in docs/tables.md.
+
+The SQL of the views lies in migrations/views and is frozen with its revision; words may change here at any time.
+A column that only hands on a column of a table says what etl/schema/tables.py says about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.database.types import ExactText, JsonObject, LongText, Price, UtcTime
+from etl.schema import tables
+
+Described = tuple[str, str]
+"""Comment and kind of value of a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view that readers get.
+
+    `question`: what it answers, in words; `query`: the SQL that answers it, the same on every server.
+    `columns`: column → comment; `kinds`: column → kind of value (`kind`); both in the view's order.
+    `masked`: may be read by who may see no phone number. `hidden`: columns that a reader role does not get.
+    """
+
+    name: str
+    comment: str
+    question: str
+    query: str
+    columns: Mapping[str, str]
+    kinds: Mapping[str, str]
+    masked: bool = False
+    hidden: frozenset[str] = frozenset()
+
+
+def kind(column: sa.Column[Any]) -> str:
+    """What a column holds, in words that are true on every server."""
+    found = column.type
+    for known, word in ((UtcTime, "time"), (Price, "decimal"), (sa.Date, "date"), (sa.Boolean, "boolean")):
+        if isinstance(found, known):
+            return word
+    if isinstance(found, ExactText):
+        return "text"
+    if found is JsonObject or isinstance(found, sa.JSON):
+        return "json"
+    if found is LongText or isinstance(found, sa.Text):
+        return "text"
+    return {sa.Integer: "integer", sa.BigInteger: "bigint", sa.Double: "double"}[type(found)]
+
+
+def _of(table: sa.Table, *names: str) -> dict[str, Described]:
+    """Columns of a table, as they are."""
+    return {name: (str(table.c[name].comment), kind(table.c[name])) for name in names}
+
+
+def _as(name: str, column: sa.Column[Any], comment: str = "") -> dict[str, Described]:
+    """A column of a table under another name."""
+    return {name: (comment or str(column.comment), kind(column))}
+
+
+def _own(what: str, **comments: str) -> dict[str, Described]:
+    """Columns that the view computes, all of one kind."""
+    return {name: (comment, what) for name, comment in comments.items()}
+
+
+def _view(name: str, columns: dict[str, Described], **words: Any) -> View:
+    comments = {column: entry[0] for column, entry in columns.items()}
+    return View(name=name, columns=comments, kinds={c: entry[1] for c, entry in columns.items()}, **words)
+
+
+_ACCOUNT = _as("account", tables.account.c.name)
+_BATCH = _ACCOUNT | _of(tables.batch, "batch_no")
+_DAY = _BATCH | _of(tables.batch_day, "check_date")
+_HLR = _of(tables.hlr_result, "validity", "reachable", "roaming", "mcc", "mnc", "ported", "active")
+_CALL = _of(tables.call_result, "early", "answered", "response") | _as(
+    "response_name", tables.call_response.c.name, "How the call ended, in words"
+)
+_LEVEL = _of(tables.number_check, "check_level") | _as(
+    "check_level_name", tables.check_level.c.name, "Name of the kind of check"
+)
+_REGION = _of(tables.number_check, "region_code") | _as(
+    "region_name", tables.region.c.name, "English name of the country"
+)
+_TYPE = _as(
+    "number_type", tables.number_type.c.code, "Kind of number, the vendor's integer; NULL where it sends a word"
+) | _as("number_type_name", tables.number_type.c.name, "Kind of number, one vocabulary for integers and words")
+_CARRIER = _as("carrier", tables.carrier.c.name)
+_TIMES = _of(tables.number_check, "first_seen_at", "last_changed_at")
+_MASKED = "its first {} characters, where it is longer than {}, and ****"
+
+
+def _check_columns(numbers: dict[str, Described], *, masked: bool) -> dict[str, Described]:
+    """The columns of a check; `numbers`: those that hold the phone number, in any format."""
+    columns = _DAY | _of(tables.number_check, "message_id") | {"phone": numbers["phone"]}
+    columns |= _LEVEL | _of(tables.number_check, "pre_check") | _REGION | _of(tables.number_check, "country_code")
+    columns |= {name: entry for name, entry in numbers.items() if name != "phone"}
+    columns |= _TYPE | _CARRIER | _of(tables.number_check, "price", "currency") | _HLR | _CALL
+    return columns | ({} if masked else _of(tables.number_check, "fail_reason", "extra")) | _TIMES
+
+
+NUMBER_CHECK = _view(
+    "v_number_check",
+    _check_columns(_of(tables.number_check, "phone", "national_number", "standard_number"), masked=False),
+    comment="Every checked number with its results, one line for each message id and phone. "
+    "What the vendor lists under two batch days stands under the one where it was first seen",
+    question="What is known about one phone number?",
+    query="""SELECT check_date, batch_no, check_level_name, carrier, reachable, answered, price, currency
+FROM v_number_check
+WHERE phone = '84980000001'
+ORDER BY check_date, message_id""",
+)
+
+COVERAGE = _view(
+    "v_coverage",
+    _DAY
+    | _of(tables.batch_day, "state", "reported_rows", "stored_rows")
+    | _own(
+        "bigint",
+        missing_rows="reported − stored − repeated − rejected; NULL: never asked. Open and settled have 0",
+        unresolved_rows="Checks that still wait for their outcome",
+    )
+    | _of(tables.batch_day, "repeated_rows", "rejected_rows")
+    | _own("bigint", submitted_rows="How many numbers were submitted, where the lists of batches tell")
+    | _of(tables.batch_day, "last_synced_at", "deadline", "note"),
+    comment="How complete each batch is on each date, one line for each batch day",
+    question="Which batch days are not complete, and until when can they be fetched?",
+    query="""SELECT account, batch_no, check_date, state, missing_rows, deadline
+FROM v_coverage
+WHERE state IN ('pending', 'incomplete', 'lost')
+ORDER BY deadline, account, batch_no, check_date""",
+    masked=True,
+)
+
+SYNC_RUN = _view(
+    "v_sync_run",
+    _of(tables.sync_run, "run_id")
+    | _ACCOUNT
+    | _of(tables.sync_run, *[c.name for c in tables.sync_run.c if c.name not in ("run_id", "account_id")]),
+    comment="What each run of the job did, one line for each run",
+    question="How did the last ten runs end, and what did they bring?",
+    query="""SELECT started_at, account, status, exit_code, requests, rows_inserted, rows_updated
+FROM v_sync_run
+ORDER BY started_at DESC, run_id
+LIMIT 10""",
+    masked=True,
+)
+
+REJECTED_ROW = _view(
+    "v_rejected_row",
+    _as("id", tables.rejected_row.c.rejected_row_id)
+    | _DAY
+    | _of(tables.rejected_row, "page", "reason", "payload", "seen_at"),
+    comment="Rows of the vendor that could not be stored as they are, one line for each",
+    question="Why could rows not be stored, and how many are there of each kind?",
+    query="""SELECT reason, count(*) AS rejected, min(check_date) AS first_date, max(check_date) AS last_date
+FROM v_rejected_row
+GROUP BY reason
+ORDER BY reason""",
+    hidden=frozenset({"payload"}),
+)
+
+DAILY_SUMMARY = _view(
+    "v_daily_summary",
+    _of(tables.batch_day, "check_date")
+    | _ACCOUNT
+    | _LEVEL
+    | _REGION
+    | _CARRIER
+    | _of(tables.number_check, "currency")
+    | _own(
+        "bigint",
+        checked_rows="How many checks",
+        valid_rows="How many of them found the number valid: validity YES",
+        reachable_rows="How many of them found the device reachable: reachable YES",
+        answered_rows="How many of them were answered: answered YES",
+        priced_rows="How many of them have a price",
+    )
+    | _own(
+        "decimal",
+        cost="The sum of their prices, exact; NULL where none has a price",
+        cost_per_reachable="cost / reachable_rows, to six decimals; NULL where none is reachable",
+    ),
+    comment="Checks, outcomes and cost of each date by account, kind of check, country, carrier and currency",
+    question="What did a reachable number cost with each carrier on one day?",
+    query="""SELECT account, carrier, currency, checked_rows, reachable_rows, cost, cost_per_reachable
+FROM v_daily_summary
+WHERE check_date = '2026-03-01' AND check_level = 5 AND region_code = 'VN' AND carrier IS NOT NULL
+ORDER BY account, carrier, currency""",
+    masked=True,
+)
+
+PHONE_LATEST = _view(
+    "v_phone_latest",
+    _ACCOUNT
+    | _of(tables.number_check, "phone")
+    | _of(tables.batch_day, "check_date")
+    | _own("integer", age_days="Whole days from check_date to today (UTC), at least 0")
+    | _own("bigint", checks="How many checks of this phone the account has")
+    | _of(tables.batch, "batch_no")
+    | _of(tables.number_check, "message_id")
+    | _LEVEL
+    | _of(tables.number_check, "pre_check")
+    | _REGION
+    | _of(tables.number_check, "country_code")
+    | _TYPE
+    | _CARRIER
+    | _HLR
+    | _CALL
+    | _of(tables.number_check, "fail_reason")
+    | _TIMES,
+    comment="The newest check of each phone, one line for each account and phone. Newest: the latest check_date, "
+    "then the latest first_seen_at, then the greatest message id",
+    question="Which numbers were reachable when they were last checked, at most 30 days ago?",
+    query="""SELECT account, phone, check_date, age_days, carrier
+FROM v_phone_latest
+WHERE reachable = 'YES' AND age_days <= 30
+ORDER BY account, phone""",
+)
+
+BATCH_SUMMARY = _view(
+    "v_batch_summary",
+    _BATCH
+    | _own("date", first_date="Its first date", last_date="Its last date")
+    | _own(
+        "bigint",
+        batch_days="On how many dates it is looked for",
+        pending_days="How many of them were not asked for yet",
+        incomplete_days="How many were asked for and are not proven complete",
+        open_days="How many hold all that was reported at the last look, and may grow",
+        settled_days="How many are complete, and nothing more is expected",
+        lost_days="How many left the vendor's window before they were complete",
+    )
+    | _own("text", complete="YES: every date is open or settled; else NO")
+    | _own(
+        "bigint",
+        submitted_rows="How many numbers were submitted, where the lists of batches tell",
+        reported_rows="The vendor's counts at the last looks; NULL: never asked",
+        stored_rows="Distinct keys held for its batch days",
+        missing_rows="reported − stored − repeated − rejected, of the dates that were asked for",
+        unresolved_rows="Checks that still wait for their outcome",
+        repeated_rows="Listings of a key beyond its first",
+        rejected_rows="Listed rows that cannot be stored as they are",
+    )
+    | _as("currency", tables.number_check.c.currency, "Currency of its prices; NULL where they have several")
+    | _own("decimal", cost="The sum of its prices, exact; NULL where they are in several currencies, or none"),
+    comment="How far each batch has come and what it cost, one line for each account and batch",
+    question="Which batches are not complete, what do they lack, and what have they cost so far?",
+    query="""SELECT account, batch_no, first_date, last_date, lost_days, missing_rows, cost, currency
+FROM v_batch_summary
+WHERE complete = 'NO'
+ORDER BY account, batch_no""",
+    masked=True,
+)
+
+NUMBER_CHECK_MASKED = _view(
+    "v_number_check_masked",
+    _check_columns(
+        _own(
+            "text",
+            phone="The phone number: " + _MASKED.format(4, 7),
+            national_number="The number in its national format: " + _MASKED.format(2, 6),
+            standard_number="The number in its international format: " + _MASKED.format(4, 7),
+        ),
+        masked=True,
+    ),
+    comment="v_number_check with the phone numbers masked, without fail_reason and extra, which may hold them too",
+    question="Which number ranges were reached on one day?",
+    query="""SELECT phone, count(*) AS checks, count(CASE WHEN reachable = 'YES' THEN 1 END) AS reachable
+FROM v_number_check_masked
+WHERE check_date = '2026-03-01'
+GROUP BY phone
+ORDER BY phone""",
+    masked=True,
+)
+
+VIEWS: tuple[View, ...] = (
+    NUMBER_CHECK,
+    NUMBER_CHECK_MASKED,
+    PHONE_LATEST,
+    DAILY_SUMMARY,
+    BATCH_SUMMARY,
+    COVERAGE,
+    SYNC_RUN,
+    REJECTED_ROW,
+)

@@ -1,0 +1,166 @@
+"""What the text of a setting may be: each function turns it into a value, or says what is expected.
+
+A `BadSetting` never holds the text itself: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from etl.core.line import CONTROL, MAX_BATCH_NO
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
+_TRUTH = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
+
+
+class BadSetting(Exception):
+    """What a setting must be, as the rest of a sentence that begins with its name."""
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+def name(value: str) -> str:
+    """A name of at most 64 characters."""
+    if len(value) > 64 or CONTROL.search(value):
+        raise BadSetting("must be 1 to 64 characters without control characters")
+    return value
+
+
+def path(value: str) -> Path:
+    """The path of a file; whether it is there is seen when it is used."""
+    return Path(value)
+
+
+def secret(value: str) -> str:
+    """A secret, exactly as it is."""
+    if CONTROL.search(value) or value != value.strip():
+        raise BadSetting("must be one line without white space around it")
+    return value
+
+
+def header(value: str) -> str:
+    """A secret that travels in an HTTP header."""
+    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
+        raise BadSetting("must be plain ASCII letters, digits and signs, without white space around it")
+    return value
+
+
+def integer(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A whole number within these bounds, which are allowed themselves."""
+
+    def parse(value: str) -> int:
+        number = int(value) if re.fullmatch(r"[+-]?[0-9]{1,15}", value.strip()) else None
+        if number is None or number < low or (high is not None and number > high):
+            raise BadSetting(f"must be a whole number {_range(low, high)}")
+        return number
+
+    return parse
+
+
+def decimal(low: float, high: float | None = None, *, above: bool = False) -> Callable[[str], float]:
+    """A finite number within these bounds; with `above`, `low` itself is not allowed."""
+
+    def parse(value: str) -> float:
+        number = float(value) if _DECIMAL.fullmatch(value.strip()) else math.nan
+        too_low = number <= low if above else number < low
+        if not math.isfinite(number) or too_low or (high is not None and number > high):
+            raise BadSetting(f"must be a number {_range(low, high, above)}")
+        return number
+
+    return parse
+
+
+def _range(low: float, high: float | None, above: bool = False) -> str:
+    if high is None:
+        return f"above {low:g}" if above else f"of at least {low:g}"
+    return f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
+
+
+def boolean(value: str) -> bool:
+    """Yes or no."""
+    try:
+        return _TRUTH[value.strip().lower()]
+    except KeyError:
+        raise BadSetting("must be true or false (or 1, 0, yes, no, on, off)") from None
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """One of these words, in any case."""
+
+    def parse(value: str) -> str:
+        if value.strip().lower() not in allowed:
+            raise BadSetting(f"must be {' or '.join(allowed)}")
+        return value.strip().lower()
+
+    return parse
+
+
+def zone(value: str) -> ZoneInfo:
+    """A time zone of the IANA database."""
+    try:
+        return ZoneInfo(value.strip())
+    except (KeyError, ValueError, OSError):
+        raise BadSetting("must be the name of a time zone, such as Asia/Shanghai or UTC") from None
+
+
+def template(value: str) -> str:
+    """A batch number in which `{date:…}` stands for the day."""
+    example = "must be a text with the day in it, such as {date:%Y%m%d}, and make at most 64 characters"
+    try:
+        fields = [part[1:] for part in string.Formatter().parse(value) if part[1] is not None]
+        if not fields or any(field != "date" or "{" in (spec or "") or conv for field, spec, conv in fields):
+            raise BadSetting(f"{example}; {{date}} is the only field")
+        # The day whose names are among the longest: a Wednesday in September.
+        batch_no = value.format(date=dt.date(2026, 9, 30)).strip()
+    except ValueError:
+        raise BadSetting(example) from None
+    if not 1 <= len(batch_no) <= MAX_BATCH_NO or CONTROL.search(batch_no):
+        raise BadSetting(example)
+    return value
+
+
+def web_url(value: str) -> str:
+    """An http or https URL; it may hold a password or a token."""
+    _split_web_url(value)
+    return value
+
+
+def api_url(value: str) -> str:
+    """An http or https URL without user, password or fragment."""
+    parts = _split_web_url(value)
+    if "@" in parts.netloc:
+        raise BadSetting("must not hold a user or password: the vendor's credentials have settings of their own")
+    if parts.fragment:
+        raise BadSetting("must not hold a '#'")
+    return value
+
+
+def _split_web_url(value: str) -> SplitResult:
+    expected = "must be a URL such as https://example.org/path (http or https, with a host)"
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise BadSetting(expected) from None
+    if not good or re.search(r"\s", value) or CONTROL.search(value):
+        raise BadSetting(expected)
+    return parts

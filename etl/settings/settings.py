@@ -1,0 +1,278 @@
+"""Environment and `.env` file → one frozen object. The only place that reads the environment.
+
+What a setting is called, what it may be and what it is by default stands in one table, `SETTINGS`. Texts are
+taken as they stand: `${…}` in a `.env` file is not replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from dotenv.parser import parse_stream
+
+from etl.errors import Misconfigured
+from etl.settings import kinds, urls
+from etl.settings.kinds import BadSetting
+
+PREFIX = "NUMBERCHECK_"
+MAX_SECRET_BYTES = 64 * 1024
+MAX_DOTENV_BYTES = 1024 * 1024
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A line of the table: NUMBERCHECK_`name`. A secret may come from a file, and is never repeated."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: str | None = None
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting("ACCESS_KEY", kinds.header, secret=True),
+    Setting("ACCESS_SECRET", kinds.secret, secret=True),
+    Setting("APPKEY", kinds.secret, secret=True),
+    Setting("ACCOUNT", kinds.name, "default"),
+    Setting("API_URL", kinds.api_url, "http://api2.nxcloud.com/api/number/query", secret=True),
+    Setting("SIGN_ALGORITHM", kinds.choice("md5", "sha256"), "md5"),
+    Setting("DATABASE_URL", urls.target, "sqlite:///numbercheck.db", secret=True),
+    Setting("BATCH_FILE", kinds.path),
+    Setting("BATCH_DATABASE_URL", urls.source, secret=True),
+    Setting("BATCH_QUERY", kinds.text),
+    Setting("BATCH_TEMPLATE", kinds.template),
+    Setting("WINDOW_DAYS", kinds.integer(1, 60), "14"),
+    Setting("TIMEZONE", kinds.zone, "Asia/Shanghai"),
+    Setting("SETTLE_HOURS", kinds.decimal(0, 72), "12"),
+    Setting("SPILL_DAYS", kinds.integer(0, 7), "1"),
+    Setting("LAST_LOOK", kinds.boolean, "true"),
+    Setting("REQUEST_INTERVAL", kinds.decimal(0, 3600), "3.0"),
+    Setting("MAX_IN_FLIGHT", kinds.integer(1, 32), "4"),
+    Setting("TIMEOUT", kinds.decimal(0, 3600, above=True), "30"),
+    Setting("MAX_ATTEMPTS", kinds.integer(1, 20), "6"),
+    Setting("MAX_REQUESTS", kinds.integer(1)),
+    Setting("MAX_SECONDS", kinds.decimal(0, above=True)),
+    Setting("AUTO_MIGRATE", kinds.boolean),  # without one: true on SQLite, else false
+    Setting("LOG_FORMAT", kinds.choice("text", "json")),
+    Setting("METRICS_FILE", kinds.path),
+    Setting("PUSHGATEWAY_URL", kinds.web_url, secret=True),
+    Setting("PING_URL", kinds.web_url, secret=True),
+    Setting("COPY_TO_DATABASE_URL", urls.target, secret=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment asks for. Hours, seconds and days are plain numbers; None: not set.
+
+    `warnings` are sentences for the log. What may hold a secret is left out of the repr.
+    """
+
+    access_key: str | None = field(repr=False)
+    access_secret: str | None = field(repr=False)
+    appkey: str | None = field(repr=False)
+    account: str
+    api_url: str = field(repr=False)
+    sign_algorithm: str
+    database_url: sa.URL = field(repr=False)
+    batch_file: Path | None
+    batch_database_url: sa.URL | None = field(repr=False)
+    batch_query: str | None = field(repr=False)
+    batch_template: str | None
+    window_days: int
+    timezone: ZoneInfo
+    settle_hours: float
+    spill_days: int
+    last_look: bool
+    request_interval: float
+    max_in_flight: int
+    timeout: float
+    max_attempts: int
+    max_requests: int | None
+    max_seconds: float | None
+    auto_migrate: bool
+    log_format: str | None
+    metrics_file: Path | None
+    pushgateway_url: str | None = field(repr=False)
+    ping_url: str | None = field(repr=False)
+    copy_to_database_url: sa.URL | None = field(repr=False)
+    warnings: tuple[str, ...]
+
+    def credentials(self) -> tuple[str, str]:
+        """The accessKey and its secret; raises Misconfigured that names what is missing."""
+        if self.access_key and self.access_secret:
+            return self.access_key, self.access_secret
+        given = {"ACCESS_KEY": self.access_key, "ACCESS_SECRET": self.access_secret}
+        missing = " and ".join(PREFIX + name for name, value in given.items() if not value)
+        raise Misconfigured(
+            f"Not set: {missing}.",
+            "put the vendor's credentials there, "
+            "or into files whose paths stand in the variable of the same name with _FILE at its end.",
+        )
+
+    def with_bounds(self, max_requests: int | None, max_seconds: float | None) -> Settings:
+        """These settings, with the bounds of a run that the command line gives in place of theirs."""
+        return replace(
+            self,
+            max_requests=self.max_requests if max_requests is None else max_requests,
+            max_seconds=self.max_seconds if max_seconds is None else max_seconds,
+        )
+
+    def secrets(self) -> frozenset[str]:
+        """Every text that no output may hold: for the log."""
+        databases = (self.database_url, self.batch_database_url, self.copy_to_database_url)
+        found = {self.access_key, self.access_secret, self.appkey}
+        found.update(secret for url in databases if url is not None for secret in urls.secrets(url))
+        found.update(_web_secrets(self.pushgateway_url or ""))
+        # Whoever knows the path of a ping URL can send pings.
+        found.update(
+            (self.ping_url, urlsplit(self.ping_url or "").path.strip("/"), *_web_secrets(self.ping_url or ""))
+        )
+        return frozenset(secret for secret in found if secret)
+
+
+def _web_secrets(url: str) -> tuple[str | None, ...]:
+    password = urlsplit(url).password
+    return (password, unquote(password)) if password else ()
+
+
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+    """The settings that `environ` (default: this process's) gives, over those of the file `dotenv`.
+
+    An empty variable counts as not set. Raises Misconfigured that names every setting that is wrong.
+    """
+    given = _given({} if dotenv is None else _read_dotenv(dotenv)) | _given(
+        os.environ if environ is None else environ
+    )
+    values: dict[str, Any] = {}
+    errors: list[str] = []
+    for setting in SETTINGS:
+        try:
+            values[setting.name.lower()] = _value(setting, given)
+        except BadSetting as error:
+            errors.append(str(error))
+    if ("batch_query" in values) and ("batch_database_url" in values):
+        errors.extend(_incomplete_source(values))
+    if errors:
+        raise Misconfigured("\n".join(errors))
+    if values["auto_migrate"] is None:
+        values["auto_migrate"] = values["database_url"].get_backend_name() == "sqlite"
+    return Settings(**values, warnings=tuple(_unknown(given)))
+
+
+def usable(names: Iterable[str]) -> dict[str, Any]:
+    """Those of the settings of these names (as in Settings) that are right, whatever else is wrong; else None.
+
+    For what has to be told where `load` raises.
+    """
+    try:
+        dotenv = _given(_read_dotenv(Path(".env")))
+    except Misconfigured:
+        dotenv = {}
+    given, found = dotenv | _given(os.environ), dict.fromkeys(names)
+    for setting in SETTINGS:
+        with contextlib.suppress(BadSetting):
+            if setting.name.lower() in found:
+                found[setting.name.lower()] = _value(setting, given)
+    return found
+
+
+def _given(variables: Mapping[str, str | None]) -> dict[str, str]:
+    return {
+        name: value for name, value in variables.items() if name.startswith(PREFIX) and value and value.strip()
+    }
+
+
+def _value(setting: Setting, given: Mapping[str, str]) -> Any:
+    name = PREFIX + setting.name
+    value, source = given.get(name), name
+    if setting.secret and f"{name}_FILE" in given:
+        if value is not None:
+            raise BadSetting(f"{name} and {name}_FILE are both set. Remedy: unset one of them.")
+        value, source = _read_secret(f"{name}_FILE", given[f"{name}_FILE"]), f"The content of {name}_FILE"
+    value = setting.default if value is None else value
+    if value is None:
+        return None
+    try:
+        return setting.parse(_storable(value))
+    except BadSetting as error:
+        raise BadSetting(f"{source} {error}" + ("." if setting.secret else f", not {_clip(value)}.")) from None
+
+
+def _storable(value: str) -> str:
+    if _UNSTORABLE.search(value):
+        raise BadSetting("must be UTF-8 text without NUL characters")
+    return value
+
+
+def _clip(value: str, limit: int = 60) -> str:
+    return repr(value) if len(value) <= limit else repr(value[:limit]) + "…"
+
+
+def _incomplete_source(values: Mapping[str, Any]) -> Iterator[str]:
+    if (values["batch_query"] is None) != (values["batch_database_url"] is None):
+        there, missing = "BATCH_QUERY", "BATCH_DATABASE_URL"
+        if values["batch_query"] is None:
+            there, missing = missing, there
+        yield f"{PREFIX}{there} is set without {PREFIX}{missing}. Remedy: set both or neither."
+
+
+def _unknown(given: Mapping[str, str]) -> Iterator[str]:
+    names = [setting.name for setting in SETTINGS]
+    names += [f"{setting.name}_FILE" for setting in SETTINGS if setting.secret]
+    for name in sorted({name.removeprefix(PREFIX) for name in given}.difference(names)):
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+        hint = f"did you mean {PREFIX}{close[0]}?" if close else "it is ignored."
+        yield f"There is no setting {PREFIX}{_clip(name)[1:-1]}: {hint}"
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        value = _read_text(Path(path), MAX_SECRET_BYTES)
+    except BadSetting as error:
+        raise BadSetting(f"{variable}: the file {_clip(path, 400)} {error}.") from None
+    value = value.removesuffix("\n").removesuffix("\r") if value.endswith("\n") else value
+    if not value.strip():
+        raise BadSetting(f"{variable}: the file {_clip(path, 400)} is empty.")
+    return value
+
+
+def _read_text(path: Path, limit: int) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise BadSetting(f"is larger than {limit // 1024} KiB")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadSetting("is not UTF-8 text") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        reason = getattr(error, "strerror", None) or "its path is not usable"
+        raise BadSetting(f"cannot be read ({reason})") from None
+
+
+def _read_dotenv(path: Path) -> dict[str, str | None]:
+    try:
+        content = _read_text(path, MAX_DOTENV_BYTES) if os.path.lexists(path) else ""
+    except BadSetting as error:
+        raise Misconfigured(f"The settings file {path} {error}.") from None
+    bindings = list(parse_stream(io.StringIO(content)))
+    for binding in bindings:
+        if binding.error:
+            raise Misconfigured(
+                f"The settings file {path}: line {binding.original.line} is not of the form NAME=value. "
+                "A value with quotes in it is written in quotes of the other kind."
+            )
+    return {binding.key: binding.value for binding in bindings if binding.key is not None}

@@ -1,0 +1,78 @@
+"""URLs of databases: which ones this job can use, and with which driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from etl.settings.kinds import BadSetting
+
+_UTF8MB4 = {"charset": "utf8mb4"}
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "mariadb+pymysql": "mariadb+pymysql",
+}
+_SECRET_PARAMETERS = ("password", "passwd", "sslpassword", "ssl_key_password")
+_MEMORY = (None, "", ":memory:")
+
+
+def target(value: str) -> sa.URL:
+    """The URL of a database that this job writes to."""
+    url = _make_url(value)
+    if url.drivername not in _DRIVERS:
+        raise BadSetting("must begin with sqlite:///, postgresql:// or mysql:// (or mariadb://)")
+    if url.drivername.startswith("sqlite") and url.database in _MEMORY:
+        raise BadSetting(
+            "must name a file, such as sqlite:///numbercheck.db: memory is empty again at the next run"
+        )
+    return _with_driver(url)
+
+
+def source(value: str) -> sa.URL:
+    """The URL of a database that batches are read from: any that SQLAlchemy finds a dialect for."""
+    url = _make_url(value)
+    if url.drivername in _DRIVERS:
+        return _with_driver(url)
+    try:
+        usable = not url.get_dialect().is_async
+    except (NoSuchModuleError, ArgumentError, ImportError):
+        usable = False
+    if not usable:
+        raise BadSetting("must begin with the name of a database that SQLAlchemy knows, and no async driver")
+    return url
+
+
+def _make_url(value: str) -> sa.URL:
+    try:
+        return sa.make_url(value.strip())
+    # ValueError: a port that is no number, which may well be a piece of a password with '@' or ':' in it.
+    except (ArgumentError, ValueError):
+        raise BadSetting(
+            "must be an SQLAlchemy URL such as postgresql://user:password@host/database "
+            "(signs such as @ : / in a password are written %40 %3A %2F)"
+        ) from None
+
+
+def _with_driver(url: sa.URL) -> sa.URL:
+    url = url.set(drivername=_DRIVERS[url.drivername])
+    if url.drivername.endswith("+pymysql"):
+        return url.set(query=_UTF8MB4 | dict(url.query))
+    return url
+
+
+def secrets(url: sa.URL) -> Iterator[str]:
+    """Every text of this URL that no output may hold."""
+    if url.password:
+        yield str(url.password)
+    for name in _SECRET_PARAMETERS:
+        value = url.query.get(name, ())
+        yield from (value,) if isinstance(value, str) else value

@@ -1,0 +1,6 @@
+"""The vendor's endpoint: signing, one request with its retries, answers turned into typed rows.
+
+Belongs here: everything that follows from the vendor's pages; its field names and codes end here.
+Must not know: the database, the plan, which batch days there are.
+May import: core, settings, web.
+"""

@@ -1,0 +1,68 @@
+"""One try of a request: what was seen, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from etl.core.page import Page
+from etl.vendor.answers import code_of, parse, to_page, words_of
+from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
+from etl.vendor.question import Question
+from etl.vendor.transport import Answer
+from etl.vendor.words import presentable, presentable_url
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try. `found`: what helps. `detail`: what else is known of a failure. `page`: where all is well."""
+
+    answer: Answer
+    seen: Seen
+    found: Outcome
+    detail: str = ""
+    page: Page | None = None
+
+
+def read(question: Question, answer: Answer) -> Attempt:
+    """What an answer to this question says."""
+    if answer.trouble is not None:
+        return _attempt(answer, Seen(answer.status, trouble=answer.trouble))
+    try:
+        content = parse(answer.body)
+    except ValueError as error:
+        return _attempt(answer, Seen(answer.status, trouble=Trouble.NOT_JSON), str(error))
+    code, words = code_of(content), words_of(content)
+    if code is None:
+        return _attempt(answer, Seen(answer.status, words=words, trouble=Trouble.NO_CODE))
+    attempt = _attempt(answer, Seen(answer.status, code, words, own_appkey=question.appkey is not None))
+    if attempt.found.action is not Action.PAGE:
+        return attempt
+    try:
+        page = to_page(content.get("data"), question)
+    except ValueError as error:
+        return _attempt(answer, Seen(answer.status, code, trouble=Trouble.NO_PAGE), str(error))
+    return Attempt(answer, attempt.seen, attempt.found, page=page)
+
+
+def describe(attempt: Attempt, secrets: Collection[str]) -> str:
+    """What happened, with the server's own words."""
+    facts = ", ".join(_facts(attempt, secrets))
+    words = presentable(attempt.seen.words, secrets)
+    return attempt.found.what + (f" ({facts})" if facts else "") + (f": “{words}”" if words else "")
+
+
+def _attempt(answer: Answer, seen: Seen, detail: str = "") -> Attempt:
+    return Attempt(answer, seen, outcome(seen), detail or answer.reason)
+
+
+def _facts(attempt: Attempt, secrets: Collection[str]) -> Iterator[str]:
+    status, code = attempt.seen.status, attempt.seen.code
+    if code is not None:
+        yield f"code {code}"
+    if status is not None and status not in SUCCESS:
+        yield f"HTTP status {status}"
+    if status is not None and 300 <= status < 400:
+        yield f"to {presentable_url(attempt.answer.headers.get('Location', ''), secrets) or 'nowhere'}"
+    if attempt.detail and (status is None or status in SUCCESS):
+        yield presentable(attempt.detail, secrets)

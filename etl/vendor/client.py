@@ -1,0 +1,205 @@
+"""The vendor's endpoint: one question, several tries, one page or an error that says why there is none."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, cast
+
+import tenacity
+
+from etl.core.page import Page
+from etl.errors import EtlError, RunEnded
+from etl.settings import Settings
+from etl.vendor.attempt import Attempt, describe, read
+from etl.vendor.backoff import wait
+from etl.vendor.outcomes import Action, Trouble
+from etl.vendor.question import DOCUMENTED, Question, body
+from etl.vendor.signing import Signature
+from etl.vendor.transport import Answer, Transport
+from etl.web.address import is_loopback
+
+__all__ = ["AnyGate", "Client", "Counts", "Question"]
+
+FINAL = (Action.STOP, Action.REFUSED, Action.DATE_REFUSED)
+
+log = logging.getLogger(__name__)
+
+
+class AnyGate(Protocol):
+    """Says when a request may start, and when none may any more."""
+
+    def take(self) -> None:
+        """Wait until one more request may start, and count it; raises RunEnded where none may."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next try; raises RunEnded when the run is to end."""
+
+    def slow_down(self, seconds: float) -> None:
+        """The vendor throttles the account: let no request start before that, whoever asks."""
+
+    def seconds_left(self) -> float | None:
+        """Of the run's bound; None: it has none."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """`requests`: tries sent. `retries`: those that followed a failed one. `throttled`: those that were."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+
+
+class _TryAgain(Exception):
+    def __init__(self, attempt: Attempt, seconds: float) -> None:
+        super().__init__(attempt.found.what)
+        self.attempt = attempt
+        self.seconds = seconds
+
+
+class Client:
+    """Asks for pages with one account's credentials. Thread-safe.
+
+    `counts`: of all questions so far. `clock_offset`: seconds that are added to this machine's time, learnt
+    from answers that refuse it. `clock_difference`: vendor's clock minus ours by the last answer's `Date`, in
+    seconds; None before there was one.
+    """
+
+    def __init__(self, settings: Settings, gate: AnyGate, now: Callable[[], float] = time.time) -> None:
+        """Raises Misconfigured where the credentials are missing. Sends nothing.
+
+        `now`: this machine's time, in seconds since the epoch.
+        """
+        key, secret = settings.credentials()
+        self.counts = Counts()
+        self.clock_offset = 0.0
+        self.clock_difference: float | None = None
+        self._settings = settings
+        self._gate = gate
+        self._now = now
+        self._secrets = tuple(text for text in (secret, key, settings.appkey) if text)
+        self._signature = Signature(key, secret, settings.sign_algorithm, self._vendor_time)
+        self._transport = Transport(settings.api_url, settings.max_in_flight, now)
+        self._wording = DOCUMENTED
+        self._lock = threading.Lock()
+        if settings.api_url.lower().startswith("http:") and not is_loopback(settings.api_url):
+            log.warning(
+                "The API URL is plain http: whoever is on the way can read the phone numbers. Remedy:"
+                " `numbercheck doctor` tells whether https answers; then set NUMBERCHECK_API_URL=https://…"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def ask(self, question: Question) -> Page:
+        """The page that answers `question`, after as many tries as the settings allow.
+
+        Raises CredentialsRefused (no further request can succeed), Refused or DateRefused (asking again would
+        not help this batch day), Unanswered or Unusable (every try failed), RunEnded (as the gate does, or
+        where the run's time is up while a request is under way), Misconfigured (unusable URL).
+        """
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._settings.max_attempts),
+            wait=lambda state: _failure(state).seconds,
+            retry=tenacity.retry_if_exception_type(_TryAgain),
+            sleep=self._gate.pause,
+            before_sleep=lambda state: self._tell_retry(question, state),
+            reraise=True,
+        )
+        try:
+            for attempt in retrying:
+                with attempt:
+                    return self._try(question, attempt.retry_state.attempt_number)
+        except _TryAgain as failure:
+            raise self._error(question, failure.attempt, self._settings.max_attempts) from None
+        raise AssertionError("tenacity ends with a value or an error")
+
+    def _try(self, question: Question, number: int) -> Page:
+        self._gate.take()
+        attempt = read(question, self._send(question, number))
+        self._learn(attempt)
+        action = attempt.found.action
+        if attempt.page is not None:
+            return attempt.page
+        if action in FINAL:
+            raise self._error(question, attempt, number)
+        vendor_time = self._now() + (attempt.answer.clock_difference or 0.0)
+        seconds = wait(number, attempt.answer.headers, vendor_time)
+        if action is Action.THROTTLED:
+            self._gate.slow_down(seconds)
+        raise _TryAgain(attempt, seconds)
+
+    def _send(self, question: Question, number: int) -> Answer:
+        left = self._gate.seconds_left()
+        seconds = self._settings.timeout if left is None else min(self._settings.timeout, left)
+        if seconds <= 0:
+            raise RunEnded("the run's time is up")
+        with self._lock:
+            self.counts.requests += 1
+            self.counts.retries += number > 1
+        content = body(question, self._settings.appkey, self._wording)
+        answer = self._transport.post(content, self._signature, seconds)
+        if answer.trouble is Trouble.TIMED_OUT and seconds < self._settings.timeout:
+            raise RunEnded("the run's time is up; a request that was under way has been given up")
+        return answer
+
+    def _learn(self, attempt: Attempt) -> None:
+        difference, action = attempt.answer.clock_difference, attempt.found.action
+        with self._lock:
+            self.counts.throttled += action is Action.THROTTLED
+            if attempt.page is not None and attempt.page.received:
+                self._wording = attempt.page.wording
+            if difference is not None:
+                self.clock_difference = difference
+        if difference is not None and action is Action.CLOCK:
+            self._set_clock(difference)
+
+    def _set_clock(self, difference: float) -> None:
+        with self._lock:
+            news = abs(difference - self.clock_offset) > 1
+            self.clock_offset = difference
+        if news:
+            log.warning(
+                "This machine's clock is %.0f s %s the vendor's: requests now carry the vendor's time."
+                " Remedy: set this machine's clock.",
+                abs(difference),
+                "behind" if difference > 0 else "ahead of",
+            )
+
+    def _vendor_time(self) -> float:
+        return self._now() + self.clock_offset
+
+    def _tell_retry(self, question: Question, state: tenacity.RetryCallState) -> None:
+        failure = _failure(state)
+        log.log(
+            logging.INFO if failure.attempt.found.action is Action.AGAIN else logging.WARNING,
+            "Try %d of %d failed: %s. The next one follows in %.1f s.",
+            state.attempt_number,
+            self._settings.max_attempts,
+            describe(failure.attempt, self._known_secrets(question)),
+            failure.seconds,
+            extra={"batch": question.batch_no, "date": question.date.isoformat(), "page": question.page},
+        )
+
+    def _error(self, question: Question, attempt: Attempt, tries: int) -> EtlError:
+        subject = f"{question}, after {'1 try' if tries == 1 else f'{tries} tries'}"
+        what = describe(attempt, self._known_secrets(question))
+        return attempt.found.error(f"{what}.", attempt.found.remedy, subject)
+
+    def _known_secrets(self, question: Question) -> tuple[str, ...]:
+        return self._secrets if question.appkey is None else (*self._secrets, question.appkey)
+
+
+def _failure(state: tenacity.RetryCallState) -> _TryAgain:
+    return cast(_TryAgain, cast(Any, state.outcome).exception())

@@ -1,0 +1,130 @@
+"""The columns of a row, where the vendor's answer has them, and what fits into each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Any
+
+from etl.core.fields import MAX_LENGTH
+
+PRICE_LIMIT = Decimal(10) ** 12
+PRICE_STEP = Decimal("0.000001")
+PRICE_CONTEXT = Context(prec=60)
+NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+"""A number as text. No Decimal(text) without it: that takes NaN, underscores and the digits of any script."""
+
+
+class _Unfit:
+    """Answer of a reader: the column cannot hold this value."""
+
+
+UNFIT = _Unfit()
+
+
+def digits_or_text(value: object) -> str | _Unfit:
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else UNFIT  # not isinstance: true is an int, too
+
+
+def _text(limit: int) -> Callable[[object], str | _Unfit]:
+    def read(value: object) -> str | _Unfit:
+        text = value if type(value) is str else digits_or_text(value)
+        return UNFIT if isinstance(text, _Unfit) or len(text) > limit else text
+
+    return read
+
+
+def _flag(limit: int) -> Callable[[object], str | _Unfit]:
+    def read(value: object) -> str | _Unfit:
+        text = value if type(value) is str else digits_or_text(value)
+        return UNFIT if isinstance(text, _Unfit) or len(upper := text.upper()) > limit else upper
+
+    return read
+
+
+def _integer(value: object) -> int | _Unfit:
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
+        value = int(value)
+    return value if type(value) is int and -(2**31) <= value < 2**31 else UNFIT
+
+
+def _price(value: object) -> Decimal | _Unfit:
+    if type(value) is int or (isinstance(value, str) and NUMBER.fullmatch(value)):
+        value = Decimal(value)
+    # copy_abs, not abs: arithmetic in the default context rounds, and overflows at silly exponents
+    if not isinstance(value, Decimal) or not value.is_finite() or value.copy_abs() >= PRICE_LIMIT:
+        return UNFIT
+    exact = value.quantize(PRICE_STEP, context=PRICE_CONTEXT) == value
+    return value if exact else UNFIT
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where a column's value comes from: the vendor's names for it, the best first."""
+
+    name: str
+    vendor: tuple[str, ...]
+    read: Callable[[object], Any]
+
+    def take(self, fields: dict[str, Any], known: Any = None) -> Any:
+        """The first value that fits, else `known`. It leaves `fields`, and so does what says the same."""
+        for name in self.vendor:
+            value = fields.get(name)
+            if value is None or is_blank(value):
+                continue
+            fitting = self.read(value)
+            if fitting is UNFIT:
+                continue
+            if known is None:
+                known = fitting
+            if fitting == known:
+                del fields[name]
+        return known
+
+
+def _column(name: str, *vendor: str, read: Callable[[int], Callable[[object], Any]] = _text) -> Column:
+    return Column(name, vendor, read(MAX_LENGTH[name]))
+
+
+MESSAGE_ID = _column("message_id", "messageId", "requestId")
+PHONE = _column("phone", "phone")
+PRICE = Column("price", ("price",), _price)
+CURRENCY = _column("currency", "currency")
+COLUMNS = (
+    MESSAGE_ID,
+    PHONE,
+    Column("check_level", ("checkLevel",), _integer),
+    _column("pre_check", "preCheck", read=_flag),
+    _column("region_code", "regionCode", "country"),
+    _column("country_code", "countryCode"),
+    _column("national_number", "nationalNumber"),
+    _column("standard_number", "standNumber"),
+    _column("number_type", "numberType"),
+    _column("carrier", "carrier", "operator"),
+    PRICE,
+    CURRENCY,
+    _column("validity", "validity", read=_flag),
+    _column("reachable", "reachable", read=_flag),
+    _column("roaming", "roaming", read=_flag),
+    _column("mcc", "mcc"),
+    _column("mnc", "mnc"),
+    _column("ported", "ported", read=_flag),
+    _column("active", "active", read=_flag),
+    _column("early", "early", "ring", read=_flag),
+    _column("answered", "answered", "answer", read=_flag),
+    _column("response", "response", "responseStatus"),
+    _column("fail_reason", "failReason"),
+)
+PLAIN = {name: (place, column.read) for place, column in enumerate(COLUMNS) for name in column.vendor}
+"""By the vendor's name of a field: the place of its column in COLUMNS, and how it is read."""
+ODD: tuple[int, Callable[[object], Any]] = (0, lambda _: UNFIT)
+"""The same for a field that nobody documented."""
+
+
+def is_blank(value: object) -> bool:
+    """Whether the vendor says nothing with this value: null, or text without a visible character."""
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))

@@ -1,0 +1,111 @@
+"""One row of the vendor's answer becomes one typed row: the vendor's field names are known here only."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import simplejson
+
+from etl.core.checkrow import CheckRow, RejectedRow
+from etl.vendor.columns import (
+    COLUMNS,
+    CURRENCY,
+    MESSAGE_ID,
+    ODD,
+    PHONE,
+    PLAIN,
+    PRICE,
+    UNFIT,
+    Column,
+    digits_or_text,
+    is_blank,
+)
+from etl.vendor.jsontext import as_json, is_storable
+
+MAX_DEPTH = 30
+"""Levels of lists and objects in one row; more would trouble whoever writes the row as JSON."""
+
+
+def convert(raw: object, batch_no: str) -> CheckRow | RejectedRow:
+    """The typed row of one element of the vendor's `result`, read while asking for `batch_no`.
+
+    `raw` is JSON as `answers.parse` reads it (no floats). Never raises: what cannot be stored is rejected.
+    """
+    if not isinstance(raw, dict):
+        return reject("not_an_object", raw)
+    return _plain(raw, batch_no) or _any(raw, batch_no)
+
+
+def _plain(raw: dict[str, Any], batch_no: str) -> CheckRow | None:
+    """The row where nothing about it is odd, which is quick and true of nearly all; None: look closer."""
+    values: list[Any] = [None] * len(CheckRow._fields)
+    for name, value in raw.items():
+        if value is None or value == "" or (name == "batchNo" and value == batch_no):
+            continue
+        place, read = PLAIN.get(name, ODD)
+        if values[place] is not None or (type(value) is str and (not value.isprintable() or value.isspace())):
+            return None
+        if (fitting := read(value)) is UNFIT:
+            return None
+        values[place] = fitting
+    return CheckRow._make(values) if values[0] is not None and values[1] is not None else None
+
+
+def _any(raw: dict[str, Any], batch_no: str) -> CheckRow | RejectedRow:
+    if flaw := _flaw(raw):
+        return reject(flaw, raw)
+    fields = dict(raw)
+    values = {column.name: column.take(fields) for column in COLUMNS}
+    for column, word in ((MESSAGE_ID, "message_id"), (PHONE, "phone")):
+        if values[column.name] is None:
+            return reject(f"{word}_{_why_no_key(column, raw)}", raw)
+    _take_cost(values, fields)
+    if digits_or_text(fields.get("batchNo")) == batch_no:
+        del fields["batchNo"]
+    extra = {name: value for name, value in fields.items() if not is_blank(value)}
+    return CheckRow(**values, extra=extra or None)
+
+
+def reject(reason: str, raw: object) -> RejectedRow:
+    """`raw` as a row that cannot be stored for this reason."""
+    try:
+        payload, canonical = as_json(raw), simplejson.dumps(raw, use_decimal=True, sort_keys=True)
+    except RecursionError:
+        payload = canonical = '"nested too deeply to be shown"'
+    return RejectedRow(reason, payload, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _take_cost(values: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Price and currency may stand in an object `cost`; what else it says stays in `fields`."""
+    cost = fields.get("cost")
+    if not isinstance(cost, dict):
+        return
+    rest = dict(cost)
+    for column in (PRICE, CURRENCY):
+        values[column.name] = column.take(rest, values[column.name])
+    fields["cost"] = {name: value for name, value in rest.items() if not is_blank(value)} or None
+
+
+def _why_no_key(column: Column, raw: dict[str, Any]) -> str:
+    sent = next((raw[name] for name in column.vendor if not is_blank(raw.get(name))), None)
+    if sent is None:
+        return "missing"
+    return "invalid" if digits_or_text(sent) is UNFIT else "too_long"
+
+
+def _flaw(raw: dict[str, Any]) -> str | None:
+    """Why no database could keep this row: a text that some of them refuse, or too deep a nesting."""
+    waiting: list[tuple[Any, int]] = [(raw, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            return "nested_too_deeply"
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in parts:
+            if isinstance(part, str):
+                if not part.isprintable() and not is_storable(part):
+                    return "unstorable_text"
+            elif isinstance(part, dict | list):
+                waiting.append((part, depth + 1))
+    return None

@@ -1,0 +1,185 @@
+"""What to do about each answer, and about none: one table, from what was seen to what helps.
+
+Which error ends a request that every try failed for: Unanswered where the cause lies with the vendor, the
+network or the clock, so that the other batch days would most likely meet it too; Unusable where an answer
+came and cannot be used. An answer that broke off counts as none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+
+from etl.errors import BatchDayFailed, CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
+
+
+class Action(Enum):
+    """What helps."""
+
+    PAGE = auto()  # nothing is wrong: the rows can be read
+    AGAIN = auto()  # ask again after a while
+    THROTTLED = auto()  # ask again after a while, and so must everybody else
+    CLOCK = auto()  # learn the vendor's time from this answer, then ask again
+    STOP = auto()  # no further request of this run can succeed
+    REFUSED = auto()  # this batch day fails, asking again would not help
+    DATE_REFUSED = auto()  # this batch day fails, its date has left the window
+
+
+class Trouble(StrEnum):
+    """What went wrong on the way, or with the body of an answer; the value is told to the operator."""
+
+    TIMED_OUT = "no answer in time"
+    NO_CONNECTION = "no connection"
+    BROKEN_OFF = "the connection broke off"
+    TLS = "TLS failed"
+    PROXY = "the proxy does not let the request through"
+    TOO_LARGE = "the answer is too large"
+    NOT_DECODABLE = "the answer's compression is broken"
+    NOT_JSON = "the answer is not what the vendor documents"
+    NO_CODE = "the answer has no result code"
+    NO_PAGE = "the answer says success and holds no page"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one try brought. `status`: of HTTP. `code`, `words`: the vendor's own. None: there was none.
+
+    `own_appkey`: the request carried the appkey of its batch, not the account's.
+    """
+
+    status: int | None = None
+    code: int | None = None
+    words: str = ""
+    trouble: Trouble | None = None
+    own_appkey: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`error` is raised where no further try follows; `what` and `remedy` are told to the operator."""
+
+    action: Action
+    what: str
+    remedy: str = ""
+    error: type[EtlError] = BatchDayFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Applies where everything that it names was seen; what it leaves out may be anything."""
+
+    outcome: Outcome
+    statuses: range | None = None
+    codes: tuple[int, ...] | None = None
+    words: re.Pattern[str] | None = None
+    own_appkey: bool | None = None
+    trouble: Trouble | None = None
+
+    def applies(self, seen: Seen) -> bool:
+        return (
+            (self.statuses is None or (seen.status is not None and seen.status in self.statuses))
+            and (self.codes is None or seen.code in self.codes)
+            and (self.words is None or self.words.search(seen.words, 0, LONGEST_WORDS) is not None)
+            and (self.own_appkey is None or seen.own_appkey is self.own_appkey)
+            and (self.trouble is None or seen.trouble is self.trouble)
+        )
+
+
+LONGEST_WORDS = 1000
+
+
+def _words(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+TOO_OFTEN = _words(
+    r"too (many|fast|often)",
+    r"frequen(t|cy)",
+    r"\b(rate|qps|tps|flow|speed)[ _-]?(control|limit)",
+    r"\blimit (of|on) (requests|calls|queries)",
+    r"\b(requests?|calls?|access|quer(y|ies))\b.{0,20}\b(limit(ed)?|quota|restricted)",
+    r"\b(exceed|over|reach)\w*.{0,30}\b(rate|qps|quota|requests|calls)\b",
+    r"throttl|slow down|concurren",
+    r"\b(again|retry|try)\b.{0,15}\blater\b",
+    r"\b(one|once|1)( request| call| query)? (every|per|in|within) \d+ ?s",
+    r"频繁|频率|限流|限频|流控|流量控制|过快|太快|超频|并发|稍后|稍候|稍等",
+    r"(请求|访问|调用|查询)(次数|过多|太多|受限|超限|数量)",
+    r"每\s*\d+\s*秒|秒内",
+)
+"""Words of a refusal that mean: not so often. The vendor documents none."""
+
+WRONG_DATE = _words(
+    r"(?<!expiry )(?<!expiration )(?<!up to )\bdates?\b",
+    r"yyyy-?mm-?dd",
+    r"\b(14|fourteen)\b.{0,20}\bdays?\b",
+    r"\b(day|time) (range|span)\b",
+    r"日期|时间(范围|跨度|区间|格式)|\d\s*天|天(以?内|之内|以?前)",
+)
+"""Words of a refusal that mean the date."""
+
+CHECK_PATH = "Check NUMBERCHECK_API_URL and what stands between this machine and the vendor."
+CHECK_TLS = (
+    "Check this machine's date and CA certificates (REQUESTS_CA_BUNDLE where a proxy inspects TLS), and the"
+    " host in NUMBERCHECK_API_URL."
+)
+NEXT_RUN = "The next run asks again."
+CALLER = (
+    "That is a defect in this program, or something between here and the vendor strips headers or changes the"
+    " request."
+)
+BATCH_APPKEY = "Correct the appkey of this batch where the batch is listed."
+ACCOUNT_APPKEY = "Check NUMBERCHECK_APPKEY: it has to belong to the customer of NUMBERCHECK_ACCESS_KEY."
+SIGNING = "Check NUMBERCHECK_ACCESS_SECRET and NUMBERCHECK_SIGN_ALGORITHM."
+CHECK_KEY = "Check NUMBERCHECK_ACCESS_KEY, and with the vendor that the account may use number check."
+CLOCK = "Check this machine's clock; `numbercheck doctor` compares it with the vendor's."
+REDIRECT = "Redirects are not followed: set NUMBERCHECK_API_URL to the vendor's present address."
+
+SUCCESS = range(200, 300)
+TABLE: tuple[Rule, ...] = (
+    Rule(Outcome(Action.THROTTLED, "throttled", NEXT_RUN, Unanswered), statuses=range(429, 430)),
+    Rule(Outcome(Action.THROTTLED, "throttled", NEXT_RUN, Unanswered), codes=(88,), words=TOO_OFTEN),
+    Rule(Outcome(Action.DATE_REFUSED, "the date is refused", "", DateRefused), codes=(88,), words=WRONG_DATE),
+    Rule(Outcome(Action.AGAIN, "the request failed", NEXT_RUN, Unusable), codes=(88,)),
+    Rule(
+        Outcome(Action.REFUSED, "the batch's appkey is refused", BATCH_APPKEY, Refused),
+        codes=(202, 210),
+        own_appkey=True,
+    ),
+    Rule(
+        Outcome(Action.STOP, "the account's appkey is refused", ACCOUNT_APPKEY, CredentialsRefused),
+        codes=(202, 210),
+    ),
+    Rule(Outcome(Action.REFUSED, "a header is missing", CALLER, Refused), codes=(1001,)),
+    Rule(Outcome(Action.REFUSED, "a parameter is refused", CALLER, Refused), codes=(1002,)),
+    Rule(Outcome(Action.STOP, "the signature is refused", SIGNING, CredentialsRefused), codes=(1003,)),
+    Rule(Outcome(Action.CLOCK, "the time of the request is refused", CLOCK, Unanswered), codes=(1004,)),
+    Rule(Outcome(Action.STOP, "the access key is refused", CHECK_KEY, CredentialsRefused), codes=(1005,)),
+    Rule(Outcome(Action.AGAIN, Trouble.TIMED_OUT, NEXT_RUN, Unanswered), trouble=Trouble.TIMED_OUT),
+    Rule(Outcome(Action.AGAIN, Trouble.NO_CONNECTION, CHECK_PATH, Unanswered), trouble=Trouble.NO_CONNECTION),
+    Rule(Outcome(Action.AGAIN, Trouble.BROKEN_OFF, NEXT_RUN, Unanswered), trouble=Trouble.BROKEN_OFF),
+    Rule(Outcome(Action.AGAIN, Trouble.TLS, CHECK_TLS, Unanswered), trouble=Trouble.TLS),
+    Rule(
+        Outcome(Action.AGAIN, Trouble.PROXY, "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.", Unanswered),
+        trouble=Trouble.PROXY,
+    ),
+    Rule(Outcome(Action.AGAIN, "redirected", REDIRECT, Unusable), statuses=range(300, 400)),
+    Rule(Outcome(Action.AGAIN, "the server gave up waiting", NEXT_RUN, Unanswered), statuses=range(408, 409)),
+    Rule(Outcome(Action.AGAIN, "the server is not ready", NEXT_RUN, Unanswered), statuses=range(425, 426)),
+    Rule(Outcome(Action.AGAIN, "the server failed", NEXT_RUN, Unanswered), statuses=range(500, 600)),
+    Rule(Outcome(Action.AGAIN, "refused by the server", CHECK_PATH, Unusable), statuses=range(400, 500)),
+    Rule(Outcome(Action.AGAIN, Trouble.TOO_LARGE, CHECK_PATH, Unusable), trouble=Trouble.TOO_LARGE),
+    Rule(Outcome(Action.AGAIN, Trouble.NOT_DECODABLE, CHECK_PATH, Unusable), trouble=Trouble.NOT_DECODABLE),
+    Rule(Outcome(Action.AGAIN, Trouble.NOT_JSON, CHECK_PATH, Unusable), trouble=Trouble.NOT_JSON),
+    Rule(Outcome(Action.AGAIN, Trouble.NO_CODE, CHECK_PATH, Unusable), trouble=Trouble.NO_CODE),
+    Rule(Outcome(Action.AGAIN, Trouble.NO_PAGE, NEXT_RUN, Unusable), trouble=Trouble.NO_PAGE),
+    Rule(Outcome(Action.PAGE, "success"), statuses=SUCCESS, codes=(0,)),
+    Rule(Outcome(Action.AGAIN, "an unknown result code", NEXT_RUN, Unusable)),
+)
+"""The first rule that applies decides. A documented code counts whatever the HTTP status is, but 429 stays
+throttled and success needs a status of success."""
+
+
+def outcome(seen: Seen) -> Outcome:
+    """What helps, and what to tell."""
+    return next(rule.outcome for rule in TABLE if rule.applies(seen))

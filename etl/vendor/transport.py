@@ -1,0 +1,157 @@
+"""One POST to the vendor, bounded as a whole: in time, even where single bytes trickle in, and in size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+from urllib3 import exceptions as urllib3_errors
+
+from etl.errors import Misconfigured
+from etl.vendor.backoff import http_date
+from etl.vendor.outcomes import Trouble
+from etl.web.address import BROKEN, UNUSABLE_URL, is_loopback
+from etl.web.bounded import BoundedSession, limit
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""Of one answer, decompressed: hundreds of times what a page of 100 rows takes."""
+
+READ_BYTES = 64 * 1024
+
+BAD_URL = (
+    "No request can be sent: NUMBERCHECK_API_URL, or a proxy's URL in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, is not"
+    " usable.",
+    "correct it.",
+)
+NO_CERTIFICATES = (
+    "No request can be sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names certificates that are not there.",
+    "correct or unset it.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `status` None: nothing. `trouble` says what broke, `reason` what the system calls it.
+
+    `received_at` is this machine's time, in seconds since the epoch, when the headers had come.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    trouble: Trouble | None = None
+    reason: str = ""
+    received_at: float = 0.0
+
+    @property
+    def clock_difference(self) -> float | None:
+        """Seconds by which the server's clock is ahead of ours, by its `Date`; None where it sends none."""
+        sent_at = http_date(self.headers.get("Date"))
+        return None if sent_at is None else sent_at + 0.5 - self.received_at  # Date is cut to whole seconds
+
+
+class Transport:
+    """Sends to one URL over pooled connections. Thread-safe. `now`: this machine's time, since the epoch."""
+
+    def __init__(self, url: str, connections: int, now: Callable[[], float] = time.time) -> None:
+        self._url = url
+        self._now = now
+        self._session = BoundedSession(connections)
+        self._session.headers.update(
+            {
+                "User-Agent": _user_agent(),
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+            }
+        )
+        # A proxy of the environment cannot reach this machine's own loopback addresses.
+        self._proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
+
+    def post(self, body: bytes, auth: AuthBase, seconds: float) -> Answer:
+        """The answer, or what kept it from coming, within `seconds`; looking a host name up may take longer.
+
+        Raises Misconfigured where the URL, a proxy's, or the environment's CA certificates cannot be used.
+        """
+        limit.begin(seconds)
+        try:
+            response = self._session.post(
+                self._url,
+                data=body,
+                auth=auth,
+                timeout=seconds,
+                allow_redirects=False,
+                stream=True,
+                proxies=self._proxies,
+            )
+        except UNUSABLE_URL:
+            raise Misconfigured(*BAD_URL) from None
+        except BROKEN as error:
+            if type(error) is OSError:  # what happens on the network comes wrapped
+                raise Misconfigured(*NO_CERTIFICATES) from None
+            return Answer(trouble=_trouble(error), reason=_reason(error))
+        with response:
+            received_at = self._now()
+            content, trouble, reason = _content(response)
+            return Answer(response.status_code, response.headers, content, trouble, reason, received_at)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+TROUBLES: tuple[tuple[Trouble, tuple[type[BaseException], ...]], ...] = (
+    (Trouble.PROXY, (requests.exceptions.ProxyError, urllib3_errors.ProxyError)),
+    (Trouble.NO_CONNECTION, (urllib3_errors.NewConnectionError,)),
+    (Trouble.TIMED_OUT, (requests.Timeout, urllib3_errors.TimeoutError, TimeoutError)),
+    (Trouble.TLS, (requests.exceptions.SSLError, urllib3_errors.SSLError)),
+    (Trouble.NOT_DECODABLE, (requests.exceptions.ContentDecodingError, urllib3_errors.DecodeError)),
+    (Trouble.BROKEN_OFF, (BaseException,)),
+)
+"""The first line that has one of an error's causes decides."""
+
+
+def _content(response: requests.Response) -> tuple[bytes, Trouble | None, str]:
+    content = bytearray()
+    try:
+        for chunk in response.iter_content(READ_BYTES):
+            content += chunk
+            if len(content) > MAX_ANSWER_BYTES:
+                return b"", Trouble.TOO_LARGE, f"over {MAX_ANSWER_BYTES // 2**20} MiB"
+    except BROKEN as error:
+        return b"", _trouble(error), _reason(error)
+    return bytes(content), None, ""
+
+
+def _trouble(error: BaseException) -> Trouble:
+    causes = list(_causes(error))
+    return next(trouble for trouble, kinds in TROUBLES if any(isinstance(cause, kinds) for cause in causes))
+
+
+def _reason(error: BaseException) -> str:
+    """The system's words for the innermost cause: texts of requests and urllib3 hold URLs."""
+    for cause in reversed(list(_causes(error))):
+        words = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None)
+        if isinstance(words, str) and words:
+            return words
+    return ""
+
+
+def _causes(error: object, depth: int = 10) -> Iterator[BaseException]:
+    """The error and what it wraps: requests and urllib3 do so in their arguments and as `reason`."""
+    if not isinstance(error, BaseException) or not depth:
+        return
+    yield error
+    for inner in (*error.args, getattr(error, "reason", None), error.__cause__):
+        yield from _causes(inner, depth - 1)
+
+
+def _user_agent() -> str:
+    try:
+        return f"numbercheck-etl/{version('numbercheck-etl')}"
+    except PackageNotFoundError:
+        return "numbercheck-etl"

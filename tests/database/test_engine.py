@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from etl.database.engine import connect, explain, reading
+from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
+from etl.schema import tables
+from tests.admin.roles import role
+from tests.servers import MARIADB, PASSWORD, POSTGRESQL
+from tests.store.sessions import at_once, cut, engine_for, number_of
+from tests.store.support import MOMENT, add_batch, add_batch_day, add_check
+
+SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
+
+
+def failure(engine: sa.Engine, *statements: str) -> sa.exc.SQLAlchemyError:
+    """The error that one of the statements ends with."""
+    try:
+        with pytest.raises(sa.exc.SQLAlchemyError) as caught:
+            run(engine, *statements)
+    finally:
+        engine.dispose()
+    return caught.value
+
+
+def run(engine: sa.Engine, *statements: str) -> None:
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def explained(engine: sa.Engine, *statements: str) -> EtlError:
+    told = explain(failure(engine, *statements))
+    assert told is not None
+    assert "Remedy: " in str(told)
+    assert PASSWORD not in str(told)
+    return told
+
+
+# -- the session -------------------------------------------------------------------------------------------
+
+
+@SERVERS
+def test_sessions_are_in_utc_and_read_what_is_committed(engine: sa.Engine) -> None:
+    name = {"postgresql": "SHOW timezone", "mariadb": "SELECT @@time_zone"}[engine.dialect.name]
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(name).scalar() in ("UTC", "+00:00")
+        assert connection.get_isolation_level() == "READ COMMITTED"
+
+
+@ON_POSTGRESQL
+def test_a_postgresql_session_ends_by_itself_when_the_peer_is_gone(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        told = driver.info.get_parameters()
+        shown = connection.exec_driver_sql("SHOW application_name").scalar()
+    assert shown == "numbercheck"
+    wanted = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+    assert told.items() >= (wanted | {"connect_timeout": "10"}).items()
+
+
+@ON_POSTGRESQL
+def test_what_the_url_says_wins(database: sa.URL) -> None:
+    url = database.update_query_dict({"application_name": "mine", "connect_timeout": "30"})
+    with engine_for(url) as engine, engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.info.get_parameters()["connect_timeout"] == "30"
+        assert connection.exec_driver_sql("SHOW application_name").scalar() == "mine"
+
+
+@SERVERS
+def test_what_does_not_fit_is_refused_and_not_cut(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        day = add_batch_day(connection, add_batch(connection))
+    with engine.connect() as connection, pytest.raises(sa.exc.DataError):
+        add_check(connection, day, phone="9" * 65)
+
+
+def test_sqlite_keeps_a_journal_that_lets_readers_in(tmp_path: Path) -> None:
+    url = sa.URL.create("sqlite", database=str(tmp_path / "new.db"))
+    with engine_for(url) as engine, engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+
+
+def test_ddl_is_rolled_back_on_sqlite(tmp_path: Path) -> None:
+    url = sa.URL.create("sqlite", database=str(tmp_path / "new.db"))
+    with engine_for(url) as engine, engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a INTEGER)")
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        connection.rollback()
+        assert sa.inspect(connection).get_table_names() == []
+
+
+def test_two_who_read_and_then_write_wait_for_one_another(engine: sa.Engine) -> None:
+    """On SQLite the second would fail at once, had it read before the first had written."""
+    holder, rounds = tables.account, 20
+    with engine.begin() as connection:
+        connection.execute(holder.insert().values(name="default", holder="0"))
+
+    def count_up() -> None:
+        for _ in range(rounds):
+            with engine.begin() as connection:
+                found = connection.scalar(sa.select(holder.c.holder).with_for_update())
+                connection.execute(holder.update().values(holder=str(int(found or 0) + 1)))
+
+    at_once([count_up] * 2)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(holder.c.holder)) == str(2 * rounds)
+
+
+def test_who_only_reads_waits_for_no_writer(engine: sa.Engine) -> None:
+    with engine.connect() as writer:
+        writer.execute(tables.account.insert().values(name="default"))
+        with reading(engine).connect() as reader:
+            assert reader.execute(sa.select(tables.account)).all() == []
+        writer.commit()
+
+
+# -- errors ------------------------------------------------------------------------------------------------
+
+
+@SERVERS
+def test_a_server_that_does_not_answer(database: sa.URL) -> None:
+    told = explained(connect(database.set(port=1)), "SELECT 1")
+    assert isinstance(told, DatabaseUnreachable)
+    assert "does not answer" in str(told)
+
+
+@SERVERS
+def test_a_host_that_does_not_exist(database: sa.URL) -> None:
+    assert isinstance(explained(connect(database.set(host="nowhere.invalid")), "SELECT 1"), DatabaseUnreachable)
+
+
+@SERVERS
+def test_a_wrong_password(database: sa.URL) -> None:
+    told = explained(connect(database.set(password="wr0ng-and-secret")), "SELECT 1")
+    assert isinstance(told, Misconfigured)
+    assert "refuses this user" in str(told)
+    assert "wr0ng" not in str(told)
+
+
+@SERVERS
+def test_a_database_that_does_not_exist(database: sa.URL) -> None:
+    told = explained(connect(database.set(database="nothing_here")), "SELECT 1")
+    assert isinstance(told, Misconfigured)
+    assert "no such database" in str(told)
+
+
+@SERVERS
+def test_a_user_without_permission(engine: sa.Engine) -> None:
+    with role(engine) as reader:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"GRANT SELECT ON v_sync_run TO {reader.sql}")
+        told = explained(connect(engine.url.set(username=reader.name)), "SELECT * FROM account")
+    assert isinstance(told, Misconfigured)
+    assert "not permitted" in str(told)
+
+
+@SERVERS
+def test_a_connection_that_is_cut(engine: sa.Engine) -> None:
+    with engine_for(engine.url) as other:
+        with other.connect() as connection:
+            cut(engine, number_of(connection))
+            with pytest.raises(sa.exc.DBAPIError) as caught:
+                connection.exec_driver_sql("SELECT 1")
+        told = explain(caught.value)
+        assert isinstance(told, DatabaseUnreachable)
+        assert "lost" in str(told)
+        with other.connect() as connection:  # and the pool gets over it
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+@SERVERS
+def test_a_row_that_somebody_else_holds(engine: sa.Engine) -> None:
+    impatient = {
+        "mariadb": ["SET SESSION innodb_lock_wait_timeout = 0", "INSERT INTO account (name) VALUES ('default')"],
+        "postgresql": ["LOCK TABLE account IN ACCESS EXCLUSIVE MODE NOWAIT"],
+    }
+    with engine.connect() as holder:
+        holder.execute(tables.account.insert().values(name="default"))
+        told = explained(connect(engine.url), *impatient[engine.dialect.name])
+    assert isinstance(told, DatabaseUnreachable)
+    assert "lock" in str(told)
+
+
+@SERVERS
+def test_a_server_that_is_read_only(engine: sa.Engine) -> None:
+    only = {"mariadb": "SET SESSION", "postgresql": "SET SESSION CHARACTERISTICS AS"}[engine.dialect.name]
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"{only} TRANSACTION READ ONLY")
+        connection.commit()
+        with pytest.raises(sa.exc.DBAPIError) as caught:
+            connection.execute(tables.account.insert().values(name="default"))
+    engine.dispose()
+    assert isinstance(explain(caught.value), DatabaseUnreachable)
+    assert "read-only" in str(explain(caught.value))
+
+
+@ON_SQLITE
+def test_a_file_that_somebody_else_writes_to(engine: sa.Engine) -> None:
+    hasty = connect(engine.url.update_query_dict({"timeout": "0.05"}))
+    with engine.connect() as writer:
+        writer.execute(tables.account.insert().values(name="default"))
+        told = explained(hasty, "SELECT 1")
+    assert isinstance(told, DatabaseUnreachable)
+    assert "lock" in str(told)
+
+
+@ON_SQLITE
+def test_a_file_that_is_read_only(engine: sa.Engine) -> None:
+    query = {"mode": "ro", "uri": "true"}
+    url = sa.URL.create("sqlite", database=f"file:{engine.url.database}", query=query)
+    told = explained(connect(url), "INSERT INTO account (name) VALUES ('default')")
+    assert isinstance(told, DatabaseUnreachable)
+    assert "read-only" in str(told)
+
+
+@ON_SQLITE
+def test_a_full_disk(engine: sa.Engine) -> None:
+    fill = "INSERT INTO carrier (name) SELECT hex(randomblob(99)) FROM region, check_level"
+    told = explained(engine, "PRAGMA max_page_count = 1", *[fill] * 20)
+    assert isinstance(told, DatabaseUnreachable)
+    assert "full" in str(told)
+
+
+def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="does not exist"):
+        connect(sa.URL.create("sqlite", database=str(tmp_path / "no" / "new.db")))
+
+
+def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
+    told = explained(connect(sa.URL.create("sqlite", database=str(tmp_path))), "SELECT 1")
+    assert isinstance(told, Misconfigured)
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("no database, but some text that is long enough for a header " * 10)
+    told = explained(connect(sa.URL.create("sqlite", database=str(tmp_path / "notes.db"))), "SELECT 1")
+    assert isinstance(told, Misconfigured)
+    assert "not an SQLite database" in str(told)
+
+
+def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
+    with pytest.raises(Misconfigured, match=r"numbercheck-etl\[postgresql\]"):
+        connect(sa.make_url("postgresql+psycopg://127.0.0.1/x"))
+
+
+def test_a_defect_stays_a_defect_and_holds_no_row(engine: sa.Engine) -> None:
+    phone, message_id = "849812345678", "id-of-the-message"
+    with engine.begin() as connection:
+        day = add_batch_day(connection, add_batch(connection))
+        add_check(connection, day, message_id, phone)
+    with pytest.raises(sa.exc.IntegrityError) as caught, engine.begin() as connection:
+        add_check(connection, day, message_id, phone)
+    assert explain(caught.value) is None
+    printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert "IntegrityError" in printed or "UniqueViolation" in printed
+    assert phone not in printed
+    assert message_id not in printed
+
+
+def test_a_wrong_value_is_not_told(engine: sa.Engine) -> None:
+    row = {"message_id": "m", "phone": "849812345678", "check_level": "849812345678x", "batch_day_id": 1}
+    row |= {"first_seen_at": MOMENT, "last_changed_at": MOMENT}
+    with pytest.raises(sa.exc.StatementError) as caught, engine.begin() as connection:
+        connection.execute(tables.number_check.insert(), [row])
+    printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert "849812345678" not in printed
+
+
+def test_other_errors_are_defects() -> None:
+    assert explain(sa.exc.ArgumentError("what is this")) is None
+    assert explain(ValueError("what is this")) is None

@@ -1,0 +1,284 @@
+"""The query on another database: what its rows may be, and what is told when something is wrong with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from etl.core.line import Line
+from etl.lists import query
+from etl.lists.listing import BadLine, Listing
+from etl.lists.query import read_query
+from etl.settings import urls
+from tests.cli.support import rows
+from tests.clocks import HandSet
+from tests.patience import count_by
+from tests.ports import closed_port
+from tests.running import HANG, wait_until
+from tests.servers import MARIADB, POSTGRESQL
+
+__all__ = ["closed_port"]
+
+FIRST, LAST = dt.date(2026, 11, 1), dt.date(2026, 11, 14)
+DAY = dt.date(2026, 11, 2)
+SECRET = "s3cr3t-value"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> sa.URL:
+    """A customer's database with a table of submissions, in a folder whose name needs quoting in a URI."""
+    folder = tmp_path / "a b%20?#é"
+    folder.mkdir()
+    url = sa.URL.create("sqlite", database=str(folder / "customer.db"))
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE sent (batch TEXT, day TEXT, n INTEGER, phone TEXT)")
+        connection.exec_driver_sql(
+            "INSERT INTO sent VALUES ('批次-1', '2026-11-02', 5, '84981234567'), ('批次-1', '2026-11-02', 6, '')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO sent VALUES ('old', '2026-10-01', 1, ''), ('undated', NULL, NULL, '')"
+        )
+    engine.dispose()
+    return url
+
+
+def read(url: sa.URL, sql: str) -> Listing:
+    return read_query(url, sql, FIRST, LAST)
+
+
+def told(found: Listing, exit_status: int) -> str:
+    assert (found.source, found.lines, found.whole) == ("query", (), False)
+    (problem,) = found.problems
+    assert problem.exit_status == exit_status
+    return str(problem)
+
+
+@pytest.mark.parametrize(
+    ("sql", "lines"),
+    [
+        (
+            "SELECT batch AS batch_no, day AS date, n AS rows FROM sent",
+            [Line("批次-1", DAY, 11), Line("old", dt.date(2026, 10, 1), 1), Line("undated")],
+        ),
+        (
+            "SELECT batch AS BATCH_NO, day AS Date, sum(n) AS Rows, 'k' AS AppKey, 1 AS other FROM sent"
+            " WHERE day BETWEEN :first_date AND :last_date GROUP BY batch, day;",
+            [Line("批次-1", DAY, 11, "k")],
+        ),
+        (
+            "SELECT DISTINCT batch AS batch_no FROM sent WHERE day >= :last_date OR n IS NULL",
+            [Line("undated")],
+        ),
+        ("SELECT batch AS batch_no FROM sent WHERE batch LIKE '%ld' AND '\\:x' <> '12:30'", [Line("old")]),
+        ("SELECT batch AS batch_no FROM sent WHERE 0", []),
+    ],
+)
+def test_good_queries(url: sa.URL, sql: str, lines: list[Line]) -> None:
+    assert read(url, sql) == Listing("query", tuple(lines))
+
+
+def test_dates_are_bound_and_never_pasted(url: sa.URL) -> None:
+    found = read(url, "SELECT :first_date || '..' || :last_date AS batch_no, typeof(:first_date) AS appkey")
+    assert found.lines == (Line("2026-11-01..2026-11-14", None, None, "text"),)
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        ("'B' AS batch_no, '2026-11-02 10:30:00' AS date", Line("B", DAY)),
+        ("'B' AS batch_no, '2026-11-02T10:30:00.5+08:00' AS date", Line("B", DAY)),
+        ("'B' AS batch_no, '' AS date, '' AS rows, NULL AS appkey", Line("B")),
+        ("101713775788 AS batch_no, 5.0 AS rows", Line("101713775788", None, 5)),
+        ("CAST('批' AS BLOB) AS batch_no, '7' AS rows", Line("批", None, 7)),
+        ("' B  ' AS batch_no", Line("B")),
+    ],
+)
+def test_values_of_sqlite(url: sa.URL, row: str, line: Line) -> None:
+    assert read(url, f"SELECT {row}") == Listing("query", (line,))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (dt.date(2026, 11, 2), "2026-11-02"),
+        (dt.datetime(2026, 11, 2, 23, 59, tzinfo=dt.UTC), "2026-11-02"),
+        (Decimal("5"), "5"),
+        (Decimal("5.00"), "5"),
+        (Decimal("5.5"), "5.5"),
+        (Decimal("NaN"), "NaN"),
+        (Decimal("Infinity"), "Infinity"),
+        (UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+    ],
+)
+def test_values_of_other_drivers(value: object, text: str) -> None:
+    assert query._text(value) == text
+
+
+@pytest.mark.parametrize("value", [True, [1], {"a": 1}])
+def test_values_that_no_column_of_a_list_has(value: object) -> None:
+    with pytest.raises(BadLine, match="a column is of the type"):
+        query._text(value)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("NULL AS batch_no", "the batch number is empty"),
+        ("'' AS batch_no", "the batch number is empty"),
+        ("printf('%065d',1) AS batch_no", "the batch number has more than 64 characters"),
+        ("'a' || char(0) || 'b' AS batch_no", "there are control characters in it"),
+        ("x'61ff' AS batch_no", "it is not UTF-8 text"),
+        ("'B' AS batch_no, '20261102' AS date", "the date is not a real date as yyyy-MM-dd"),
+        ("'B' AS batch_no, 20261102 AS date", "the date is not a real date as yyyy-MM-dd"),
+        ("'B' AS batch_no, '2026-02-30 00:00:00' AS date", "the date is not a real date as yyyy-MM-dd"),
+        ("'B' AS batch_no, -1 AS rows", "rows is not a whole number from 0 to 999,999,999"),
+        ("'B' AS batch_no, 1.5 AS rows", "rows is not a whole number from 0 to 999,999,999"),
+        ("'B' AS batch_no, 9e999 AS rows", "rows is not a whole number from 0 to 999,999,999"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reason: str) -> None:
+    good = "SELECT 'good' AS batch_no" + (f", NULL AS {row.rsplit(maxsplit=1)[-1]}" if ", " in row else "")
+    found = read(url, f"{good} UNION ALL SELECT {row} UNION ALL {good}")
+    text = (
+        f"NUMBERCHECK_BATCH_QUERY: 1 row cannot be used (row 2: {reason}). "
+        "Remedy: correct them; everything else in it is used."
+    )
+    assert (found.source, found.lines, found.whole) == ("query", (Line("good"),), True)
+    assert [(problem.exit_status, str(problem)) for problem in found.problems] == [(78, text)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT nope FROM sent", "NUMBERCHECK_BATCH_QUERY fails: no such column: nope. Remedy: "),
+        ("SELECT * FROM nope", "no such table: nope"),
+        ("SELEC", "syntax error"),
+        ("SELECT 1; SELECT 2", "one statement at a time"),
+        ("SELECT batch FROM sent", "there is no column batch_no"),
+        ("SELECT 1 AS batch_no, 2 AS date, 3 AS Date", "the column date is there twice"),
+        ("SELECT ':other' AS batch_no", r"uses :other. Remedy: use :first_date and :last_date only; a colon"),
+        ("DELETE FROM sent", "attempt to write a readonly database"),
+        ("CREATE TABLE x (a)", "attempt to write a readonly database"),
+        ("SELECT batch AS batch_no, json(phone || '{') FROM sent", "malformed JSON"),
+        ("", "NUMBERCHECK_BATCH_QUERY fails"),
+    ],
+)
+def test_a_query_that_is_wrong(url: sa.URL, sql: str, reason: str) -> None:
+    text = told(read(url, sql), 78)
+    assert reason in text
+    assert "8498123" not in text
+    assert len(read(url, "SELECT batch AS batch_no FROM sent").lines) == 3
+
+
+def test_what_a_database_says_is_scrubbed(url: sa.URL) -> None:
+    text = told(read(url, 'SELECT * FROM "84981234567"'), 78)
+    assert "no such table: *********67" in text
+
+
+def test_a_database_that_is_locked_is_for_the_next_run(url: sa.URL) -> None:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+        busy = url.update_query_dict({"timeout": "0.01"})
+        text = told(read(busy, "SELECT batch AS batch_no FROM sent"), 75)
+    assert "broke off: database is locked. The next run tries again." in text
+
+
+def test_a_file_that_is_not_there_is_not_created(tmp_path: Path) -> None:
+    text = told(read(sa.URL.create("sqlite", database=str(tmp_path / "no.db")), "SELECT 1 AS batch_no"), 78)
+    assert "cannot be opened: unable to open database file. Remedy: correct NUMBERCHECK_BATCH_DATABASE_URL" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("batch_no\nB1\n" * 100)
+    url = sa.URL.create("sqlite", database=str(tmp_path / "x.db"))
+    assert "file is not a database" in told(read(url, "SELECT 1 AS batch_no FROM sqlite_master"), 78)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
+def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_port: int) -> None:
+    url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:{closed_port}/x")
+    text = told(read(url, "SELECT 1 AS batch_no"), 75)
+    assert text.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL does not answer: ")
+    assert text.endswith("The next run tries again.")
+    assert SECRET not in text
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_an_option_that_the_driver_does_not_know(kind: str) -> None:
+    url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:1/x?nonsense=1")
+    text = told(read(url, "SELECT 1 AS batch_no"), 78)
+    assert "nonsense" in text
+    assert SECRET not in text
+
+
+def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    url = urls.source(f"postgresql://u:{SECRET}@127.0.0.1:1/x")
+    assert "pip install 'numbercheck-etl[postgresql]'" in told(read(url, "SELECT 1 AS batch_no"), 78)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("postgresql://h/x", "10"), ("mysql://h/x?connect_timeout=3", "3")]
+)
+def test_connecting_does_not_take_for_ever(given: str, seconds: str) -> None:
+    assert query._careful(urls.source(given)).query["connect_timeout"] == seconds
+
+
+def test_a_reason_holds_no_secret_of_the_url() -> None:
+    url = sa.make_url(f"postgresql://u:{SECRET}@h/x?sslpassword=other-{SECRET}")
+    error = RuntimeError(f"could not use {SECRET} and other-{SECRET} of 84981234567\nmore")
+    assert query._reason(error, url) == "could not use *** and other-*** of *********67"
+
+
+# What waits for the table that the tests below keep to themselves.
+WAITING = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    "mariadb": "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND db = database()",
+}
+LOCK = {"postgresql": "LOCK TABLE sent IN ACCESS EXCLUSIVE MODE", "mariadb": "LOCK TABLES sent WRITE"}
+
+
+@contextmanager
+def unreadable(database: sa.URL) -> Iterator[None]:
+    """In here, no query on the table `sent` comes to an end."""
+    engine = sa.create_engine(database, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE sent (batch_no VARCHAR(64))")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(LOCK[database.get_backend_name()])
+        yield
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
+def test_a_server_that_says_nothing_for_long_is_for_the_next_run(
+    database: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that goes on once the server is at work."""
+    clock = HandSet()
+    count_by(clock, monkeypatch.setattr)
+    with ThreadPoolExecutor() as pool, warnings.catch_warnings(), unreadable(database):
+        warnings.simplefilter("ignore", ResourceWarning)  # SQLAlchemy leaves the cursor of a lost connection alone
+        reading = pool.submit(read, database, "SELECT batch_no FROM sent")
+        wait_until(lambda: reading.done() or rows(database, WAITING[database.get_backend_name()]))
+        clock.now, looks = query.QUERY_SECONDS - 1, clock.looks
+        wait_until(lambda: reading.done() or clock.looks > looks + 2)
+        assert not reading.done()
+        clock.now = query.QUERY_SECONDS + 1
+        words = told(reading.result(HANG), 75)
+        gc.collect()
+    assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off: ")
+    assert words.endswith("The next run tries again.")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from etl.core.checkrow import CheckRow
+from etl.core.fields import MAX_LENGTH
+from etl.vendor.columns import COLUMNS
+from etl.vendor.convert import convert
+from tests.vendor.vendor import row
+
+BATCH = "101713775788"
+
+
+def converted(raw: dict[str, Any]) -> CheckRow:
+    result = convert(raw, BATCH)
+    assert isinstance(result, CheckRow)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("field", "column", "value"),
+    [
+        ("checkLevel", "check_level", 2**31),
+        ("checkLevel", "check_level", "five"),
+        ("checkLevel", "check_level", True),
+        ("checkLevel", "check_level", Decimal("5.0")),
+        ("checkLevel", "check_level", "٥"),
+        ("carrier", "carrier", "x" * 256),
+        ("carrier", "carrier", ["Viettel"]),
+        ("carrier", "carrier", False),
+        ("countryCode", "country_code", Decimal("84.0")),
+        ("preCheck", "pre_check", True),
+        ("preCheck", "pre_check", "ß" * 17),
+        ("price", "price", True),
+        ("price", "price", "free"),
+        ("price", "price", "NaN"),
+        ("price", "price", "1_0"),
+        ("price", "price", "1e999999999"),
+        ("price", "price", Decimal("0.0000001")),
+        ("price", "price", 10**12),
+        ("price", "price", Decimal("NaN")),
+        ("price", "price", Decimal("sNaN")),
+        ("price", "price", Decimal("-Infinity")),
+        ("price", "price", Decimal("1E+999999999")),
+        ("price", "price", Decimal("1E-999999999")),
+        ("price", "price", {"amount": 1}),
+    ],
+)
+def test_what_does_not_fit_is_kept_in_extra(field: str, column: str, value: object) -> None:
+    result = converted(row(**{field: value}))
+    assert getattr(result, column) is None
+    assert result.extra is not None
+    assert result.extra[field] is value
+
+
+@pytest.mark.parametrize(
+    ("sent", "price"),
+    [
+        (0, "0"),
+        (Decimal("0.0012"), "0.0012"),
+        (Decimal("999999999999.999999"), "999999999999.999999"),
+        (Decimal("0.00120000000000"), "0.0012"),
+        (Decimal("1E+3"), "1000"),
+        ("12.5000", "12.5"),
+        ("1e-4", "0.0001"),
+        (-3, "-3"),
+    ],
+)
+def test_prices_are_exact(sent: object, price: str) -> None:
+    result = converted(row(price=sent))
+    assert (result.price, result.extra) == (Decimal(price), None)
+
+
+@pytest.mark.parametrize("value", ["-2147483648", "2147483647", " 5", "5"])
+def test_check_levels_as_text(value: str) -> None:
+    result = converted(row(checkLevel=value))
+    assert result.check_level == (None if value == " 5" else int(value))
+
+
+def test_two_names_that_say_the_same_are_one_value() -> None:
+    result = converted(
+        row(requestId=row()["messageId"], country="VN", operator="Viettel", early="YES", ring="yes")
+    )
+    assert (result.early, result.extra) == ("YES", None)
+
+
+def test_two_names_that_differ_keep_both() -> None:
+    result = converted(row(requestId="other", country="TH", operator="", ring="NO"))
+    assert result.message_id == row()["messageId"]
+    assert (result.region_code, result.early) == ("VN", "NO")
+    assert result.extra == {"requestId": "other", "country": "TH"}
+
+
+def test_a_name_whose_value_does_not_fit_gives_way_to_the_other() -> None:
+    result = converted(row(messageId=["odd"], requestId="m", carrier="x" * 300, operator="Viettel"))
+    assert (result.message_id, result.carrier) == ("m", "Viettel")
+    assert result.extra == {"messageId": ["odd"], "carrier": "x" * 300}
+
+
+def test_cost_fills_what_is_missing_and_keeps_the_rest() -> None:
+    cost = {"price": Decimal("0.0012"), "currency": "USD", "unit": "number", "tax": None}
+    result = converted(row(price=None, cost=cost))
+    assert (result.price, result.currency) == (Decimal("0.0012"), "VND")
+    assert result.extra == {"cost": {"currency": "USD", "unit": "number"}}
+    assert cost["price"] == Decimal("0.0012")
+
+
+@pytest.mark.parametrize("cost", [0, "0.01", [], {"price": "much"}])
+def test_other_costs_are_kept(cost: object) -> None:
+    result = converted(row(cost=cost))
+    assert result.extra == {"cost": cost}
+
+
+def test_cost_that_says_the_same_or_nothing_leaves_no_trace() -> None:
+    assert converted(row(price=Decimal("0.0012"), cost={"price": "0.00120", "currency": "VND"})).extra is None
+    assert converted(row(cost={})).extra is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [(BATCH, None), (int(BATCH), None), ("other", "other"), (7, 7), (True, True)]
+)
+def test_another_batch_number_is_kept(sent: object, kept: object) -> None:
+    assert (converted(row(batchNo=sent)).extra or {}).get("batchNo") == kept
+
+
+def test_every_text_column_has_its_length() -> None:
+    unlimited = {"check_level", "price"}
+    assert {column.name for column in COLUMNS} - unlimited == set(MAX_LENGTH)
+    names = {column.name: column.vendor[0] for column in COLUMNS}
+    for name, limit in MAX_LENGTH.items():
+        assert getattr(converted(row(**{names[name]: "X" * limit})), name) == "X" * limit

@@ -1,0 +1,120 @@
+"""Whatever the vendor sends in a row: nothing of it is lost."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import simplejson
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from etl.core.checkrow import CheckRow, RejectedRow
+from etl.vendor.answers import parse
+from etl.vendor.columns import COLUMNS, is_blank
+from etl.vendor.convert import _any, _plain, convert
+
+BATCH = "101713775788"
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=70)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    ANY_TEXT,
+    st.sampled_from(["YES", "no", "NaN", "1e5", "0.0012", "12", " "]),
+)
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner), max_leaves=5)
+NAMES = [name for column in COLUMNS for name in column.vendor]
+ROWS = st.builds(
+    lambda key, fields: key | fields,
+    st.fixed_dictionaries({"messageId": st.just("m"), "phone": st.just(84)}),
+    st.dictionaries(
+        st.sampled_from([*NAMES, "batchNo"]) | ANY_TEXT,
+        SCALARS | JSON,
+        max_size=12,
+    )
+    | st.fixed_dictionaries(
+        {"cost": st.dictionaries(st.sampled_from(["price", "currency", "tax"]), SCALARS)},
+        optional={"price": SCALARS, "currency": SCALARS},
+    ),
+)
+
+
+def as_read(value: object) -> Any:
+    """The value as `parse` reads it from the vendor's JSON."""
+    return parse(simplejson.dumps({"raw": value}, use_decimal=True).encode())["raw"]
+
+
+def says_the_same(value: Any, column: Any) -> bool:
+    """Whether a column says what the vendor's value says, whatever its type."""
+    if column is None or isinstance(value, bool | list | dict):
+        return False
+    if isinstance(column, str):
+        return column in (str(value), str(value).upper())
+    return re.fullmatch(r"[-+0-9.eE]+", str(value)) is not None and column == Decimal(value)
+
+
+def lost(raw: dict[str, Any], extra: dict[str, Any], columns: list[Any]) -> list[str]:
+    return [
+        name
+        for name, value in raw.items()
+        if not is_blank(value)
+        and not (name in extra and extra[name] == value)
+        and not (name == "batchNo" and str(value) == BATCH)
+        and not any(says_the_same(value, column) for column in columns)
+    ]
+
+
+@given(JSON | ROWS)
+@example({"messageId": "m", "phone": "1", "price": "0.5", "cost": {"price": "0.50", "currency": "X"}})
+def test_nothing_that_the_vendor_sends_is_lost(value: object) -> None:
+    raw = as_read(value)
+    result = convert(raw, BATCH)
+    if isinstance(result, RejectedRow):
+        assert as_read(parse(f'{{"raw":{result.payload}}}'.encode())["raw"]) == raw
+        result.payload.encode()
+        return
+    columns = [getattr(result, column.name) for column in COLUMNS]
+    extra = dict(result.extra or {})
+    cost = raw.get("cost")
+    if isinstance(cost, dict):
+        left = extra.pop("cost", {})
+        assert lost(cost, left, [result.price, result.currency]) == []
+        raw.pop("cost")
+    assert lost(raw, extra, columns) == []
+    assert set(extra) <= set(raw)
+
+
+def test_columns_stand_in_the_order_of_the_row() -> None:
+    assert [column.name for column in COLUMNS] == list(CheckRow._fields[:-1])
+
+
+# A row in which all may be well: the short way has to come to what the long one does.
+ORDINARY = {
+    "checkLevel": st.sampled_from([1, 5, "5", "", True]),
+    "preCheck": st.sampled_from(["YES", "no", "", None]),
+    "numberType": st.sampled_from([0, 2, "mobile", ""]),
+    "carrier": st.sampled_from(["Viettel", "", " ", "a\tb", "x" * 256]),
+    "operator": st.sampled_from(["Viettel", ""]),
+    "price": st.sampled_from([Decimal("0.0056"), "0.10", 3, Decimal("0.0000001"), "free"]),
+    "validity": st.sampled_from(["YES", "unknown", "", "\u0085"]),
+    "batchNo": st.sampled_from([BATCH, int(BATCH), "other"]),
+    "new": st.sampled_from(["", None, "x"]),
+}
+
+
+@given(
+    st.fixed_dictionaries(
+        {"messageId": st.text(max_size=65), "phone": st.text("+84 \0", max_size=12)}, optional=ORDINARY
+    )
+)
+@example({"messageId": "m", "phone": "84", "carrier": "Viettel", "price": Decimal("0.0056"), "batchNo": BATCH})
+def test_the_short_way_comes_to_what_the_long_one_does(raw: dict[str, Any]) -> None:
+    assert _plain(raw, BATCH) in (None, _any(raw, BATCH))
+
+
+def test_an_ordinary_row_goes_the_short_way() -> None:
+    assert _plain({"messageId": "m", "phone": "84", "price": Decimal("1.5"), "batchNo": BATCH}, BATCH) is not None
