@@ -19,7 +19,7 @@ def test_it_is_a_set(pages: set[int], last: int) -> None:
     assert list(found) == sorted(pages)
     assert bool(found) == bool(pages)
     assert [page for page in range(1, 150) if page in found] == sorted(pages)
-    assert found.lacking(last) == [page for page in range(1, last + 1) if page not in pages]
+    assert found.missing(last) == [page for page in range(1, last + 1) if page not in pages]
 
 
 @given(PAGES)
@@ -113,12 +113,12 @@ def test_a_batch_day_of_a_million_rows_is_noted() -> None:
     last = pages_of(1_000_000)
     pages = note_every_other(last)
     assert str(pages).split(",") == [str(page) for page in range(1, last, 2)]
-    assert pages.lacking(last) == list(range(2, last + 1, 2))
+    assert pages.missing(last) == list(range(2, last + 1, 2))
 
 
 def test_twice_as_many_pages_are_twice_as_much_work() -> None:
     def noting(last: int) -> Callable[[], object]:
         pages = note_every_other(last)
-        return lambda: (note_every_other(last), str(pages), pages.lacking(last))
+        return lambda: (note_every_other(last), str(pages), pages.missing(last))
 
     assert_grows_no_faster(noting, 500)

@@ -128,7 +128,7 @@ def test_values_of_other_drivers(value: object, text: str) -> None:
 
 @pytest.mark.parametrize("value", [True, [1], {"a": 1}])
 def test_values_that_no_column_of_a_list_has(value: object) -> None:
-    with pytest.raises(BadLine, match="a column is of the type"):
+    with pytest.raises(BadLine, match="a column is of type"):
         query._text(value)
 
 
@@ -138,7 +138,7 @@ def test_values_that_no_column_of_a_list_has(value: object) -> None:
         ("NULL AS batch_no", "the batch number is empty"),
         ("'' AS batch_no", "the batch number is empty"),
         ("printf('%065d',1) AS batch_no", "the batch number has more than 64 characters"),
-        ("'a' || char(0) || 'b' AS batch_no", "there are control characters in it"),
+        ("'a' || char(0) || 'b' AS batch_no", "it contains control characters"),
         ("x'61ff' AS batch_no", "it is not UTF-8 text"),
         ("'B' AS batch_no, '20261102' AS date", "the date is not a real date as yyyy-MM-dd"),
         ("'B' AS batch_no, 20261102 AS date", "the date is not a real date as yyyy-MM-dd"),
@@ -153,7 +153,7 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
     found = read(url, f"{good} UNION ALL SELECT {row} UNION ALL {good}")
     text = (
         f"NUMBERCHECK_BATCH_QUERY: 1 row cannot be used (row 2: {reason}). "
-        "Remedy: correct them; everything else in it is used."
+        "Remedy: correct them; everything else is used."
     )
     assert (found.source, found.lines, found.whole) == ("query", (Line("good"),), True)
     assert [(problem.exit_status, str(problem)) for problem in found.problems] == [(78, text)]
@@ -167,7 +167,7 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
         ("SELEC", "syntax error"),
         ("SELECT 1; SELECT 2", "one statement at a time"),
         ("SELECT batch FROM sent", "there is no column batch_no"),
-        ("SELECT 1 AS batch_no, 2 AS date, 3 AS Date", "the column date is there twice"),
+        ("SELECT 1 AS batch_no, 2 AS date, 3 AS Date", "the column date appears twice"),
         ("SELECT ':other' AS batch_no", r"uses :other. Remedy: use :first_date and :last_date only; a colon"),
         ("DELETE FROM sent", "attempt to write a readonly database"),
         ("CREATE TABLE x (a)", "attempt to write a readonly database"),
@@ -193,7 +193,7 @@ def test_a_database_that_is_locked_is_for_the_next_run(url: sa.URL) -> None:
         connection.exec_driver_sql("BEGIN EXCLUSIVE")
         busy = url.update_query_dict({"timeout": "0.01"})
         text = told(read(busy, "SELECT batch AS batch_no FROM sent"), 75)
-    assert "broke off: database is locked. The next run tries again." in text
+    assert "broke off the query: database is locked. The next run tries again." in text
 
 
 def test_a_file_that_is_not_there_is_not_created(tmp_path: Path) -> None:
@@ -280,5 +280,5 @@ def test_a_server_that_says_nothing_for_long_is_for_the_next_run(
         clock.now = query.QUERY_SECONDS + 1
         words = told(reading.result(HANG), 75)
         gc.collect()
-    assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off: ")
+    assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off the query: ")
     assert words.endswith("The next run tries again.")

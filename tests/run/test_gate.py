@@ -143,8 +143,8 @@ def test_a_pause_before_a_request_that_may_not_be_sent_is_spared(gates: Gates) -
 def test_a_stop_is_noticed_soon(gates: Gates, what: str) -> None:
     gate = gates.open(60.0)
     gate.take()
-    gates.clock.at(10.0, lambda: gate.stop("SIGTERM came"))
-    with pytest.raises(RunEnded, match="SIGTERM came"):
+    gates.clock.at(10.0, lambda: gate.stop("SIGTERM was received"))
+    with pytest.raises(RunEnded, match="SIGTERM was received"):
         gate.pause(60) if what == "pause" else gate.take()
     assert 10 <= gates.clock.passed <= 10.1
     assert gate.requests == 1
@@ -153,8 +153,8 @@ def test_a_stop_is_noticed_soon(gates: Gates, what: str) -> None:
 def test_after_a_stop_nothing_starts_any_more(gates: Gates) -> None:
     gate = gates.open()
     assert gate.claim()
-    gate.stop("SIGINT came")
-    assert many(5, gate.take) == ["SIGINT came"] * 5
+    gate.stop("SIGINT was received")
+    assert many(5, gate.take) == ["SIGINT was received"] * 5
     with pytest.raises(RunEnded):
         gate.pause(0.0)
     assert gate.requests == 1
@@ -197,7 +197,7 @@ def test_nobody_sleeps_through_a_signal(gates: Gates, interval: float) -> None:
     gate = gates.open(interval)
     gate.slow_down(300)
     assert gate.delay() == 300
-    gate.stop("SIGTERM came")
+    gate.stop("SIGTERM was received")
     assert gate.delay() == 0
     with pytest.raises(RunEnded, match="SIGTERM"):
         gate.claim()

@@ -111,9 +111,9 @@ def held(job: Job) -> int:
     return int(found["count"])
 
 
-def assert_next_run_completes(job: Job, lacking: int) -> None:
+def assert_next_run_completes(job: Job, missing: int) -> None:
     ended = finish(start(job.environment, *SYNC))
-    assert (ended.status, ended.result["rows"]["inserted"]) == (0, lacking)
+    assert (ended.status, ended.result["rows"]["inserted"]) == (0, missing)
     job.assert_equals_vendor()
     assert job.states()["A", str(DAY)] == "settled"
 

@@ -122,7 +122,7 @@ def test_sigterm_waits_for_one_request_at_most(job: Job, clock: HandSet, monkeyp
     result = job.sync(LATER, timeout=str(LIMIT))
     assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)
     [reason] = map(str, result.reasons)
-    assert reason == "Stopped before the end: SIGTERM came. The next run goes on from here."
+    assert reason == "Stopped before the end: SIGTERM was received. The next run goes on from here."
     assert len(job.vendor.requests) == 3
     assert_next_run_completes(job)
 

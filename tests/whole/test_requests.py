@@ -29,7 +29,7 @@ def days_and_window(few: int, more: int) -> pytest.MarkDecorator:
 )
 def test_daily_runs(name: str, most: float, days: int, window_days: int) -> None:
     outcome = run(SCENARIO[name], days, 7, window_days)
-    assert outcome.lacking == 0
+    assert outcome.missing == 0
     assert outcome.requests <= most * outcome.floor
 
 
@@ -37,5 +37,5 @@ def test_daily_runs(name: str, most: float, days: int, window_days: int) -> None
 @pytest.mark.parametrize("name", ["hourly, rows in front", "hourly, rows at the end"])
 def test_hourly_runs_cost_a_look_an_hour(name: str, days: int, window_days: int) -> None:
     outcome = run(SCENARIO[name], days, 7, window_days)
-    assert outcome.lacking == 0
+    assert outcome.missing == 0
     assert outcome.requests <= 1.3 * outcome.floor + outcome.looks
