@@ -119,7 +119,7 @@ class Collector:
         more = f"; and {self._bad - len(self._named):,} more" if self._bad > len(self._named) else ""
         return Misconfigured(
             f"{self._bad:,} {units} cannot be used ({'; '.join(self._named)}{more}).",
-            "correct them; everything else is used.",
+            "correct what is named; everything else is used.",
             subject=self._name,
         )
 

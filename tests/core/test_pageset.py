@@ -66,7 +66,7 @@ def test_up_to(last: int) -> None:
 
 
 def rows_of(page: int, size: int, total: int) -> set[int]:
-    """The places of the rows that a page lists, of so many."""
+    """The places of the rows that a page lists, out of `total` rows."""
     return set(range((page - 1) * size, min(page * size, total)))
 
 
@@ -74,7 +74,7 @@ def rows_of(page: int, size: int, total: int) -> set[int]:
 def test_shifted_claims_only_pages_whose_rows_were_all_read(
     pages: set[int], rows: int, size: int, last: int
 ) -> None:
-    """`rows` came in front: what stood at place n stands at n + rows."""
+    """`rows` rows were added in front: the row at place n is now at n + rows."""
     total = last * size
     read = {place + rows for page in pages for place in rows_of(page, size, total)}
     found = PageSet(pages).shifted(rows, size)

@@ -78,7 +78,7 @@ def keys(made: Plan) -> tuple[list[Any], set[Any], set[Any]]:
 
 
 def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.date], bool]:
-    """By the words of DESIGN, point 1: the batch days that lists call for and whether they are spill days."""
+    """As DESIGN, point 1, says: the batch days that the lists call for, and whether they are spill days."""
     found: dict[tuple[str, dt.date], bool] = {}
     reported = {key(day): day.reported for day in known.days}
     reported |= {(name, when): rows for when, names in known.settled.items() for name, rows in names.items()}

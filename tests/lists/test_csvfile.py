@@ -1,4 +1,4 @@
-"""The CSV reader: good lines come through whatever stands around them, bad ones are named."""
+"""The CSV reader: good lines are read whatever surrounds them, and bad ones are named."""
 
 from __future__ import annotations
 
@@ -104,9 +104,7 @@ BAD_LINES = [
 @pytest.mark.parametrize(("bad", "reason"), BAD_LINES)
 def test_a_bad_line_is_named_and_the_others_are_read(bad: bytes, reason: str) -> None:
     found = read(HEADER + b"B1,2026-11-02,5\n" + bad + b"\nB2\n")
-    text = (
-        f"list.csv: 1 line cannot be used (line 3: {reason}). Remedy: correct them; everything else is used."
-    )
+    text = f"list.csv: 1 line cannot be used (line 3: {reason}). Remedy: correct what is named; everything else is used."
     assert (found.source, found.lines, found.whole) == ("file", (Line("B1", DAY, 5), Line("B2")), True)
     assert [(problem.exit_status, str(problem)) for problem in found.problems] == [(78, text)]
 
@@ -145,7 +143,7 @@ def test_the_first_five_bad_lines_are_named_and_all_are_counted() -> None:
             b"batch_no,rows,Rows\nB1,1,2\n",
             "list.csv: the header cannot be used (the column rows appears twice). Remedy: ",
         ),
-        (b'"batch_no\nB1\n', "list.csv: the header cannot be used (a quotation mark is opened"),
+        (b'"batch_no\nB1\n', "list.csv: the header cannot be used (an opening quotation mark"),
         (b"batch_no\xff\nB1\n", "UTF-8"),
         ("batch_no\nB1\n".encode("utf-16"), "list.csv is UTF-16 text. Remedy: save it as CSV in UTF-8."),
     ],
@@ -207,7 +205,7 @@ def test_twice_as_many_lines_are_twice_as_much_work() -> None:
     assert_grows_no_faster(reading, 1000)
 
 
-# Any text that a batch number may be: no control characters, no surrogates, no white space at its ends.
+# Any text that a batch number may be: no control characters, no surrogates, no white space around it.
 BATCH_NUMBERS = (
     st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=64)
     .map(str.strip)
@@ -230,7 +228,7 @@ def written(line: Line) -> bytes:
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", HEADER, b"batch_no\n", b"\xef\xbb\xbfbatch_no,rows\r\n"]))
-def test_whatever_the_file_holds_it_is_read_or_told(content: bytes, header: bytes) -> None:
+def test_whatever_the_file_holds_it_is_read_or_reported(content: bytes, header: bytes) -> None:
     found = read(header + content)
     assert found.whole or (found.problems and not found.lines)
     assert len({(line.batch_no, line.date) for line in found.lines}) == len(found.lines)

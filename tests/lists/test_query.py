@@ -1,4 +1,4 @@
-"""The query on another database: what its rows may be, and what is told when something is wrong with it."""
+"""The query on another database: what its rows may be, and what is reported when something is wrong with it."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
     found = read(url, f"{good} UNION ALL SELECT {row} UNION ALL {good}")
     text = (
         f"NUMBERCHECK_BATCH_QUERY: 1 row cannot be used (row 2: {reason}). "
-        "Remedy: correct them; everything else is used."
+        "Remedy: correct what is named; everything else is used."
     )
     assert (found.source, found.lines, found.whole) == ("query", (Line("good"),), True)
     assert [(problem.exit_status, str(problem)) for problem in found.problems] == [(78, text)]
@@ -168,7 +168,10 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
         ("SELECT 1; SELECT 2", "one statement at a time"),
         ("SELECT batch FROM sent", "there is no column batch_no"),
         ("SELECT 1 AS batch_no, 2 AS date, 3 AS Date", "the column date appears twice"),
-        ("SELECT ':other' AS batch_no", r"uses :other. Remedy: use :first_date and :last_date only; a colon"),
+        (
+            "SELECT ':other' AS batch_no",
+            r"uses :other. Remedy: use only :first_date and :last_date; write any other",
+        ),
         ("DELETE FROM sent", "attempt to write a readonly database"),
         ("CREATE TABLE x (a)", "attempt to write a readonly database"),
         ("SELECT batch AS batch_no, json(phone || '{') FROM sent", "malformed JSON"),
@@ -244,7 +247,7 @@ def test_a_reason_holds_no_secret_of_the_url() -> None:
     assert query._reason(error, url) == "could not use *** and other-*** of *********67"
 
 
-# What waits for the table that the tests below keep to themselves.
+# The sessions that wait for the table that the tests below lock.
 WAITING = {
     "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
     "mariadb": "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND db = database()",
@@ -254,7 +257,7 @@ LOCK = {"postgresql": "LOCK TABLE sent IN ACCESS EXCLUSIVE MODE", "mariadb": "LO
 
 @contextmanager
 def unreadable(database: sa.URL) -> Iterator[None]:
-    """In here, no query on the table `sent` comes to an end."""
+    """Inside this context, no query on the table `sent` ends."""
     engine = sa.create_engine(database, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE sent (batch_no VARCHAR(64))")
@@ -267,11 +270,11 @@ def unreadable(database: sa.URL) -> Iterator[None]:
 def test_a_server_that_says_nothing_for_long_is_for_the_next_run(
     database: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock that goes on once the server is at work."""
+    """Counted by a clock that moves only once the server is at work."""
     clock = HandSet()
     count_by(clock, monkeypatch.setattr)
     with ThreadPoolExecutor() as pool, warnings.catch_warnings(), unreadable(database):
-        warnings.simplefilter("ignore", ResourceWarning)  # SQLAlchemy leaves the cursor of a lost connection alone
+        warnings.simplefilter("ignore", ResourceWarning)  # SQLAlchemy does not close a lost connection's cursor
         reading = pool.submit(read, database, "SELECT batch_no FROM sent")
         wait_until(lambda: reading.done() or rows(database, WAITING[database.get_backend_name()]))
         clock.now, looks = query.QUERY_SECONDS - 1, clock.looks

@@ -1,4 +1,4 @@
-"""When a gate lets no request start any more, and how long it lets others wait."""
+"""When a gate lets no further request start, and how long it makes others wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.gates import Gates, for_ever, many
 
 INTERVAL = 0.05
 PACE = INTERVAL * (1 + MARGIN)
-"""What the gate makes of it."""
+"""The interval that the gate keeps, with its margin."""
 
 
 # -- bounds ----------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_a_stop_is_noticed_soon(gates: Gates, what: str) -> None:
     assert gate.requests == 1
 
 
-def test_after_a_stop_nothing_starts_any_more(gates: Gates) -> None:
+def test_after_a_stop_nothing_more_starts(gates: Gates) -> None:
     gate = gates.open()
     assert gate.claim()
     gate.stop("SIGINT was received")

@@ -1,4 +1,4 @@
-"""What each setting may be, and what a wrong one is told. All of it through `load`, as a user meets it."""
+"""What each setting may be, and the message for a wrong one. All of it through `load`, as a user meets it."""
 
 from __future__ import annotations
 

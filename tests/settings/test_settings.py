@@ -1,4 +1,4 @@
-"""Settings: CONTRACT.md's table, where values come from, and what a wrong one is told."""
+"""Settings: CONTRACT.md's table, where values come from, and the messages for wrong ones."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     }
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     told = complaint(WINDOW_DAYS="x", TIMEOUT="y", BATCH_QUERY="select 1").splitlines()
     assert [line.split()[0] for line in told] == [
         "NUMBERCHECK_WINDOW_DAYS", "NUMBERCHECK_TIMEOUT", "NUMBERCHECK_BATCH_QUERY",

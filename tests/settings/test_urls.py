@@ -1,4 +1,4 @@
-"""URLs of databases: the drivers they get, and what a wrong one is told."""
+"""URLs of databases: the drivers they get, and the messages for wrong ones."""
 
 from __future__ import annotations
 

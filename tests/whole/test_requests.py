@@ -1,4 +1,4 @@
-"""How many requests the job needs, in small; `python -m benchmarks.requests` prints the whole table."""
+"""How many requests the job needs, on a small scale; `python -m benchmarks.requests` prints the whole table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHORT = 4
 
 
 def days_and_window(few: int, more: int) -> pytest.MarkDecorator:
-    """`few` days of submissions in a short window, and in the full tier `more` of them in the vendor's own."""
+    """`few` days of submissions in a short window; in the full tier, also `more` days in the vendor's window."""
     vendors = pytest.param(more, WINDOW_DAYS, marks=pytest.mark.full)
     return pytest.mark.parametrize(("days", "window_days"), [(few, SHORT), vendors])
 
