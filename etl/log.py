@@ -92,7 +92,7 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         """Say that a record is lost. The base class would print its arguments, which may be secret."""
         try:
             sys.stderr.write(f"A log record of {record.name}, line {record.lineno}, could not be written.\n")
-        except (OSError, ValueError):  # nobody reads standard error any more
+        except (OSError, ValueError):  # standard error is no longer read
             return
 
     def _mask(self, text: str, batch: object = None) -> str:

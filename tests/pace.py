@@ -70,6 +70,6 @@ def assert_keeps_pace(made: list[tuple[float, float]], interval: float) -> None:
 
     So the slot moves forward by at least one interval, and by more where it was free for a while or was pushed.
     """
-    assert all(before == was for (_, before), (was, _) in pairwise(made)), "a move that was not noted"
+    assert all(before == was for (_, before), (was, _) in pairwise(made)), "a move was not recorded"
     steps = [next_at - was for was, next_at in made]
     assert min(steps) >= interval - ROUNDING, f"a grant {interval - min(steps):.6f} s too early"

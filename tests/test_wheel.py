@@ -98,7 +98,7 @@ def in_sdist(built: Built) -> set[str]:
 def known_to_git(*options: str) -> set[str]:
     """Files that exist and that git tracks, or would track (`--others`)."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        absent("what a release has to hold is asked of git: run this in a clone, with git")
+        absent("git says what a release must contain: run this in a clone, with git")
     command = ["git", "ls-files", "-z", "--exclude-standard", "--cached", *options]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     return {name for name in listed if name and (ROOT / name).is_file()}

@@ -119,7 +119,7 @@ class Reading:
             self._read.discard(page + further)
 
     def _pass_until_proven(self, whole: bool = False) -> Steps:
-        """Passes from alternate ends, each followed by a check that repeated keys really are listed repeatedly.
+        """Passes from alternate ends, each followed by a check whether keys really repeat.
 
         `whole`: read every page, even if the day is proven before that.
         """
@@ -183,7 +183,7 @@ class Reading:
         return True
 
     def _outcomes(self) -> Steps:
-        """Ask again for the checks whose outcome is due: by page or by message id, whichever is fewer requests."""
+        """Ask again for the checks whose outcome is due: by page or by message id, whichever takes fewer."""
         due = self._memory.awaited() if self.day.unresolved else []
         pages = {page for check in due for page in self._pages_of(check)}
         ids = {check.message_id for check in due}

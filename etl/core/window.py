@@ -16,7 +16,7 @@ OUTCOMES_WITHIN = dt.timedelta(hours=48)
 
 
 class Dates(Protocol):
-    """The settings that decide about dates."""
+    """The settings on which dates depend."""
 
     @property
     def window_days(self) -> int: ...

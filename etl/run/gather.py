@@ -26,7 +26,7 @@ NO_BATCHES = (
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """`entries`: of all lists now; `before`: as the database had them; `outside`: lines outside the window."""
+    """`entries`: all lists as of now; `before`: as the database had them; `outside`: lines outside the window."""
 
     facts: Known
     entries: list[Entry] = field(default_factory=list)

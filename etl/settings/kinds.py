@@ -46,7 +46,7 @@ def name(value: str) -> str:
 
 
 def path(value: str) -> Path:
-    """The path of a file; whether the file exists is found out when it is used."""
+    """The path of a file; whether the file exists is not checked before it is used."""
     return Path(value)
 
 

@@ -119,7 +119,7 @@ class Settings:
         raise Misconfigured(
             f"Not set: {missing}.",
             "put the vendor's credentials there, "
-            "or put them into files and set the variables of the same names with _FILE at the end to their paths.",
+            "or put each into a file and set the variable of the same name plus _FILE to the path of that file.",
         )
 
     def with_bounds(self, max_requests: int | None, max_seconds: float | None) -> Settings:
@@ -173,7 +173,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
 
 
 def usable(names: Iterable[str]) -> dict[str, Any]:
-    """The settings with these names (as in Settings), whatever else is wrong; None for those that are wrong.
+    """The settings with these names (as in Settings), whatever else is wrong; None for the wrong ones.
 
     For what has to be reported even where `load` raises.
     """

@@ -70,11 +70,11 @@ def _selected(rules: dict[str, Any]) -> dict[str, Any]:
 
 def known_of(lines: Iterable[Line], days: Iterable[BatchDay] = (), settled: RowsByDay | None = None) -> Known:
     """What is known from these lists and this ledger, whose batch days are given what the lists say."""
-    lists, told = Lists.of(list(lines)), list(days)
-    for day in told:
+    lists, updated = Lists.of(list(lines)), list(days)
+    for day in updated:
         day.submitted = lists.submitted_on(day.batch_no, day.date)
         day.dated = lists.dates(day.batch_no, day.date)
-    return Known(lists, told, settled or {})
+    return Known(lists, updated, settled or {})
 
 
 def asked(made: Plan) -> list[tuple[str, int, Why]]:

@@ -83,7 +83,7 @@ def test_shifted_claims_only_pages_whose_rows_were_all_read(
         if page in found:
             assert rows_of(page, size, new_total) <= read
     if rows % size == 0:
-        assert list(found) == [page + rows // size for page in sorted(pages)], "nothing of it is forgotten"
+        assert list(found) == [page + rows // size for page in sorted(pages)], "no page is forgotten"
     elif pages:
         whole = [page for page in pages if page - 1 in pages]
         assert list(found) == sorted(page + rows // size for page in whole)

@@ -58,7 +58,7 @@ def read(url: sa.URL, sql: str) -> Listing:
     return read_query(url, sql, FIRST, LAST)
 
 
-def told(found: Listing, exit_status: int) -> str:
+def message_of(found: Listing, exit_status: int) -> str:
     assert (found.source, found.lines, found.whole) == ("query", (), False)
     (problem,) = found.problems
     assert problem.exit_status == exit_status
@@ -179,14 +179,14 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
     ],
 )
 def test_a_query_that_is_wrong(url: sa.URL, sql: str, reason: str) -> None:
-    text = told(read(url, sql), 78)
+    text = message_of(read(url, sql), 78)
     assert reason in text
     assert "8498123" not in text
     assert len(read(url, "SELECT batch AS batch_no FROM sent").lines) == 3
 
 
 def test_what_a_database_says_is_scrubbed(url: sa.URL) -> None:
-    text = told(read(url, 'SELECT * FROM "84981234567"'), 78)
+    text = message_of(read(url, 'SELECT * FROM "84981234567"'), 78)
     assert "no such table: *********67" in text
 
 
@@ -195,12 +195,12 @@ def test_a_database_that_is_locked_is_for_the_next_run(url: sa.URL) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN EXCLUSIVE")
         busy = url.update_query_dict({"timeout": "0.01"})
-        text = told(read(busy, "SELECT batch AS batch_no FROM sent"), 75)
+        text = message_of(read(busy, "SELECT batch AS batch_no FROM sent"), 75)
     assert "broke off the query: database is locked. The next run tries again." in text
 
 
 def test_a_file_that_is_not_there_is_not_created(tmp_path: Path) -> None:
-    text = told(read(sa.URL.create("sqlite", database=str(tmp_path / "no.db")), "SELECT 1 AS batch_no"), 78)
+    text = message_of(read(sa.URL.create("sqlite", database=str(tmp_path / "no.db")), "SELECT 1 AS batch_no"), 78)
     assert "cannot be opened: unable to open database file. Remedy: correct NUMBERCHECK_BATCH_DATABASE_URL" in text
     assert list(tmp_path.iterdir()) == []
 
@@ -208,13 +208,13 @@ def test_a_file_that_is_not_there_is_not_created(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("batch_no\nB1\n" * 100)
     url = sa.URL.create("sqlite", database=str(tmp_path / "x.db"))
-    assert "file is not a database" in told(read(url, "SELECT 1 AS batch_no FROM sqlite_master"), 78)
+    assert "file is not a database" in message_of(read(url, "SELECT 1 AS batch_no FROM sqlite_master"), 78)
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
 def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_port: int) -> None:
     url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:{closed_port}/x")
-    text = told(read(url, "SELECT 1 AS batch_no"), 75)
+    text = message_of(read(url, "SELECT 1 AS batch_no"), 75)
     assert text.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL does not answer: ")
     assert text.endswith("The next run tries again.")
     assert SECRET not in text
@@ -223,7 +223,7 @@ def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_por
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_an_option_that_the_driver_does_not_know(kind: str) -> None:
     url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:1/x?nonsense=1")
-    text = told(read(url, "SELECT 1 AS batch_no"), 78)
+    text = message_of(read(url, "SELECT 1 AS batch_no"), 78)
     assert "nonsense" in text
     assert SECRET not in text
 
@@ -231,7 +231,7 @@ def test_an_option_that_the_driver_does_not_know(kind: str) -> None:
 def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     url = urls.source(f"postgresql://u:{SECRET}@127.0.0.1:1/x")
-    assert "pip install 'numbercheck-etl[postgresql]'" in told(read(url, "SELECT 1 AS batch_no"), 78)
+    assert "pip install 'numbercheck-etl[postgresql]'" in message_of(read(url, "SELECT 1 AS batch_no"), 78)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_server_that_says_nothing_for_long_is_for_the_next_run(
         wait_until(lambda: reading.done() or clock.looks > looks + 2)
         assert not reading.done()
         clock.now = query.QUERY_SECONDS + 1
-        words = told(reading.result(HANG), 75)
+        words = message_of(reading.result(HANG), 75)
         gc.collect()
     assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off the query: ")
     assert words.endswith("The next run tries again.")

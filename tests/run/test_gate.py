@@ -50,7 +50,7 @@ def test_what_was_granted_is_counted_once_and_for_its_thread_only(gates: Gates) 
     assert gate.claim()
     with pytest.raises(RunEnded):
         gate.claim()
-    assert many(1, gate.take) == ["the bound of 1 requests is reached"], "granted to nobody yet"
+    assert many(1, gate.take) == ["the bound of 1 requests is reached"], "not granted to any thread yet"
 
     def work() -> int:
         gate.granted()
@@ -71,7 +71,7 @@ def test_a_bound_of_one_request(gates: Gates) -> None:
     gate = gates.open(60.0, requests=1)
     gate.take()
     assert many(2, gate.take) == ["the bound of 1 requests is reached"] * 2
-    assert (gate.requests, gates.clock.passed) == (1, 0), "somebody waited for a slot that does not come"
+    assert (gate.requests, gates.clock.passed) == (1, 0), "a thread waited for a slot that does not come"
 
 
 def test_no_bound(gates: Gates) -> None:

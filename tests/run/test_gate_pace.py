@@ -143,7 +143,7 @@ def test_an_answer_that_throttles_counts_whatever_is_claimed_in_the_meantime(gat
     gate = Gate(gates.slots, 0.0, Bounds(), clock)
     gate._lock = lock  # type: ignore[assignment]
     assert gate.claim()
-    assert throttled, "it was no claim that asked the clock"
+    assert throttled, "the clock was read outside a claim"
     throttled[0].join()
     assert gate.delay() == 500
     assert not gate.claim()

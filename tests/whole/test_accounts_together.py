@@ -121,9 +121,9 @@ def assert_round_after_round(engine: sa.Engine, directory: Path, break_connectio
         go_on(made)
         for name, job in made.items():
             assert_keeps_pace(job, vendor, name)
-        told = made[KILLED].query("SELECT account, status, exit_code FROM v_sync_run ORDER BY account, started_at")
-        assert [run["status"] for run in told if run["exit_code"] == 0] == ["complete"] * len(ACCOUNTS)
-        assert "running" not in [run["status"] for run in told]
+        runs = made[KILLED].query("SELECT account, status, exit_code FROM v_sync_run ORDER BY account, started_at")
+        assert [run["status"] for run in runs if run["exit_code"] == 0] == ["complete"] * len(ACCOUNTS)
+        assert "running" not in [run["status"] for run in runs]
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def assert_round_after_round(engine: sa.Engine, directory: Path, break_connectio
 def test_every_session_is_ended(engine: sa.Engine, tmp_path: Path) -> None:
     def end_sessions() -> None:
         with engine.connect() as connection:
-            told = connection.exec_driver_sql(END_SESSIONS[engine.url.get_backend_name()]).scalars().all()
-            for statement in told if engine.url.get_backend_name() == "mariadb" else ():
-                with contextlib.suppress(sa.exc.DBAPIError):  # the killed process's end by themselves
+            statements = connection.exec_driver_sql(END_SESSIONS[engine.url.get_backend_name()]).scalars().all()
+            for statement in statements if engine.url.get_backend_name() == "mariadb" else ():
+                with contextlib.suppress(sa.exc.DBAPIError):  # sessions of the killed process end by themselves
                     connection.exec_driver_sql(statement)
 
     assert_round_after_round(engine, tmp_path, end_sessions)

@@ -105,8 +105,8 @@ def test_what_leaves_the_window_is_lost_reported_once_and_kept(world: World) -> 
     world.vendor.behaviour.faults = Faults()
     assert world.sync(last_chance).exit_code == 65
     assert world.job.states()["A", str(DAY)] == "lost"
-    told = world.sync(last_chance + HOUR)
-    assert (told.exit_code, told.requests) == (0, 0)
+    again = world.sync(last_chance + HOUR)
+    assert (again.exit_code, again.requests) == (0, 0)
     coverage = world.job.coverage()["A", str(DAY)]
     assert (coverage["state"], coverage["stored_rows"], coverage["missing_rows"]) == ("lost", 100, 50)
 
@@ -223,7 +223,7 @@ def test_a_hopeless_batch_day_is_asked_once_a_day_after_three_runs(world: World)
     assert world.sync(at(DAY + 2 * DAYS, 13.1)).requests > 1
 
 
-def test_no_vendor_answers_any_longer(world: World) -> None:
+def test_a_run_stops_when_the_vendor_no_longer_answers(world: World) -> None:
     for number in range(9):
         world.book.add(f"B{number}", DAY, rows(1, start=number))
     world.job.list(f"B{number},{DAY}," for number in range(9))

@@ -89,14 +89,14 @@ def check(job: Job) -> None:
 
 def dies(point: int, killer: Killer, job: Job) -> bool:
     """Whether a run died at this point and the next one did the rest; otherwise, it ended after fewer points."""
-    told = killer.run(job, point)
-    if died := told["status"] != 0:
-        assert told["status"] == -9
+    report = killer.run(job, point)
+    if died := report["status"] != 0:
+        assert report["status"] == -9
         # What the database claims in between is true, too.
         job.assert_claims_hold()
         assert killer.run(job, None)["status"] == 0
     else:
-        assert FEWEST < told["points"] <= point
+        assert FEWEST < report["points"] <= point
     check(job)
     return died
 
