@@ -44,7 +44,7 @@ BUILD = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_holds_hashed_pins_and_nothing_else(lock: str) -> None:
-    """So no option, no host, no path, no direct address either."""
+    """This rules out options, hosts, paths and direct addresses, too."""
     assert PIN.sub("", COMMENT.sub("", text(lock))) == ""
     assert pins(lock)
 
@@ -79,7 +79,7 @@ def test_the_image_gets_nothing_of_the_development_tools() -> None:
 
 
 def test_every_bound_is_two_sided_or_exact() -> None:
-    """Data numbered by date has no upper bound."""
+    """A package of data whose versions are dates has no upper bound."""
     for requirement in [*ALL, *BUILD]:
         operators = {specifier.operator for specifier in requirement.specifier}
         assert operators in [{"=="}, {">=", "<"}] or requirement.name == "tzdata", str(requirement)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 Key = tuple[str, str]
-"""Message id and phone: what a row is known by."""
+"""Message id and phone, which identify a row."""
 
 CALL_CHECK = 4
 HLR_CHECK = 5
@@ -16,7 +16,7 @@ HLR_CHECK = 5
 class CheckRow(NamedTuple):
     """One number check as the vendor reports it; None where the vendor leaves a field blank.
 
-    Texts stand exactly as sent, but for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
+    Texts are exactly as sent, except for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
     `currency`. `extra` holds, under the vendor's names, what has no column or does not fit into its column.
     """
 
@@ -64,8 +64,8 @@ class CheckRow(NamedTuple):
 class RejectedRow:
     """A row that cannot be stored as it is. `payload`: the vendor's JSON as text, safe to store anywhere.
 
-    `digest`: SHA-256 (hexadecimal) of the payload whatever the order of its fields: how such rows are told
-    apart.
+    `digest`: SHA-256 (hexadecimal) of the payload, which does not depend on the order of its fields; it
+    distinguishes such rows.
     """
 
     reason: str

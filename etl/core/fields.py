@@ -25,4 +25,4 @@ MAX_LENGTH: dict[str, int] = {
     "response": 64,
     "fail_reason": 1000,
 }
-"""Characters that each text column holds."""
+"""How many characters each text column can hold."""
