@@ -53,7 +53,7 @@ def test_a_target_that_is_not_empty(source: sa.Engine, target: sa.Engine) -> Non
         )
     before = content(target)
     with pytest.raises(
-        Misconfigured, match="The target is not empty, there are rows in account, carrier"
+        Misconfigured, match="The target is not empty: there are rows in account, carrier"
     ) as caught:
         copying.copy(source, target, silently)
     assert "NUMBERCHECK_COPY_TO_DATABASE_URL" in str(caught.value)
@@ -166,7 +166,7 @@ def test_a_source_that_is_written_to_meanwhile(source: sa.Engine, target: sa.Eng
             with source.begin() as connection:
                 connection.execute(sa.update(tables.batch).values(appkey="new"))
 
-    with pytest.raises(TryLater, match="Somebody wrote to the table batch of the source"):
+    with pytest.raises(TryLater, match="Something wrote to the table batch of the source"):
         copying.copy(source, target, write)
     assert is_empty(target)
     copying.copy(source, target, silently)

@@ -105,7 +105,7 @@ def test_the_list_that_the_command_keeps(inside: Command) -> None:
     inside("batches", "add", "a,b")
     text = b"batch_no,date,rows\n0012,2026-03-10,8\nbad,tomorrow,\n"
     imported = inside("batches", "import", "-", status=78, stdin=text)
-    assert "standard input: 1 batch and date on the list now." in imported.out
+    assert "standard input: 1 batch and date is on the list." in imported.out
     assert "standard input: 1 line cannot be used (line 3: " in imported.messages
     expected = [
         ("0012", "2026-03-10", 8, "database"),

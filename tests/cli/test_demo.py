@@ -18,7 +18,7 @@ def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     runs = re.findall(r"^complete: .*(?:\n  .*)+", done.out, re.MULTILINE)
     assert len(runs) == 2
     assert "0 new, 0 changed" in runs[1]
-    assert re.search(r"Compared [0-9]{1,3},[0-9]{3} rows field by field: 0 differ, 0 are too many", done.out)
+    assert re.search(r"Compared [0-9]{1,3},[0-9]{3} rows field by field: 0 differ, 0 are surplus", done.out)
     assert "numbercheck-demo.db" in done.out
     assert precious.read_bytes() == b"precious"
     assert (command.directory / "batches.csv").read_bytes() == batches

@@ -17,7 +17,7 @@ def test_a_plan_sends_nothing_and_writes_nothing(inside: Command) -> None:
     assert plan["one_run"] == {"batch_days": 0, "requests": 3}
     assert [entry["batch_no"] for entry in plan["will_miss"]] == []
     text = inside.at(NOW, "plan", request_interval="300").out
-    assert "4 batch days, about 306 requests, 1 day, 1:30:00 at one request each 300 s." in text
+    assert "4 batch days, about 306 requests, 1 day, 1:30:00 at one request every 300 s." in text
     assert "leaves the window within 48 hours" in text
     assert "Will miss their deadline" in text
     assert "a batch may run past midnight (NUMBERCHECK_SPILL_DAYS)" in text
@@ -33,7 +33,7 @@ def test_a_plan_knows_what_was_done(inside: Command) -> None:
     assert "1 batch day, about 3 requests, not paced." in narrow
     assert "asked for in full" in narrow
     assert "B-new" not in narrow
-    assert "nothing is to be asked for now" in inside.at(NOW, "plan", "--batch", "B-old").out
+    assert "there is nothing to ask for now" in inside.at(NOW, "plan", "--batch", "B-old").out
     assert inside.at(NOW + 20 * DAY, "plan", "--json").json["will_be_lost"][0]["batch_no"] == "B-new"
     assert inside.vendor.requests == []
     assert (inside.query("SELECT * FROM batch_day"), inside.query("SELECT * FROM sync_run")) == before

@@ -6,7 +6,7 @@ from tests.cli.support import FIRST, NOW, THIS_HOUR, Command
 
 def test_a_status_before_there_is_anything(inside: Command) -> None:
     done = inside.at(NOW, "status", access_key=None)
-    assert "No batch day was synced yet. Run `numbercheck sync`." in done.out
+    assert "No batch day has been synced yet. Run `numbercheck sync`." in done.out
     assert inside.files() == {"batches.csv"}
 
 
