@@ -1,7 +1,7 @@
 # `make demo` and `make test` need Python 3.11 or newer and make; everything else comes from requirements.lock.
 #
-# --no-deps: a lock is complete (a test proves it), and an older pip looks past it for a requirement with an extra as
-# soon as the index has a newer release.
+# --no-deps: a lock is complete (a test proves it), and as soon as the index has a newer release, an older pip ignores
+# the lock for a requirement with an extra.
 
 VENV    := .venv
 STAMP   := $(VENV)/.installed
@@ -12,7 +12,7 @@ LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate
 WORKERS := -n auto --maxprocesses 8
 ARGS    :=
 
-# An environment whose Python is gone (the system's was replaced) counts as none.
+# An environment whose Python no longer exists (the system's was replaced) counts as none.
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
@@ -24,10 +24,10 @@ help: ## show this list
 demo: $(STAMP) ## the whole job on SQLite against the bundled emulator, nothing to configure
 	@$(BIN)/numbercheck demo $(ARGS)
 
-test: $(STAMP) ## the tests of every day, a few minutes; skips what this machine has no server for; ARGS="-k word" for some
+test: $(STAMP) ## the everyday tests, a few minutes; skips what this machine has no server for; ARGS="-k word" for some
 	@$(BIN)/python -m pytest -q $(WORKERS) -m 'not full' -p no:randomly $(ARGS)
 
-test-all: $(STAMP) ## every test, with coverage, in a random order; fails where a server or a tool is missing
+test-all: $(STAMP) ## every test, with coverage, in a random order; fails if a server or a tool is missing
 	@seed=$$(date +%s) && echo "The order of this run: --randomly-seed=$$seed" && NUMBERCHECK_TEST_SKIP_NOTHING=1 \
 		$(BIN)/python -m pytest -q $(WORKERS) --cov --cov-report=term --randomly-seed=$$seed $(ARGS)
 
@@ -36,11 +36,11 @@ lint: $(STAMP) ## lint, format and types; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict etl
 
-format: $(STAMP) ## put imports and layout right
+format: $(STAMP) ## correct imports and layout
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
-hooks: $(STAMP) ## run lint before each commit and the tests before each push, from now on
+hooks: $(STAMP) ## from now on, run lint before each commit and the tests before each push
 	@$(BIN)/pre-commit install
 
 lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml; ARGS=--upgrade for newer versions
@@ -49,17 +49,17 @@ lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml;
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
 
-docs: $(STAMP) ## write docs/tables.md again after a change of a table, a view or their words
+docs: $(STAMP) ## write docs/tables.md again after a change to a table, a view or their descriptions
 	@$(BIN)/python docs/generate_tables.py
 
 dist: $(STAMP) ## build wheel and source archive into dist/ and try both; tags and publishes nothing
 	@.ci/dist
 
-clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
+clean: ## remove what make and the tools created: environment, caches, builds, the demo's output
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Made anew where there is none of a suitable Python; otherwise only what the lock changed is installed.
+# Created from scratch if none has a suitable Python; otherwise only what changed in the lock is installed.
 $(STAMP): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		for python in $(PYTHONS) none; do \

@@ -1,9 +1,9 @@
-"""What a newcomer does: a fresh clone, the commands of the README as they stand there, their output compared.
+"""Does what a newcomer does: makes a fresh clone, runs the README's commands as they are, and compares the output.
 
     python3 .ci/newcomer.py [--pip VERSION] [--without "make test"]
 
-The clone, the home directory and the whole PATH are new. Of this machine's programs all but MariaDB, promtool and
-whatever is Python can be seen, and a Python that brings the pip that was asked for (default: its own). What the
+The clone, the home directory and the whole PATH are new. The PATH holds this machine's programs except MariaDB,
+promtool and everything that is Python, and one Python with the pip that was asked for (default: its own). What the
 README's `.env` leaves to its reader is filled in for an emulator of the vendor. All of it lies in a directory with
 a space and an umlaut in its name. Needs Python 3.11, git and make.
 """
@@ -27,9 +27,9 @@ from typing import IO, cast
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = os.path.realpath(sys.executable)
-# Installed with the clone, or to be thought of as missing.
+# Installed with the clone, or treated as missing.
 UNSEEN = re.compile(r"(mariadb|mysql|mysqld|promtool|python|pip|numbercheck|pytest|uv)[\w.-]*")
-# What leads back to this machine's environment or to the settings of whoever calls this.
+# What leads back to this machine's environment or to the caller's settings.
 FOREIGN = re.compile(r"NUMBERCHECK_|PYTHON|PYENV_|VIRTUAL_ENV|COVERAGE|COV_|MAKE|MFLAGS|HOME$|PATH$|PWD$|OLDPWD$")
 BLOCK = re.compile(
     r"<!-- (?P<mark>[^\n]*) -->\n```sh\n(?P<script>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL
@@ -48,7 +48,7 @@ class Block:
 
 
 def blocks(readme: str) -> list[Block]:
-    """Those that are marked to be run, in their order."""
+    """The blocks that are marked to be run, in order."""
     found = [match for match in BLOCK.finditer(readme) if match["mark"] == "run"]
     return [Block(match["script"], match["shown"] or "") for match in found]
 
@@ -57,7 +57,7 @@ def blocks(readme: str) -> list[Block]:
 
 
 def see(directory: Path, pip: str | None) -> Path:
-    """A directory for PATH: links to what may be seen, and a Python that makes environments with this pip."""
+    """A directory for PATH: links to the visible programs, and a Python that makes environments with this pip."""
     directory.mkdir()
     for place in reversed(os.environ["PATH"].split(os.pathsep)):
         for program in Path(place).glob("*") if Path(place).is_dir() else []:
@@ -84,7 +84,7 @@ def clone(folder: Path) -> Path:
 
 
 def environment(folder: Path, pip: str | None) -> dict[str, str]:
-    """Nothing of whoever calls this but the language, the time zone and where packages come from."""
+    """Nothing of the caller's environment but the language, the time zone and where packages come from."""
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     home = folder / "zu Hause"
     home.mkdir()
@@ -92,7 +92,7 @@ def environment(folder: Path, pip: str | None) -> dict[str, str]:
 
 
 class Shell:
-    """One shell that lives through all blocks, so that `cd` and `export` do."""
+    """One shell for all blocks, so that `cd` and `export` last."""
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -108,7 +108,7 @@ class Shell:
         self._stdin, self._stdout = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
 
     def type(self, script: str) -> list[str]:
-        """Run it, every command with success; the lines that it printed."""
+        """Run a script, of which every command must succeed. Returns the lines that it printed."""
         self._stdin.write(f"{{\n{script}\n}} </dev/null\necho '{MARK}'\n")
         self._stdin.flush()
         lines = []
@@ -131,11 +131,11 @@ def shape(line: str) -> str:
     """A line without its figures, dates and run ids, however wide its columns are."""
     line = re.sub(r"\b[0-9a-f]{32}\b|[0-9][0-9,.:TZ-]*", "#", line)
     line = re.sub(r"--+", "", line)
-    return " ".join(line.removesuffix(" (#)").split())  # pytest says minutes only where there are some
+    return " ".join(line.removesuffix(" (#)").split())  # pytest shows minutes only if there are any
 
 
 def difference(shown: str, printed: list[str]) -> str | None:
-    """The part of what is shown that was not printed. `[...]` stands for any lines, and so does the start."""
+    """The part of what is shown that was not printed. `[...]` matches any lines; any lines may also come first."""
     rest = [shape(line) for line in printed]
     *parts, end = [part.strip("\n") for part in re.split(r"^\[.*\.\.\..*\]$", shown, flags=re.MULTILINE)]
     for part in parts:
@@ -147,14 +147,14 @@ def difference(shown: str, printed: list[str]) -> str | None:
 
 
 def _end_of(part: str, lines: list[str]) -> int | None:
-    """Where these lines end among the others."""
+    """Where the lines of `part` end among the others."""
     wanted = [shape(line) for line in part.splitlines()]
     places = range(len(lines) - len(wanted) + 1)
     return next((place + len(wanted) for place in places if lines[place : place + len(wanted)] == wanted), None)
 
 
 def queries_that_fail(readme: str, database: Path) -> list[str]:
-    """The README's queries that answer other columns in the demo's database, or no row."""
+    """The README's queries that return other columns from the demo's database, or no row."""
     connection = sqlite3.connect(database)
     failing = []
     for query, head in QUERY.findall(readme):
@@ -194,14 +194,14 @@ def write_settings(readme: str, directory: Path, known: dict[str, str]) -> None:
 
 
 def follow(readme: str, shell: Shell, home: Path, without: list[str]) -> list[str]:
-    """Type block after block, but for those without; what the README shows and nobody saw."""
+    """Type block after block, except those of `without`. Returns what the README shows but was not printed."""
     wrong: list[str] = []
     with contextlib.ExitStack() as stack:
         for block in (block for block in blocks(readme) if block.script.strip() not in without):
             if block.script.startswith("numbercheck doctor"):
                 write_settings(readme, home / "numbercheck", stack.enter_context(emulator(home / "numbercheck")))
             if "numbercheck sync" in block.script:
-                shell.type("export NUMBERCHECK_REQUEST_INTERVAL=0")  # an emulator needs no sparing
+                shell.type("export NUMBERCHECK_REQUEST_INTERVAL=0")  # an emulator need not be spared
             print("".join(f"$ {line}\n" for line in block.script.splitlines()), end="", flush=True)
             began = time.monotonic()
             missing = difference(block.shown, shell.type(block.script))
@@ -213,7 +213,7 @@ def follow(readme: str, shell: Shell, home: Path, without: list[str]) -> list[st
 def main() -> None:
     options = argparse.ArgumentParser(description="Follow the README in a fresh clone.")
     options.add_argument("--pip", help="what to install as pip, for instance pip==23.0.1, or pip==newest")
-    options.add_argument("--without", action="append", default=[], help="a block that is left out")
+    options.add_argument("--without", action="append", default=[], help="a block to leave out")
     given = options.parse_args()
     pip = given.pip and given.pip.replace("pip==newest", "-U pip")
     with tempfile.TemporaryDirectory(prefix="numbercheck ü ") as name:
@@ -228,7 +228,7 @@ def main() -> None:
         finally:
             shell.close()
     if wrong:
-        sys.exit("The README shows what was not printed:\n\n" + "\n\n".join(wrong))
+        sys.exit("The README shows output that was not printed:\n\n" + "\n\n".join(wrong))
     print("The README holds.")
 
 
