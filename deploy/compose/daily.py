@@ -1,7 +1,7 @@
 """Runs a command now, and once a day from then on: `daily.py 12:35 Asia/Shanghai numbercheck sync`.
 
-The standard library only, so that any Python runs it. The exit status of each run goes to standard error.
-SIGTERM is handed on to a run under way, and ends the waiting at once; so does SIGINT.
+It uses only the standard library, so that any Python runs it. The exit status of each run goes to standard error.
+SIGTERM and SIGINT are passed on to a run under way, and end the waiting at once.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 NAP = 60.0
-"""Seconds between looks at the clock: it may be set, and a machine may sleep."""
+"""Seconds between checks of the clock: someone may set it, and a machine may sleep."""
 
 
 def next_start(now: dt.datetime, at: dt.time, zone: ZoneInfo) -> dt.datetime:
-    """The first moment after `now` (aware) that shows the time `at` on a clock of the zone; in UTC.
+    """The first moment after `now` (aware) at which a clock of the zone shows `at`; in UTC.
 
-    Where the hour is skipped in spring, the moment that is as far from midnight; where it comes twice, the first.
+    If the hour is skipped in spring, the moment as far from midnight; if it comes twice, the first one.
     """
     today = now.astimezone(zone).date()
     days = (dt.datetime.combine(today + dt.timedelta(days=n), at, zone).astimezone(dt.UTC) for n in range(3))
@@ -29,7 +29,7 @@ def next_start(now: dt.datetime, at: dt.time, zone: ZoneInfo) -> dt.datetime:
 
 
 def wait_until(moment: dt.datetime) -> bool:
-    """Wait for the moment; False: a signal came first."""
+    """Wait for the moment. Returns False if a signal came first."""
     while (left := (moment - dt.datetime.now(dt.UTC)).total_seconds()) > 0:
         if signal.sigtimedwait(ENDING, min(left, NAP)) is not None:
             return False
@@ -37,7 +37,7 @@ def wait_until(moment: dt.datetime) -> bool:
 
 
 def run(command: list[str]) -> tuple[int, bool]:
-    """Run the command to its end: its exit status (128 + N where signal N ended it), and whether to go on."""
+    """Run the command to its end: its exit status (128 + N if signal N ended it), and whether to go on."""
     child = os.posix_spawnp(command[0], command, os.environ, setsigmask=())
     going_on = True
     while True:
@@ -52,13 +52,13 @@ def run(command: list[str]) -> tuple[int, bool]:
 
 
 def say(words: str) -> None:
-    """A line for the log, with the moment in UTC."""
+    """Write a line for the log, with the moment in UTC."""
     sys.stderr.write(f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ} {words}\n")
     sys.stderr.flush()
 
 
 def main(at: str, zone: str, *command: str) -> int:
-    """Until a signal ends it: 0, or the status of the run that it ended."""
+    """Run until a signal ends it: 0, or the status of the run that the signal ended."""
     time, place = dt.time.fromisoformat(at), ZoneInfo(zone)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING | {signal.SIGCHLD})
     while True:

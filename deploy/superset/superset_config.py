@@ -18,7 +18,7 @@ def _secret(name: str) -> str:
 def DB_CONNECTION_MUTATOR(  # noqa: N802  (Superset looks for this name)
     uri: Any, params: dict[str, Any], _username: str, _security_manager: Any, _source: Any
 ) -> tuple[Any, dict[str, Any]]:
-    """The password of the reader role is put in when a connection is made."""
+    """Insert the password of the reader role when a connection is made."""
     return (uri.set(password=_secret("reader_password")) if uri.username == READER else uri), params
 
 
