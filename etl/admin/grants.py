@@ -51,7 +51,7 @@ class Grant:
 
 
 def grant(engine: sa.Engine, name: str, *, masked: bool) -> Grant:
-    """Let the role `name` read the views (`masked`: only the masked and summary ones), and take other views back.
+    """Let the role `name` read the views (`masked`: only the masked and summary ones), and revoke all others.
 
     Raises Misconfigured if the server has no roles, no role of this name, or several.
     """

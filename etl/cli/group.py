@@ -60,7 +60,9 @@ def explained(error: BaseException) -> EtlError | None:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return TryLater("The disk is full, so the output cannot be written.", "make room.")
         case OSError(filename=str() | bytes() as name, strerror=str() as reason):
-            return Misconfigured(f"{name!r} cannot be used ({reason}).", "check that it exists and is permitted.")
+            return Misconfigured(
+                f"{name!r} cannot be used ({reason}).", "check that it exists and that this user may use it."
+            )
     return None
 
 
