@@ -22,7 +22,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, database: sa.URL) -> Run:
-    """Runs a command on the database: its exit status, and the one line that it writes."""
+    """Runs a command on the database. Returns its exit status and the one line that it writes."""
     monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", database.render_as_string(hide_password=False))
 
     def invoke(*arguments: str) -> tuple[int, str]:

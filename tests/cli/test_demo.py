@@ -10,7 +10,7 @@ from tests.cli.support import Command
 
 
 def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
-    """Also where real files lie, and settings for something else are about."""
+    """Even in a directory with real files, and with settings for something else."""
     precious = command.directory / "numbercheck.db"
     precious.write_bytes(b"precious")
     batches = (command.directory / "batches.csv").read_bytes()
@@ -37,5 +37,5 @@ def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     ],
 )
 def test_no_day_ends_while_it_runs(now: str, moment: str) -> None:
-    """In the vendor's zone, where a day ends at 16:00 UTC."""
+    """No day in the vendor's zone, where a day ends at 16:00 UTC."""
     assert moment_for(dt.datetime.fromisoformat(f"{now}+00:00")) == dt.datetime.fromisoformat(f"{moment}+00:00")

@@ -97,7 +97,7 @@ WAITING = {
 def test_it_waits_for_an_upgrade_that_is_running(
     command: Command, reader: Role, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For longer than a run would wait for a database that says nothing, as another connection shows."""
+    """It waits longer than a run would wait for a silent database, as another connection shows."""
     with ThreadPoolExecutor() as pool:
         with migrate.alone(engine):
             monkeypatch.setattr(silence, "SILENCE", 0.2)
@@ -109,7 +109,7 @@ def test_it_waits_for_an_upgrade_that_is_running(
 
 
 def until_a_run_gives_up(engine: sa.Engine) -> None:
-    """Wait for the same as the command, but with no more patience than a run has."""
+    """Wait for the same lock as the command, but only as long as a run does."""
     lost = pytest.raises(sa.exc.DBAPIError)
     with connected(engine.url, patient=False) as impatient, lost, migrate.alone(impatient):
         pass

@@ -9,11 +9,11 @@ FRESH |= {"will_miss", "will_be_lost"}
 def test_a_plan_sends_nothing_and_writes_nothing(inside: Command) -> None:
     plan = inside.at(NOW, "plan", "--json", request_interval="3", access_key=None).json
     assert plan.keys() == FRESH
-    # 250 and 120 rows, but that is not known yet: a page each.
+    # 250 and 120 rows, but that is not known yet: one page each.
     assert (plan["batch_days"], plan["requests"], plan["seconds"]) == (2, 2, 6.0)
     inside.write_list(["B-old,2026-03-09,250", f"B-new,{TODAY},120", f"B-far,{FIRST},30000"])
     plan = inside.at(NOW, "plan", "--json", "--max-requests", "3", request_interval="60").json
-    assert plan["requests"] == 3 + 2 + 300 + 1  # and B-far once on the day after
+    assert plan["requests"] == 3 + 2 + 300 + 1  # and B-far once on the following day
     assert plan["one_run"] == {"batch_days": 0, "requests": 3}
     assert [entry["batch_no"] for entry in plan["will_miss"]] == []
     text = inside.at(NOW, "plan", request_interval="300").out

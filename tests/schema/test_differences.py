@@ -1,4 +1,4 @@
-"""What helps against differences of a schema is decided by what they need, whatever their words."""
+"""The remedy for differences of a schema depends on what they need, not on their words."""
 
 from __future__ import annotations
 
