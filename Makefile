@@ -36,7 +36,7 @@ lint: $(STAMP) ## lint, format and types; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict etl
 
-format: $(STAMP) ## correct imports and layout
+format: $(STAMP) ## fix imports and layout
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 

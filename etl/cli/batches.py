@@ -117,7 +117,7 @@ def list_(as_json: bool) -> None:
 @batches.command(short_help="Stop looking for a batch on further dates.")
 @click.argument("batch")
 def retire(batch: str) -> None:
-    """Stop looking for BATCH on further dates. Dates already asked for continue until they are complete.
+    """Stop looking for BATCH on further dates. What was already asked for is still completed.
 
     \b
     Example:

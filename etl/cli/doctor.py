@@ -89,13 +89,13 @@ class Patient:
 
     def _credentials(self) -> Iterator[str]:
         self._settings.credentials()
-        yield f"credentials are set, the account is {self._settings.account!r}"
+        yield f"credentials are set; the account is {self._settings.account!r}"
 
     def _database(self) -> Iterator[str]:
         prepare_schema(self._settings)
         with self._connected() as connection:
             self._account_id = accounts.register(connection, self._settings.account)
-        yield f"{self._settings.database_url.get_backend_name()} answers, its schema is the current one"
+        yield f"{self._settings.database_url.get_backend_name()} answers, and its schema is the current one"
 
     def _batches(self) -> Iterator[str]:
         read = read_lists(self._settings, self._window)
@@ -141,7 +141,7 @@ class Patient:
         if url.scheme == "https":
             yield "the API URL is https"
         elif is_loopback(self._settings.api_url):
-            yield "not needed, the API URL is on this machine"
+            yield "not needed: the API URL is on this machine"
         elif _speaks_tls(url.hostname or "", self._settings.timeout):
             secure = self._settings.api_url.replace("http://", "https://", 1)
             raise Misconfigured(

@@ -21,7 +21,7 @@ OF_THE_RUN = {
 OF_THE_LEDGER = {
     "numbercheck_last_success_timestamp_seconds": "When the last run that ended with status 0 ended",
     "numbercheck_batch_days": "Batch days in the ledger, by state",
-    "numbercheck_rows_at_risk": "Rows missing, at least, from batch days not complete and gone within 48 hours",
+    "numbercheck_rows_at_risk": "Rows missing (at least) from incomplete batch days gone within 48 hours",
     "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
 }
 
