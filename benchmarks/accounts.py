@@ -1,19 +1,19 @@
-"""Several accounts at once in one PostgreSQL: a process each, one of them killed, the server restarted meanwhile.
+"""Several accounts at once in one PostgreSQL: a process each, one of them killed, and the server restarted.
 
-The real command as often as there are accounts, at the same time, against the emulator and a server of its own:
+Runs the real command once for each account, at the same time, against the emulator and a server of its own:
 
     python -m benchmarks.accounts [--accounts 5] [--rows 6000] [--interval 0.1]
 
-In round 1 all of them run. In the midst of it one is killed (SIGKILL), and a little later the server is shut down as
+In round 1 all of them run. Part way through, one is killed (SIGKILL); a little later the server is shut down as
 `pg_ctl restart -m fast` does, and started again in its directory. Round 2 is what a scheduler does next: all of them
-once more, undisturbed. The first two accounts bring thousands of codes (carriers, currencies, regions, …) that nobody
-knows yet, the same ones in another order. All accounts have a batch of the same number, with rows of their own.
-`least` and `middle` are the gaps between the requests of one account as the vendor saw them, seconds: a pace that all
-had in common would make the middle one as many intervals as there are accounts.
+run again, undisturbed. The first two accounts bring thousands of new codes (carriers, currencies, regions, …), the
+same ones in a different order. All accounts have a batch with the same number, each with rows of its own. `least` and
+`middle` are the smallest and the median gap between the requests of one account, in seconds, as the vendor saw them:
+if all accounts shared one pace, the median gap would be as many intervals as there are accounts.
 
     python -m benchmarks.accounts --rounds 20 [--database mariadb]
 
-asks for deadlocks alone: in every round 4 accounts, which meet the same new codes in 4 orders, in a fresh database.
+only provokes deadlocks: in every round, 4 accounts bring the same new codes in 4 orders to a fresh database.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DEADLOCKS = {
 
 @dataclass
 class Told:
-    """What a process that ended said: its exit status and its complaints."""
+    """What a process left when it ended: its exit status and its complaints."""
 
     status: int
     complaints: list[str]
@@ -84,7 +84,7 @@ def no_process_left(processes: list[subprocess.Popen[str]]) -> Iterator[None]:
 
 
 def deadlocks(url: sa.URL) -> int:
-    """Those that the server counted: PostgreSQL in this database, MariaDB in all of them."""
+    """The deadlocks that the server counted: PostgreSQL in this database, MariaDB in all of them."""
     engine = sa.create_engine(url)
     with engine.connect() as connection:
         counted = connection.exec_driver_sql(DEADLOCKS[url.get_backend_name()]).scalar_one()
@@ -93,7 +93,7 @@ def deadlocks(url: sa.URL) -> int:
 
 
 def missing(job: Job) -> str:
-    """Empty where the account's rows are those of the vendor, field by field; else what differs."""
+    """Empty if the account's rows equal the vendor's, field by field; otherwise what differs."""
     try:
         job.assert_equals_vendor()
     except AssertionError as error:
@@ -105,7 +105,7 @@ def missing(job: Job) -> str:
 
 
 def fill(book: Book, accounts: list[str], rows: int, vendor: Emulator) -> None:
-    """The first two accounts bring new codes, the others rows of the usual kind; all have a batch `SHARED`."""
+    """Fill the book: new codes in the first two accounts, usual rows in the others, a batch `SHARED` in all."""
     date = customers.settled_day(vendor)
     customers.register(book, accounts)
     for seed, name in enumerate(accounts):
@@ -127,7 +127,7 @@ def disturbed(
     with no_process_left(processes):
         wait_until(lambda: len(customers.requests_of(vendor, accounts[victim])) >= pages // 3, 120)
         processes[victim].kill()
-        # The slowest account is far enough, so that all are in the midst of it.
+        # Even the slowest account is far enough, so that all are in the middle of their work.
         others = [name for name in accounts if name != accounts[victim]]
         wait_until(lambda: min(len(customers.requests_of(vendor, name)) for name in others) >= pages // 2, 120)
         counted = deadlocks(url)
@@ -194,7 +194,7 @@ def table(jobs: dict[str, Job], vendor: Emulator, first: list[Told], second: lis
 
 
 def ask_for_deadlocks(kind: str, rounds: int, rows: int, interval: float) -> None:
-    """The same new codes in 4 orders, `rounds` times, without pace or nearly so."""
+    """The same new codes in 4 orders, `rounds` times, with little pacing or none."""
     accounts = customers.names(4)
     statuses: Counter[int] = Counter()
     found, told, wrong = 0, Counter[str](), 0
@@ -222,7 +222,7 @@ def ask_for_deadlocks(kind: str, rounds: int, rows: int, interval: float) -> Non
             server.drop(url)
     ended = ", ".join(f"{times} with {status}" for status, times in sorted(statuses.items()))
     print(f"{kind}: {rounds} rounds of 4 accounts, {rows:,} rows and {rows:,} new codes of 6 kinds each")
-    print(f"runs ended: {ended}; deadlocks counted by the server: {found}; accounts that lack rows: {wrong}")
+    print(f"runs ended: {ended}; deadlocks counted by the server: {found}; accounts with missing rows: {wrong}")
     for text, times in told.items():
         print(f"read {times} x: {text}")
 

@@ -1,11 +1,12 @@
-"""What work on long lists may cost, as ratios: CPU time for twice as much, and beside the least that it could take.
+"""What work on long lists may cost, as ratios of CPU time: twice as much work to once, and the work to its floor.
 
-    python -m benchmarks.budgets                     prints a table; exits with 1 where a ratio is over its budget
-    python -m benchmarks.budgets --only plan         those whose name holds this
-    python -m benchmarks.budgets --turns 9           how often each is measured, 5 if not given
+    python -m benchmarks.budgets                     prints a table; exits with 1 if a ratio is over its budget
+    python -m benchmarks.budgets --only plan         only those whose name contains this
+    python -m benchmarks.budgets --turns 9           how often each is measured; the default is 5
 
-Each figure is the least of its turns. The work once, twice as much of it, and the floor are measured in turn, so that
-a busy machine slows down all three. The tests count steps and statements instead: tests/steps.py.
+The floor is the least that the work could take. Each figure is the least of its turns. The work once, twice as much of
+it, and the floor are measured in turn, so that a busy machine slows down all three. The tests count steps and
+statements instead: tests/steps.py.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from etl.store import accounts, listings
 Work = Callable[[], object]
 FIRST = dt.date(2026, 3, 1)
 TWICE = 3.0
-"""Times the CPU for twice as much: 2 where it grows as the work does, 4 where it grows as its square."""
+"""The limit on CPU time for twice as much, as a multiple: 2 means linear growth, 4 quadratic growth."""
 
 
 def window() -> Window:
@@ -52,7 +53,7 @@ def window() -> Window:
 
 
 def lines(count: int, first: dt.date = FIRST) -> list[Line]:
-    """As many of each of 14 days."""
+    """So many lines, spread evenly over 14 days."""
     return [Line(f"{n:08}", first + dt.timedelta(days=n % 14), n % 100) for n in range(count)]
 
 
@@ -71,7 +72,7 @@ def csv_alone(count: int) -> Work:
 
 
 def outside(count: int) -> Work:
-    """Lines of dates that are long over: they are counted, and that is all."""
+    """Lines of dates that are long over: they are only counted."""
     listing = Listing("file", tuple(lines(count, dt.date(2020, 1, 1))))
     return lambda: overlay([], [listing], window(), set())
 
@@ -87,14 +88,14 @@ def making_plans(count: int) -> Work:
 
 
 def batch_days_alone(count: int) -> Work:
-    """Those that the plan has, in its order."""
+    """Only the batch days that the plan has, in its order."""
     tasks = planning.make(Known(Lists.of(lines(count)), []), window(), Rules()).tasks
     keys = [(task.day.batch_no, task.day.date) for task in tasks]
     return lambda: [BatchDay(*key) for key in sorted(keys)]
 
 
 def noting(rows: int) -> Work:
-    """What is written of a batch day of so many rows of which every other page is there."""
+    """What is written for a batch day of so many rows when every other page has been read."""
 
     def work() -> None:
         pages, last = PageSet(), pages_of(rows)
@@ -116,7 +117,7 @@ def sets_alone(rows: int) -> Work:
 
 
 class KeptLists:
-    """An SQLite database that keeps lists, each of an account of its own."""
+    """An SQLite database that keeps lists, each for an account of its own."""
 
     def __init__(self, engine: sa.Engine, directory: Path) -> None:
         self._engine = engine
@@ -124,7 +125,7 @@ class KeptLists:
         self._names = (f"account-{number}" for number in itertools.count())
 
     def keeping(self, count: int) -> Work:
-        """A list that is stored, stored again and read."""
+        """Store a list, store it again, and read it."""
         some = lines(count)
 
         def work() -> None:
@@ -138,7 +139,7 @@ class KeptLists:
         return work
 
     def rows_alone(self, count: int) -> Work:
-        """The same rows into two bare tables with their keys, and read."""
+        """Put the same rows into two bare tables with their keys, and read them."""
         some = [(line.batch_no, str(line.date), line.rows) for line in lines(count)]
 
         def work() -> None:
@@ -168,7 +169,7 @@ def kept_lists() -> Iterator[KeptLists]:
 
 @dataclass(frozen=True)
 class Budget:
-    """Work of `size`, and of twice that; `times`: how often what the floor takes it may take."""
+    """Work of `size`, and of twice that; `times`: how many times as long as its floor it may take."""
 
     name: str
     size: int
@@ -195,7 +196,7 @@ def cpu(work: Work) -> float:
 
 
 def measure(budget: Budget, turns: int) -> bool:
-    """Print its line of the table; whether both ratios are within their budgets."""
+    """Print the budget's line of the table. Returns whether both ratios are within their budgets."""
     works = budget.work(budget.size), budget.work(2 * budget.size), budget.alone(budget.size)
     took = [[cpu(work) for work in works] for _ in range(turns)]
     once, twice, floor = (min(figures) for figures in zip(*took, strict=True))
@@ -212,7 +213,7 @@ def measure(budget: Budget, turns: int) -> bool:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="those whose name holds this")
+    parser.add_argument("--only", default="", help="only those whose name contains this")
     parser.add_argument("--turns", type=int, default=5)
     given = parser.parse_args()
     print(f"{'work':<34} {'size':>9} {'CPU':>9}  {'twice':<12}  {'floor':<15} {'CPU':>9}  ratio")

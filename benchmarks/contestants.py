@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """`table`: where its rows are to be found afterwards; empty: it stores none.
+    """`table`: where its rows are found afterwards; empty: it stores none.
 
-    `share`: of the batch days, for what is too slow to do them all. A floor has no start that counts.
+    `share`: its share of the batch days, for one that is too slow to do them all. A floor's start does not count.
     """
 
     name: str
@@ -61,7 +61,7 @@ LINES = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Where the work is: the vendor's URL, the list of batches, a directory for what is left lying about."""
+    """Where the work is: the vendor's URL, the list of batches, a directory for leftovers."""
 
     url: str
     load: Load
@@ -69,7 +69,7 @@ class Job:
     peers: Path | None
 
     def listing(self, share: float) -> Path:
-        """The first batches of the list, as many as the share says, as a file."""
+        """A file with this share of the list, from its first batch on."""
         batches = self.load.listed()
         kept = batches[: max(1, round(len(batches) * share))]
         file = self.directory / f"batches-{len(kept)}.csv"
@@ -79,7 +79,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """One run of one contestant: seconds of the whole process, of its own clock, of CPU time; MiB at most."""
+    """One run of one contestant: seconds of the whole process, of its own clock, of CPU time; peak MiB."""
 
     whole: float
     work: float
@@ -89,7 +89,7 @@ class Took:
 
 
 def run(who: Contestant, job: Job, database: sa.URL, *, again: bool) -> Took:
-    """Let it do the work; again: a second time. Raises SystemExit with its last words where it fails."""
+    """Let it do the work; `again`: for the second time. Raises SystemExit with its last output if it fails."""
     url = database.render_as_string(hide_password=False)
     listing = str(job.listing(who.share))
     if who.kind == "job":
@@ -106,7 +106,7 @@ def run(who: Contestant, job: Job, database: sa.URL, *, again: bool) -> Took:
 
 
 def prepare(job: Job, database: sa.URL) -> None:
-    """The schema for the job: an operator makes it once."""
+    """Create the schema for the job, as an operator does once."""
     url = database.render_as_string(hide_password=False)
     _process([sys.executable, "-m", "etl", "db", "upgrade"], job, settings(job, url, ""))
 

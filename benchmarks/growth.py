@@ -4,7 +4,7 @@
     python -m benchmarks.growth stored      a sync with 0 and with 5,000,000 rows stored already, in turn
     python -m benchmarks.growth big-day     one batch day of 1,000,000 rows: memory of `numbercheck sync`
 
-`--database URL` takes another database than SQLite; it must be empty, and is filled.
+`--database URL` uses another database than SQLite; it must be empty, and is filled.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROWS_A_DAY = 50_000
 
 
 def command(*words: str, directory: Path, vendor: Emulator | None = None, **given: str) -> tuple[float, float]:
-    """Run `numbercheck`; its seconds and the MiB that it had resident at most."""
+    """Run `numbercheck`. Returns its seconds and its peak resident MiB."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERCHECK_")}
     environment |= {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
     if vendor is not None:
@@ -56,7 +56,7 @@ def today() -> dt.date:
 
 
 def plan(directory: Path, _database: str) -> None:
-    """14 days of 5,000 batches each, nothing asked yet; then with all of them settled but the last two days."""
+    """14 days of 5,000 batches each, none asked for yet; then with all but the last two days settled."""
     lines = [
         f"B{number:04d}-{back:02d},{today() - dt.timedelta(days=back)}"
         for back in range(14)
@@ -102,7 +102,7 @@ def stored(directory: Path, database: str) -> None:
 
 
 def fill(url: sa.URL, rows: int) -> None:
-    """Settled batch days of long ago, written by SQL alone."""
+    """Settled batch days from long ago, written by SQL alone."""
     engine = connect(url)
     migrate.upgrade(engine)
     days = rows // ROWS_A_DAY

@@ -1,10 +1,10 @@
-"""How PostgreSQL (or SQLite) answers the usual questions as rows grow. Fills an empty database, by SQL alone.
+"""How PostgreSQL (or SQLite) answers the usual questions as rows grow. Fills an empty database by SQL alone.
 
     python -m benchmarks.plans URL                   5 million rows: plan and latency of each question, size of a row
     python -m benchmarks.plans URL --steps 1,5,20    the same at 1, 5 and 20 million rows, and the rate of upserts
 
-12,500 rows a date in three or four batch days, so 5 million rows are 400 dates: as the history of one account grows.
-The latency is what a client waits for all rows of the answer, the median of five after one that warms up.
+Each date has 12,500 rows in three or four batch days, so 5 million rows are 400 dates, like the history of one
+account. The latency is how long a client waits for all rows of the answer: the median of five, after one to warm up.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ FILL_SQLITE = (
 
 
 def questions(connection: sa.Connection, dates: int) -> Iterator[tuple[str, str]]:
-    """Each question and its SQL; days in the middle of what there is."""
+    """Each question and its SQL; its days are in the middle of the history."""
     day = FIRST_DATE + dt.timedelta(days=dates // 2)
     month = f"check_date BETWEEN '{day}' AND '{day + dt.timedelta(days=29)}'"
     phone = connection.exec_driver_sql(
@@ -132,7 +132,7 @@ def fill(engine: sa.Engine, first: int, last: int) -> None:
     for begin in range(first, last, BLOCK):
         names = {"first": begin, "last": min(begin + BLOCK, last) - 1, "date": FIRST_DATE, "phones": PHONES}
         with engine.begin() as connection:
-            if postgresql:  # the rows are what they should be: foreign keys need not look
+            if postgresql:  # the rows are right by construction: skip the checks of foreign keys
                 connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             for statement in FILL_POSTGRESQL if postgresql else FILL_SQLITE:
                 made = statement.format(**names, sizes=list(BATCH_ROWS), size=size)
@@ -168,7 +168,7 @@ def median_ms(task: Callable[[], object]) -> float:
 
 
 def explain(connection: sa.Connection, query: str) -> str:
-    """The plan on one line: how each table is reached, rows × loops, and the buffers of the whole."""
+    """The plan on one line: how each table is reached, rows × loops, and the buffers of the whole query."""
     if connection.dialect.name == "sqlite":
         return "; ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
     answer = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}").scalar_one()
@@ -203,7 +203,7 @@ def sizes(connection: sa.Connection, rows: int) -> str:
 
 
 def upserts(engine: sa.Engine, step: int) -> str:
-    """100 pages of 100 rows, a transaction for each, through the job's own store: new, then once more as they are."""
+    """100 pages of 100 rows, a transaction for each, through the job's own store: new rows, then the same again."""
     day = 100_000_000 + step
     with engine.begin() as connection:
         do = connection.exec_driver_sql
@@ -251,7 +251,7 @@ def main() -> None:
     """Fill and measure, step by step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="SQLAlchemy URL of an empty database")
-    parser.add_argument("--steps", default="5", help="millions of rows, rising")
+    parser.add_argument("--steps", default="5", help="millions of rows, in rising order")
     given = parser.parse_args()
     engine = connect(sa.make_url(given.url))
     migrate.upgrade(engine)

@@ -1,16 +1,16 @@
-"""Where `numbercheck sync` spends its time when neither the vendor nor the pace bounds it.
+"""Where `numbercheck sync` spends its time when neither the vendor nor the pace limits it.
 
     python -m benchmarks.profile_sync [--rows 50000] [--database sqlite|postgresql|mariadb] [--second]
 
 Runs the command twice within this process, each time against the server of `benchmarks/vendor_server.py` and a new
-database; `--second`: on rows that are there already, with `--full`. The first run is looked at every 2 ms from
-outside: which part of the program each thread is in, counting a library's work for the library. That costs the run
-little, so these shares are the ones to quote. The second run goes under cProfile, thread by thread, which makes
-small Python functions look dearer than they are: it names the functions.
+database; `--second`: on rows that are stored already, with `--full`. The first run is sampled every 2 ms from
+outside: which part of the program each thread is in, where a library's work counts as the library's. That costs the
+run little, so these shares are the ones to quote. The second run is profiled by cProfile, thread by thread. That
+makes small Python functions look more expensive than they are, but it names the functions.
 
-The thread called main converts nothing and waits for nobody when it is what bounds the run. All threads share one
-interpreter lock: `CPU` near 1.0 a second means that Python itself is the bound, and a thread that waits for the
-lock is counted for what it was about to do.
+When the thread called main limits the run, it converts nothing and waits for nothing. All threads share one
+interpreter lock: `CPU` near 1.0 a second means that Python itself is the limit, and a thread that waits for the
+lock is counted under what it was about to do.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from etl.cli import main as numbercheck
 
 EVERY = 0.002  # seconds
 MAIN, REQUESTS = "main thread", "request threads"
-# The innermost frame that one of these fits decides; a commit is one wherever it happens.
+# The innermost frame that matches one of these decides; a commit counts as one wherever it happens.
 PARTS = (
     ("waiting for answers", ("etl/run/fetch.py:_collect", "concurrent/futures/thread.py:_worker")),
     ("waiting for the pace", ("etl/run/gate.py:", "etl/store/slots.py:")),
@@ -91,7 +91,7 @@ def part_of(frame: FrameType | None) -> str:
 
 
 class Sampler(threading.Thread):
-    """Looks at all other threads until it is stopped."""
+    """Samples all other threads until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__(name="sampler", daemon=True)
@@ -114,14 +114,14 @@ class Sampler(threading.Thread):
 
 @contextlib.contextmanager
 def profiling(found: dict[str, list[cProfile.Profile]]) -> Iterator[None]:
-    """cProfile in this thread, and in those that are started meanwhile."""
+    """Run cProfile in this thread, and in threads that are started inside the block."""
     original = threading.Thread.run
 
     def run(self: threading.Thread) -> None:
         profile = cProfile.Profile()
         try:
             profile.enable()
-        except ValueError:  # from Python 3.12 on there is one profiler for a process
+        except ValueError:  # from Python 3.12 on, a process has one profiler
             return original(self)
         try:
             return original(self)
@@ -176,7 +176,7 @@ def biggest(profiles: list[cProfile.Profile], count: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Both runs, and what they showed."""
+    """Do both runs, and print what they showed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--batches", type=int, default=50)
@@ -196,7 +196,7 @@ def main() -> None:
             prepare(job, url)
             if given.second:
                 sync(url, job, full=False)
-        sys.setswitchinterval(EVERY / 4)  # or a busy thread would hide for 5 ms
+        sys.setswitchinterval(EVERY / 4)  # otherwise a busy thread would hide for 5 ms
         sampler, began, cpu = Sampler(), time.perf_counter(), time.process_time()
         sampler.start()
         sync(urls[0], job, full=given.second)

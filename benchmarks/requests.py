@@ -1,7 +1,7 @@
 """How many requests the job needs, against the fewest that any job could: one for each 100 rows of a batch day.
 
-Runs the real job at virtual moments against the emulator, with everything real but the clock, and the naive job
-(the whole window at every run) by counting what it would ask. From the project's root:
+Runs the real job at virtual moments against the emulator, where everything is real except the clock. For the naive
+job (the whole window at every run), it counts what that would ask for. From the project's root:
 
     python -m benchmarks.requests [--days 33] [--seed 1] [--only daily]
 """
@@ -74,7 +74,7 @@ SCENARIOS = (
 
 @dataclass
 class Outcome:
-    """Requests of this job and of the naive one, the floor, and hourly looks until each day is settled."""
+    """Requests of this job and of the naive one, the floor, hourly looks until each day is settled, missing rows."""
 
     floor: int = 0
     requests: int = 0
@@ -125,7 +125,7 @@ def _lines(submitted: list[tuple[dt.date, str, int]], scenario: Scenario) -> Ite
 
 
 def _naive(submitted: list[tuple[dt.date, str, int]], book: Book, now: dt.datetime, window_days: int) -> int:
-    """The whole window at every run: what is there of each batch day, one request at least."""
+    """The whole window at every run: all that exists of each batch day, with at least one request for each."""
     first = now.astimezone(ZONE).date() - dt.timedelta(days=window_days - 1)
     days = {(no, date): day for no, date, day in book.batch_days()}
     return sum(pages_of(len(days[no, date].visible(now))) for date, no, _ in submitted if date >= first)
@@ -136,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=33)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="scenarios whose name holds this")
+    parser.add_argument("--only", default="", help="only scenarios whose name contains this")
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     print(

@@ -1,24 +1,24 @@
-"""Rows a second of `numbercheck sync`, beside what no job can beat and what the usual tools make of the same work.
+"""Rows a second of `numbercheck sync`, compared with what no job can beat and with the usual tools.
 
     python -m benchmarks.throughput [--rows 100000] [--rounds 3] [--peers-python PATH] [--postgresql URL]
 
-Pacing is off, and the vendor is `benchmarks/vendor_server.py`, one process for all that answers from memory. In each
-round everybody gets an empty database on the same server with the same settings, and runs twice, each time as a
-process of its own: the second time every row is there already (`numbercheck sync --full`, so that it reads
-everything again). Rounds go forward and backward in turn. After every run the stored rows, their distinct keys and
-the sum of their prices are compared with what the vendor serves.
+Pacing is off, and the vendor is `benchmarks/vendor_server.py`, one process that answers all contestants from memory.
+In each round every contestant gets an empty database on the same server with the same settings, and runs twice, each
+time as a process of its own: the second time every row is stored already (`numbercheck sync --full`, so that it reads
+everything again). The order of the contestants is reversed after each round. After every run the stored rows, their
+distinct keys and the sum of their prices are compared with what the vendor serves.
 
-Floors (benchmarks/floors.py; their own clock alone counts, with connections, rows and tables ready):
-    fetch and discard           sign, send, receive every page by requests over kept-alive connections; no JSON
+Floors (benchmarks/floors.py; only their own clock counts, with connections, rows and tables ready):
+    fetch and discard           sign, send, receive every page with requests over kept-alive connections; no JSON
     COPY, INSERT … ON CONFLICT  PostgreSQL; rows in memory into one flat table, in one transaction
     executemany upsert          SQLite; the same
 Peers (benchmarks/peers/; they fetch every page of every batch day in sequence or as the tool does, and upsert by
 message id and phone into one flat table):
-    pandas, to_sql staging      a frame for each batch day, to_sql as it is by default, INSERT … ON CONFLICT
+    pandas, to_sql staging      a frame for each batch day, to_sql with its defaults, INSERT … ON CONFLICT
     pandas, COPY staging        the same, with the COPY callable of pandas' documentation
-    dlt, CSV, upsert            rows as they are; of the ways that hand rows to dlt, the quickest that was found
+    dlt, CSV, upsert            rows as they are; the fastest way found of passing rows to dlt
     dlt, Arrow, parquet, upsert an Arrow table for each batch day, which dlt's normalizing step passes through, loaded
-                                by ADBC; more work for its user, and less for the processor
+                                by ADBC; more work for its user, less for the processor
     ORM merge by row            SQLAlchemy's Session.merge, on a tenth of the batches: it is slow
 
 Peers live in an environment of their own:
@@ -26,9 +26,9 @@ Peers live in an environment of their own:
         -r benchmarks/peers/requirements.lock
     python -m benchmarks.throughput --peers-python peers/bin/python
 
-`seconds` and `rows/s` are those of the whole process, start included; `own clock` leaves the imports out. `sync is`
-tells how many times as many rows a second the first run of `numbercheck sync` makes in the same round. Figures are
-medians, with the least and the most in brackets.
+`seconds` and `rows/s` are those of the whole process, including its start; `own clock` leaves the imports out.
+`sync is` shows how many times as many rows a second the first run of `numbercheck sync` stores in the same round.
+Figures are medians, with the minimum and the maximum in brackets.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from benchmarks.vendor_server import Load, running, speed
 from tests import servers
 
 NO_PEERS = (
-    "Without --peers-python the usual tools do not take part. To have them: "
+    "Without --peers-python the usual tools do not take part. To include them: "
     "python -m venv peers && peers/bin/pip install --no-deps --require-hashes -r benchmarks/peers/requirements.lock; "
     "--peers-python peers/bin/python"
 )
@@ -67,7 +67,7 @@ Runs = dict[tuple[str, Contestant, bool], list[Took]]
 
 @dataclass(slots=True)
 class Results:
-    """By database, contestant and whether it was the second run; one entry a round."""
+    """By database, contestant and whether it was the second run; one entry for each round."""
 
     runs: Runs = field(default_factory=lambda: defaultdict(list))
     wrong: dict[tuple[str, Contestant, bool], str] = field(default_factory=dict)
@@ -117,7 +117,7 @@ def databases(kinds: list[str], postgresql: str) -> Iterator[dict[str, servers.S
 
 
 def settle(url: sa.URL) -> None:
-    """Let nobody pay for what the one before left to be written."""
+    """Have the previous contestant's pending writes done before the next one starts."""
     if url.get_backend_name() == "postgresql":
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         with contextlib.suppress(sa.exc.DBAPIError), engine.connect() as connection:
@@ -156,10 +156,10 @@ def stored(url: sa.URL, table: str) -> Truth:
 
 
 def judge(found: Truth, true: Truth) -> str:
-    """What is wrong, in words; empty where all is right."""
+    """What is wrong, in words; empty if all is right."""
     if found[:2] != (true[1], true[1]):
         return f"WRONG: {found[0]:,} rows, {found[1]:,} keys of {true[1]:,}"
-    # A price that went through a float is taken for right.
+    # A price that went through a float is accepted.
     return "" if abs(found[2] - true[2]) < 1 else f"WRONG: prices come to {found[2]}, not {true[2]}"
 
 
@@ -201,7 +201,7 @@ def rates(took: list[Took], who: Contestant, rows: int, own: bool) -> list[float
 
 
 def used(took: list[Took], who: Contestant) -> str:
-    """CPU seconds and MiB; a floor's are mostly those of getting ready."""
+    """CPU seconds and MiB; a floor uses most of them to get ready."""
     if who.kind == "floor":
         return f"{'–':>6} {'–':>5}"
     return (
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--peers-python", type=lambda path: Path(path).absolute(), help="see above")
     parser.add_argument("--json", type=Path, help="write every single run there")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are stopped then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped too
     load, results = Load(given.rows, given.batches, given.days), Results()
     print(versions(given.peers_python), flush=True)
     with (
@@ -264,7 +264,7 @@ def main() -> None:
         try:
             for number in range(given.rounds):
                 one_round(results, job, found, backward=number % 2 == 1)
-        finally:  # what an interrupted round has measured is told, too
+        finally:  # also print what an interrupted round has measured
             for kind in found:
                 print("\n".join(table(results, kind, lambda share: truth(job, share)[0])), flush=True)
     if given.json:

@@ -1,8 +1,8 @@
-"""The vendor's endpoint with every page made before the first request: a server that bounds no client.
+"""The vendor's endpoint with every page generated before the first request: a server that slows down no client.
 
-It looks at the body of a request alone (batchNo, date, page, pageSize) and at no header, and answers from memory;
+It reads only the body of a request (batchNo, date, page, pageSize), not the headers, and answers from memory;
 `etl.emulator` is the one that checks everything. A batch day that it does not know has no rows. As a process of
-its own, which prints its URL when it is ready and ends when its standard input is closed:
+its own, it prints its URL when it is ready, and ends when its standard input is closed:
 
     python -m benchmarks.vendor_server [--rows 100000] [--batches 50] [--days 14]
 """
@@ -37,14 +37,14 @@ LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)")
 
 
 class Load(NamedTuple):
-    """How many rows, in how many batches, on how many days, today (the vendor's) the last of them."""
+    """How many rows, in how many batches, on how many days up to today (the vendor's)."""
 
     rows: int = 100_000
     batches: int = 50
     days: int = 14
 
     def batch_days(self) -> Iterator[GeneratedDay]:
-        """The same ones, with the same rows, whenever they are made on the same day."""
+        """The batch days: within one day, always the same ones with the same rows."""
         today = dt.datetime.now(Behaviour().timezone).date()
         for number in range(self.batches):
             count = self.rows // self.batches + (number < self.rows % self.batches)
@@ -63,7 +63,7 @@ def envelope(rows: list[dict[str, Any]], total: int, page: int, size: int) -> by
 
 
 class Pages:
-    """Answers by what is asked for. An answer is found by the bytes of its request from the second time on."""
+    """Answers by what is asked for. From the second time on, an answer is found by the bytes of its request."""
 
     def __init__(self, load: Load) -> None:
         self._answers: dict[tuple[str, str, int], bytes] = {}
@@ -78,7 +78,7 @@ class Pages:
                 self._answers[day.batch_no, str(day.date), page] = answer
 
     def answer(self, body: bytes) -> bytes:
-        """Head (all but the date) and content of the response."""
+        """The head (except the date) and the content of the response."""
         if body not in self._by_body:
             self._by_body[body] = self._make(json.loads(body))
         return self._by_body[body]
@@ -134,7 +134,7 @@ class Connections:
         connection.close()
 
     def _reply(self, connection: socket.socket, received: bytes) -> bytes:
-        """Answer the whole requests that were received; what is left of the bytes."""
+        """Answer the complete requests that were received. Returns the remaining bytes."""
         while (end := received.find(b"\r\n\r\n") + 4) > 3:
             length = LENGTH.search(received, 0, end)
             stop = end + (int(length[1]) if length else 0)
@@ -157,7 +157,7 @@ class Connections:
 
 @contextlib.contextmanager
 def running(load: Load) -> Iterator[str]:
-    """The server as a process of its own; its URL."""
+    """Run the server as a process of its own. Yields its URL."""
     options = [f"--{name}={value}" for name, value in load._asdict().items()]
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.vendor_server", *options],
@@ -177,7 +177,7 @@ def running(load: Load) -> Iterator[str]:
 
 
 def speed(url: str, load: Load, requests: int = 10_000) -> float:
-    """Pages a second to one client that does next to nothing itself: what the server is good for."""
+    """Pages a second to one client that does almost nothing itself: the most that the server can deliver."""
     batch, date = load.listed()[0]
     asked = json.dumps({"batchNo": batch, "date": str(date), "page": 1, "pageSize": PAGE_SIZE}).encode()
     request = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(asked), asked)
@@ -196,7 +196,7 @@ def speed(url: str, load: Load, requests: int = 10_000) -> float:
 
 
 def main() -> None:
-    """Make the pages, serve them."""
+    """Generate the pages and serve them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in Load()._asdict().items():
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -1,7 +1,7 @@
 """How Alembic reaches the database.
 
-The job hands in a connection that is in a transaction and holds the lock (etl/schema/migrate.py).
-A developer's `alembic -c migrations/alembic.ini …` has none: it takes the database of the settings.
+The job passes a connection that is in a transaction and holds the lock (etl/schema/migrate.py).
+A developer's `alembic -c migrations/alembic.ini …` passes none: it uses the database of the settings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run_for_developer() -> None:
 
 
 if context.is_offline_mode():
-    raise Misconfigured("These migrations look at the database: they cannot be written to a script (--sql).")
+    raise Misconfigured("These migrations read the database, so they cannot be written to a script (--sql).")
 if "connection" in context.config.attributes:
     run(context.config.attributes["connection"])
 else:

@@ -1,29 +1,29 @@
 """The steps that migrations share.
 
-Frozen: what a released migration uses goes on doing what it did, or a database that was upgraded last year differs
-from one that is made today. A new need gets a new step beside the others.
+They are frozen: a step that a released migration uses must go on doing what it did, or a database upgraded last
+year would differ from one created today. A new need gets a new step.
 
-`migrations` is no package (in an installed wheel it lies inside `etl`), so a migration loads this file by path:
+`migrations` is not a package (in an installed wheel it lies inside `etl`), so a migration loads this file by path:
 
     steps = load_python_file(Path(__file__).resolve().parents[1], "steps.py")  # from alembic.util
 
-Each step can run again after it was interrupted, for MariaDB and MySQL cannot roll DDL back.
+Each step can run again after it was interrupted, because MariaDB and MySQL cannot roll back DDL.
 
-Views lie in views/REVISION/NAME.sql, or in views/REVISION/DIALECT/NAME.sql where a server has its own version. A
+Views lie in views/REVISION/NAME.sql, or in views/REVISION/DIALECT/NAME.sql if a server has its own version. A
 new column needs no copy of the file: views/REVISION/NAME.added.sql holds only what is new in it:
 
     -- after the column last_changed_at
         hlr_result.spam_score
 
-`put_view(NAME, revision)` shows it, `take_view_back(NAME, down_revision)` hides it again. Commas are seen to. The
-column that is named has to be the last one of its list, because PostgreSQL replaces a view only if new columns
-come last; whatever a customer built upon the view stays. A table to join comes the same way:
+`put_view(NAME, revision)` adds it, `take_view_back(NAME, down_revision)` removes it again. Commas are added as
+needed. The column that is named has to be the last one of its list, because PostgreSQL replaces a view only if new
+columns come last; whatever a customer built upon the view stays. A table to join is added in the same way:
 
     -- after the line JOIN account ON account.account_id = batch.account_id
     LEFT JOIN tariff ON tariff.tariff_id = number_check.tariff_id
 
-Both kinds can stand in one file, one below the other. A place that the version before does not have, or has more
-than once, fails with the name of the file. Where a server has its own version, the lines go into that one.
+One file can hold both kinds, one below the other. A place that the previous version does not have, or has more
+than once, is an error that names the file. If a server has its own version, the lines go into that one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MYSQL_WORDS = {
     "DAYS(newest.check_date)": "datediff(utc_date(), newest.check_date)",
     "TODAY": "utc_date()",
 }
-# What each kind of server calls what the views write in upper case.
+# For what the views write in upper case, the words of each kind of server.
 WORDS = {
     "postgresql": {
         "DAYS(newest.check_date)": "(now() AT TIME ZONE 'UTC')::date - newest.check_date",
@@ -64,7 +64,7 @@ PLACE = re.compile(r"^-- after the (column|line) (.+)\n", re.MULTILINE)
 
 
 def create_tables(metadata: sa.MetaData) -> None:
-    """The tables and their indexes; on MariaDB and MySQL those that are not there yet."""
+    """Create the tables and their indexes; on MariaDB and MySQL, those that do not exist yet."""
     connection = op.get_bind()
     if connection.dialect.name not in MYSQL_FAMILY:
         metadata.create_all(connection, checkfirst=False)
@@ -80,7 +80,7 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def drop_column(table: str, name: str) -> None:
-    """Views that show it have to be put back before."""
+    """Drop a column. Views that show it have to be put back first."""
     if name in _columns(table):
         op.drop_column(table, name)
 
@@ -90,7 +90,7 @@ def _columns(table: str) -> set[str]:
 
 
 def replace_index(table: str, new: str, columns: list[str], old: str) -> None:
-    """The new one first: MariaDB has none to spare for the foreign key."""
+    """Create the new index, then drop the old one: MariaDB always needs one for the foreign key."""
     there = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
     if new not in there:
         op.create_index(new, table, columns)
@@ -102,7 +102,7 @@ def replace_index(table: str, new: str, columns: list[str], old: str) -> None:
 
 
 def fill(table: sa.TableClause, revision: str) -> None:
-    """Insert those lines of data/REVISION/TABLE.csv whose key, the first column, is not there yet."""
+    """Insert those lines of data/REVISION/TABLE.csv whose key (the first column) the table does not have yet."""
     with (HERE / "data" / revision / f"{table.name}.csv").open(encoding="utf-8", newline="") as file:
         lines = [
             {name: _value(table.c[name], text) for name, text in line.items()} for line in csv.DictReader(file)
@@ -120,9 +120,9 @@ def _value(column: sa.ColumnClause[Any], text: str) -> Any:
 
 
 def put_view(name: str, revision: str) -> None:
-    """Create it as it is at this revision, or give it other insides.
+    """Create a view as it is at this revision, or replace what an existing one selects.
 
-    Who may read it, and what a customer built upon it, stays (on SQLite, nothing is granted and all is by name).
+    Readers' rights, and whatever a customer built upon it, stay (SQLite has no rights and finds views by name).
     """
     dialect = op.get_bind().dialect.name
     sql = view_sql(name, revision, dialect)
@@ -136,9 +136,9 @@ def put_view(name: str, revision: str) -> None:
 
 
 def take_view_back(name: str, revision: str) -> None:
-    """Make it once more, as it was at this revision: PostgreSQL takes no column out of a view that is there.
+    """Create a view again as it was at this revision: PostgreSQL cannot remove a column from an existing view.
 
-    It refuses too where a customer built upon the view; then nothing is changed.
+    PostgreSQL also refuses this if a customer built upon the view; then nothing is changed.
     """
     drop_views([name])
     put_view(name, revision)
@@ -150,7 +150,7 @@ def drop_views(names: Iterable[str]) -> None:
 
 
 def view_sql(name: str, revision: str, dialect: str, views: Path = VIEWS) -> str:
-    """A view at a revision, in the words of its files: its newest version that is not newer than the revision."""
+    """A view's SQL at a revision, as its files have it: the newest version that is not newer than the revision."""
     sql = ""
     for folder in sorted(folder for folder in views.iterdir() if folder.name <= revision):
         sql = _version(name, folder, dialect, sql)
@@ -160,7 +160,7 @@ def view_sql(name: str, revision: str, dialect: str, views: Path = VIEWS) -> str
 
 
 def _version(name: str, folder: Path, dialect: str, before: str) -> str:
-    """What a revision makes of the version before it: another one, one with more lines, or the same."""
+    """What a revision makes of the previous version: another one, one with more lines, or the same."""
     for place in (folder / dialect, folder):
         if (whole := place / f"{name}.sql").is_file():
             return whole.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """dlt: one resource for all batch days, its REST client for the requests, merged by message id and phone.
 
-As its fourth argument, three words joined by commas: how rows are handed on (`items`, the page's rows as they are;
+The fourth argument is three words joined by commas: how rows are passed on (`items`, the page's rows as they are;
 `arrow`, an Arrow table for each batch day, which skips dlt's normalizing; `parallel`, items fetched for several
 batch days at once by a parallelized transformer), the loader's file format (`insert_values`, dlt's default; `csv`;
 `parquet`, which needs ADBC), and the merge strategy (`delete-insert`, the default; `upsert`).
@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported: it would report home
+os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported, which would send telemetry
 os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"
 
 import dlt
@@ -40,7 +40,7 @@ def day(vendor: RESTClient, path: str, batch: str, date: str) -> Iterator[list[d
 
 
 def arrow(rows: list[dict[str, Any]]) -> Any:
-    import pyarrow as pa  # noqa: PLC0415  (the other ways need not load it)
+    import pyarrow as pa  # noqa: PLC0415  (the other ways do not need it)
 
     types = {"integer": pa.int64(), "numeric(18,6)": pa.float64(), "text": pa.string()}
     table = pa.Table.from_pylist(

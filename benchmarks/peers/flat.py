@@ -44,11 +44,11 @@ def type_of(column: str) -> str:
 
 
 def create(table: str = "number_check") -> str:
-    """The statement that makes the table where it is not there yet."""
+    """The statement that creates the table if it does not exist yet."""
     columns = ", ".join(f"{name} {type_of(name)}" for name in COLUMNS)
     return f"CREATE TABLE IF NOT EXISTS {table} ({columns}, PRIMARY KEY ({', '.join(KEY)}))"
 
 
 def upsert_from(staging: str) -> str:
-    """The statement that takes over all rows of a staging table with the same columns."""
+    """The statement that copies all rows from a staging table with the same columns."""
     return f"INSERT INTO number_check ({NAMES}) SELECT {NAMES} FROM {staging} WHERE true {ON_CONFLICT}"

@@ -1,7 +1,7 @@
 """requests and pandas: a frame for each batch day, into a staging table, and from there by INSERT … ON CONFLICT.
 
-As its fourth argument: `rows`, to_sql as it is by default; `copy` (PostgreSQL), to_sql with the COPY callable that
-pandas' documentation shows.
+The fourth argument is `rows` (to_sql with its defaults) or `copy` (PostgreSQL: to_sql with the COPY callable that
+pandas' documentation shows).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Asking the vendor as a script does: one session, signed requests, pages in sequence, no retries."""
+"""Queries the vendor as a script would: one session, signed requests, pages in sequence, no retries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Signed(AuthBase):
 
 
 class Given(NamedTuple):
-    """What a peer is told on its command line."""
+    """What a peer is given on its command line."""
 
     url: str
     listing: list[tuple[str, str]]
@@ -71,7 +71,7 @@ def pages(on: requests.Session, url: str, batch: str, date: str) -> Iterator[lis
 
 
 def measure(work: Callable[[Given], object]) -> None:
-    """Do it, and tell how long it took."""
+    """Do the work, and print how long it took."""
     told = given()
     began = time.perf_counter()
     work(told)

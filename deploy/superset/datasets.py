@@ -46,7 +46,7 @@ MAIN_TIME = {"v_batch_summary": "last_date", "v_sync_run": "started_at"}
 
 
 class Metric(NamedTuple):
-    """A figure that charts share: its name in queries, what people read, how it is computed and shown."""
+    """A figure that charts share: its name in queries, its label, how it is computed and shown."""
 
     name: str
     title: str
@@ -127,7 +127,7 @@ def dataset(view: views.View) -> dict[str, Any]:
 
 
 def identity(name: str) -> str:
-    """The same for the same view, so that importing once more replaces."""
+    """An id that is always the same for a view, so that importing it again replaces it."""
     return str(uuid.uuid5(uuid.UUID(DATABASE_UUID), name))
 
 
@@ -156,12 +156,12 @@ def metric(found: Metric) -> dict[str, Any]:
 
 
 def text(view: views.View) -> str:
-    """The file of a view's dataset."""
+    """The text of the file of a view's dataset."""
     return yaml.safe_dump(dataset(view), sort_keys=False, allow_unicode=True, width=110)
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all datasets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for view in views.VIEWS:
         if view.masked:

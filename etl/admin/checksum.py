@@ -21,27 +21,27 @@ _EXACT = Context(prec=1_000_000, Emax=999_999_999, Emin=-999_999_999)
 
 @dataclass(slots=True)
 class Checksum:
-    """How many rows, and the sum of their SHA-256: it tells rows that differ, lack, or are there twice."""
+    """How many rows, and the sum of their SHA-256: it reveals rows that differ, are missing, or occur twice."""
 
     rows: int = 0
     total: int = 0
 
     def add(self, columns: Sequence[sa.Column[Any]], rows: Iterable[Sequence[Any]]) -> None:
-        """Take rows in, as SQLAlchemy gives them for these columns."""
+        """Add rows, as SQLAlchemy returns them for these columns."""
         forms = [(place, form) for place, column in enumerate(columns) if (form := _form(column.type))]
         for row in rows:
             values = list(row)
             for place, form in forms:
                 if values[place] is not None:
                     values[place] = form(values[place])
-            # Told apart by repr: None from '', True from 1, 1 from '1', and where a text ends.
+            # repr distinguishes None from '', True from 1, 1 from '1', and shows where a text ends.
             digest = hashlib.sha256(repr(values).encode()).digest()
             self.total = (self.total + int.from_bytes(digest, "big")) % _SIZE
             self.rows += 1
 
 
 def _form(kind: sa.types.TypeEngine[Any]) -> Form | None:
-    """How a value of this type is written; None: as every driver gives it."""
+    """How a value of this type is written; None: as it is, because every driver returns the same."""
     match kind:
         case UtcTime() | sa.Date():
             return _iso
@@ -57,11 +57,11 @@ def _iso(value: Any) -> str:
 
 
 def _price(value: Decimal) -> str:
-    return canonical_price(value + 0)  # a server knows no negative zero
+    return canonical_price(value + 0)  # a server has no negative zero
 
 
 def _json(value: object) -> str:
-    """Keys in order; numbers by what they are worth: PostgreSQL writes 1E+3 as 1000."""
+    """JSON with its keys in order, and numbers by their value: PostgreSQL writes 1E+3 as 1000."""
     return str(simplejson.dumps(_plain(value), sort_keys=True))
 
 

@@ -1,4 +1,4 @@
-"""Copies all that is stored into another, empty database, in one transaction, and proves that it arrived."""
+"""Copies everything stored into another, empty database, in one transaction, and proves that it arrived."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from etl.store import lock
 COPIED_ROWS = 1000
 """Rows in memory at once."""
 LOOK_SECONDS = 30
-"""How often the locks are looked at; MariaDB drops a connection that says nothing for half an hour."""
+"""How often the locks are checked; MariaDB drops a connection that is silent for half an hour."""
 
 SEEDED = (check_level, number_type, call_response, region, currency)
-"""Tables whose lines a migration may have put there: the source's take their place."""
+"""Tables that a migration may have filled: the source's rows replace these."""
 
 # The state of processes, not of the data: each run makes its own.
 COPIED_TABLES = tuple(table for table in metadata.sorted_tables if table is not request_slot)
@@ -46,7 +46,7 @@ _UNDONE = "Nothing was written to the target"
 
 _Rows = Sequence[Sequence[Any]]
 CopyProgress = Callable[[str, int, int], None]
-"""Told after every chunk: what is being done, rows done, rows in all."""
+"""Called after every chunk with what is being done, the rows done, and the rows in all."""
 
 
 class Differs(EtlError):
@@ -54,11 +54,11 @@ class Differs(EtlError):
 
 
 def copy(source: sa.Engine, target: sa.Engine, progress: CopyProgress) -> dict[str, int]:
-    """Copy every table; rows by table. The target is written in one transaction, which a failure undoes.
+    """Copy every table in one transaction of the target, which a failure undoes. Returns the rows by table.
 
-    Both schemas must be the current one, and the target must hold no rows but those of migrations. Syncs of
-    the source are locked out meanwhile: raises Locked where one is running. Raises Misconfigured, TryLater, and
-    Differs where the target does not hold, in the end, exactly what was read from the source.
+    Both schemas must be the current one, and the target must hold no rows except those of migrations. Syncs of
+    the source are locked out during the copy: raises Locked if one is running. Raises Misconfigured, TryLater, and
+    Differs if the target does not hold, in the end, exactly what was read from the source.
     """
     _require_schemas(source, target)
     with _no_sync(source) as alone, _of_target(), migrate.alone(target) as there:
@@ -68,7 +68,7 @@ def copy(source: sa.Engine, target: sa.Engine, progress: CopyProgress) -> dict[s
             tell.all_rows = 2 * sum(_count(here, table) for table in COPIED_TABLES)
             sent = {table.name: _fill(here, there, table, tell) for table in COPIED_TABLES}
         _number_on(there)
-        with _snapshot(source) as here:  # another one: what was written since the first must not be missed
+        with _snapshot(source) as here:  # a new snapshot, which shows writes since the first one
             for table in COPIED_TABLES:
                 _verify(here, there, table, sent[table.name], tell)
         alone()
@@ -98,8 +98,8 @@ def _require_empty(connection: sa.Connection) -> None:
     if found:
         names = ", ".join(table.name for table in found)
         raise Misconfigured(
-            f"The target is not empty, there are rows in {names}. {_UNDONE}.",
-            f"name an empty database in {TARGET.setting}, or see that nobody needs these rows, drop them with "
+            f"The target is not empty: there are rows in {names}. {_UNDONE}.",
+            f"name an empty database in {TARGET.setting}, or, if nobody needs these rows, drop them with "
             f"`numbercheck db downgrade base` and run `numbercheck db upgrade`, both with {OWN.setting} naming "
             "the target.",
         )
@@ -111,7 +111,7 @@ def _holds_rows(connection: sa.Connection, table: sa.Table) -> bool:
 
 @contextmanager
 def _no_sync(source: sa.Engine) -> Iterator[Callable[[], None]]:
-    """Hold the sync lock of every account; gives what raises TryLater once one of them is lost."""
+    """Hold the sync lock of every account. Yields a function that raises TryLater once one of them is lost."""
     holder = f"process {os.getpid()} on {socket.gethostname()}, numbercheck db copy"[:255]
     with source.connect() as connection, ExitStack() as stack:
         numbers = (
@@ -140,18 +140,18 @@ def _snapshot(source: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that sees the source as it was at its first query."""
     with _of(OWN):
         connection = reading(source).connect()
-        if connection.dialect.name != "sqlite":  # whose readers see nothing else
+        if connection.dialect.name != "sqlite":  # its readers see nothing else
             connection.execution_options(isolation_level="REPEATABLE READ")
     try:
         yield connection
     finally:
-        with suppress(sa.exc.SQLAlchemyError):  # nothing that was only read is lost
+        with suppress(sa.exc.SQLAlchemyError):  # nothing is lost: it was only read
             connection.close()
 
 
 @contextmanager
 def _of(database: Database) -> Iterator[None]:
-    """An error of a database in here is of this one, whatever stands around it."""
+    """An error of a database inside this block is about `database`, whatever block surrounds it."""
     try:
         yield
     except sa.exc.SQLAlchemyError as error:
@@ -169,8 +169,8 @@ def _of_target() -> Iterator[None]:
             yield
     except (sa.exc.IntegrityError, sa.exc.DataError) as error:
         raise Misconfigured(
-            f"The target does not take a row of the source (it says: {error.orig}). {_UNDONE}.",
-            "see that nothing else writes to it, and that `numbercheck db check` finds nothing in either "
+            f"The target does not accept a row of the source (it says: {error.orig}). {_UNDONE}.",
+            "make sure that nothing else writes to it, and that `numbercheck db check` finds nothing in either "
             "database.",
         ) from error
 
@@ -179,7 +179,7 @@ def _of_target() -> Iterator[None]:
 
 
 class _Teller:
-    """Counts the rows that were dealt with, and looks after the locks now and then."""
+    """Counts the rows that were processed, and checks the locks from time to time."""
 
     def __init__(self, progress: CopyProgress, alone: Callable[[], None]) -> None:
         self.all_rows = 0
@@ -206,7 +206,7 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
 
 
 def _query(connection: sa.Connection, table: sa.Table) -> sa.CursorResult[Any]:
-    """A table's rows, of which no more than a chunk is in memory; to be closed."""
+    """A table's rows, of which at most a chunk is in memory; the caller closes it."""
     return connection.execute(sa.select(*_columns(table)), execution_options={"yield_per": COPIED_ROWS})
 
 
@@ -221,7 +221,7 @@ def _chunks_of_source(result: sa.CursorResult[Any]) -> Iterator[_Rows]:
 
 
 def _fill(here: sa.Connection, there: sa.Connection, table: sa.Table, tell: _Teller) -> Checksum:
-    """Copy a table; what was read of it."""
+    """Copy a table. Returns the checksum of what was read."""
     columns, checksum = _columns(table), Checksum()
     names = [column.name for column in columns]
     if table in SEEDED:
@@ -235,7 +235,7 @@ def _fill(here: sa.Connection, there: sa.Connection, table: sa.Table, tell: _Tel
 
 
 def _number_on(connection: sa.Connection) -> None:
-    """New rows get numbers beyond the copied ones; SQLite and MariaDB see to that by themselves."""
+    """Let new rows get numbers above the copied ones; SQLite and MariaDB do so by themselves."""
     if connection.dialect.name != "postgresql":
         return
     for table in COPIED_TABLES:
@@ -259,10 +259,10 @@ def _verify(here: sa.Connection, there: sa.Connection, table: sa.Table, sent: Ch
             f"The table {table.name} differs in the target: {sent.rows:,} rows were copied, {arrived.rows:,} "
             f"arrived, and {'their content' if arrived.rows == sent.rows else 'the number'} is not the same. All "
             "of it was undone, and this target must not be used.",
-            "look for triggers and rules on it; where there are none, please report this as a defect.",
+            "look for triggers and rules on it; if there are none, please report this as a defect.",
         )
     if now != sent:
         raise TryLater(
-            f"Somebody wrote to the table {table.name} of the source while it was copied. {_UNDONE}.",
+            f"Something wrote to the table {table.name} of the source while it was being copied. {_UNDONE}.",
             "stop what writes to the source, and run this again.",
         )

@@ -1,7 +1,7 @@
-"""Who reads the views, and nothing else of this job's: what `numbercheck db grant-reader` asks of the server.
+"""Lets a role read the views and nothing else of this job: what `numbercheck db grant-reader` asks of the server.
 
 The views are read with their owner's rights (PostgreSQL) or their definer's (MariaDB, MySQL), so a reader needs no
-right on the tables behind them. What servers do differently stands in grants_postgresql.py and grants_mysql.py.
+right on the tables behind them. What differs by server is in grants_postgresql.py and grants_mysql.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from etl.schema import views
 from etl.schema.migrate import alone
 
 ViewColumns = Mapping[str, frozenset[str] | None]
-"""The columns of each view that are to be read; None: all, also those that it gets later."""
+"""The columns of each view that may be read; None: all, including those added later."""
 
 
 class _Server(Protocol):
@@ -47,20 +47,20 @@ class Grant:
     missing: tuple[str, ...]
     """Statements that only the owner of the database may run."""
     beyond: tuple[str, ...]
-    """What the role reaches besides; nobody granted it with this command."""
+    """What else the role can reach, though this command did not grant it."""
 
 
 def grant(engine: sa.Engine, name: str, *, masked: bool) -> Grant:
-    """Let the role `name` read the views (`masked`: the masked and summary ones), and no others any more.
+    """Let the role `name` read the views (`masked`: only the masked and summary ones), and revoke all others.
 
-    Raises Misconfigured where the server has no roles, or no such one, or several.
+    Raises Misconfigured if the server has no roles, no role of this name, or several.
     """
     server = _server(engine.dialect)
     wanted = {view.name: _columns(view) for view in views.VIEWS if view.masked or not masked}
     with alone(engine) as connection:
         reader = server.find(connection, name)
         _bring_about(connection, reader, server.held(connection, reader), wanted)
-        # On MariaDB and MySQL, who may read a view may use its database.
+        # On MariaDB and MySQL, whoever may read a view may use its database.
         missing = grants_postgresql.let_in(connection, reader) if server is grants_postgresql else []
         others = {view.name for view in views.VIEWS} - set(wanted)
         hidden = [(view.name, c) for view in views.VIEWS if view.name in wanted for c in sorted(view.hidden)]
@@ -70,9 +70,9 @@ def grant(engine: sa.Engine, name: str, *, masked: bool) -> Grant:
 
 @contextlib.contextmanager
 def kept(connection: sa.Connection) -> Iterator[None]:
-    """Give readers back what a revision in between took from them by making a view again."""
+    """Give readers back the rights that a migration inside this block took away by creating a view again."""
     if connection.dialect.name != "postgresql":
-        yield  # MariaDB and MySQL keep what was granted on a name
+        yield  # MariaDB and MySQL keep what was granted on a view's name
         return
     before = grants_postgresql.on_views(connection)
     yield
@@ -85,8 +85,8 @@ def _server(dialect: sa.Dialect) -> _Server:
     if dialect.name in MYSQL_FAMILY:
         return grants_mysql
     raise Misconfigured(
-        "SQLite has no roles: who may read the file may read all of it.",
-        "let readers have a copy without what they must not see, or use PostgreSQL or MariaDB.",
+        "SQLite has no roles: anyone who may read the file may read all of it.",
+        "give readers a copy without what they must not see, or use PostgreSQL or MariaDB.",
     )
 
 
@@ -95,7 +95,7 @@ def _columns(view: views.View) -> frozenset[str] | None:
 
 
 def _bring_about(connection: sa.Connection, reader: Reader, held: Collection[Held], wanted: ViewColumns) -> None:
-    """Only what differs is touched: a reader at work notices nothing of a second call."""
+    """Change only what differs, so that a reader at work does not notice a second call."""
     for view in (view.name for view in views.VIEWS):
         has = {(entry.column, entry.privilege) for entry in held if entry.view == view}
         should = _privileges(wanted[view]) if view in wanted else set()

@@ -1,4 +1,4 @@
-"""Users and roles of MariaDB and MySQL, and what they were granted. Looking them up takes SELECT on `mysql`."""
+"""Users and roles of MariaDB and MySQL, and what they were granted. Looking them up requires SELECT on `mysql`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from etl.admin.roles import Held, Reader, quote, refuse_owner
 from etl.errors import Misconfigured
 
-# What lets somebody read or change rows, or the schema; the others (PROCESS, SHOW DATABASES, …) do neither.
+# Rights to read or change rows, or to change the schema; the others (PROCESS, SHOW DATABASES, …) allow neither.
 _HARMFUL = frozenset(
     {"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "CREATE VIEW", "DROP", "ALTER", "INDEX", "TRIGGER"}
     | {"REFERENCES", "FILE", "SUPER", "CREATE USER", "DELETE HISTORY", "CREATE ROUTINE"}
@@ -43,7 +43,7 @@ _ROLES = sa.text("""
 def find(connection: sa.Connection, name: str) -> Reader:
     """The user USER@HOST, or the only USER or role of this name.
 
-    Raises Misconfigured where there is none, where there are several, and where it is the job's own.
+    Raises Misconfigured if there is none, if there are several, or if it is the job's own.
     """
     user, host = name.rsplit("@", 1) if "@" in name else (name, "%")
     found = [tuple(row) for row in connection.execute(_FOUND, {"name": name, "user": user})]
@@ -56,7 +56,7 @@ def find(connection: sa.Connection, name: str) -> Reader:
         )
     if len(fitting) > 1:
         names = ", ".join(repr(f"{user}@{host}") for user, host in fitting)
-        raise Misconfigured(f"There are several {name!r}: {names}.", "name one of these.")
+        raise Misconfigured(f"Several users or roles are named {name!r}: {names}.", "name one of these.")
     user, host = fitting[0]
     own = connection.scalar(sa.text("SELECT current_user()"))
     definers = sa.text("SELECT DISTINCT definer FROM information_schema.views WHERE table_schema = database()")
@@ -95,9 +95,9 @@ def beyond(
 
 
 def _others(connection: sa.Connection, reader: Reader) -> Iterator[tuple[str, str]]:
-    """Whose rights the user has as well: the server's name of each, and one for people.
+    """Others whose rights the user also has: the server's name of each, and one for people.
 
-    The roles of MySQL are not looked at, only those of MariaDB.
+    Only the roles of MariaDB are considered, not those of MySQL.
     """
     if getattr(connection.dialect, "is_mariadb", False):
         values: dict[str, Any] = {"user": reader.name, "host": reader.host}
@@ -110,7 +110,7 @@ def _others(connection: sa.Connection, reader: Reader) -> Iterator[tuple[str, st
 
 
 def _grantee(user: str, host: str) -> str:
-    """As information_schema writes it, which escapes nothing."""
+    """The name as information_schema writes it, with nothing escaped."""
     return f"'{user}'@'{host}'"
 
 

@@ -29,7 +29,7 @@ _ON_VIEWS = sa.text("""
 _OWNERS = sa.text("""
     SELECT tableowner FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY(:tables)
 """)
-# A member may become the role that it is a member of, even where it does not inherit its rights.
+# A member may switch to the role that it is a member of, even if it does not inherit that role's rights.
 _MEMBERSHIPS = """
     FROM pg_roles
     JOIN pg_namespace ON nspname = current_schema()
@@ -54,7 +54,7 @@ _SCHEMA = sa.text("""
 
 
 class Granted(NamedTuple):
-    """One privilege on a view, and whose it is."""
+    """One privilege on a view, and the role that holds it."""
 
     role: str
     is_public: bool
@@ -65,7 +65,7 @@ class Granted(NamedTuple):
 
 
 def find(connection: sa.Connection, name: str) -> Reader:
-    """The role, spelled exactly so. Raises Misconfigured where there is none, or where it is no mere reader."""
+    """The role with exactly this name. Raises Misconfigured if there is none, or if it is the job's own."""
     quoted = quote(connection, name)
     found = connection.execute(
         sa.text("SELECT rolname = current_user FROM pg_roles WHERE rolname = :name"), {"name": name}
@@ -90,12 +90,12 @@ def held(connection: sa.Connection, reader: Reader) -> set[Held]:
 
 
 def on_views(connection: sa.Connection) -> set[Granted]:
-    """Everything that was granted on the views of the schema, but for their owners' rights."""
+    """Everything that was granted on the views of the schema, except their owners' rights."""
     return {Granted(*row) for row in connection.execute(_ON_VIEWS)}
 
 
 def give_back(connection: sa.Connection, before: Iterable[Granted]) -> None:
-    """Grant again what a view or a column has lost that is there (again)."""
+    """Grant again what was lost on views and columns that exist (again)."""
     inspector = sa.inspect(connection)
     columns = {view: {c["name"] for c in inspector.get_columns(view)} for view in inspector.get_view_names()}
     for role, is_public, view, column, privilege, may_pass_on in set(before) - on_views(connection):
@@ -108,7 +108,7 @@ def give_back(connection: sa.Connection, before: Iterable[Granted]) -> None:
 
 
 def let_in(connection: sa.Connection, reader: Reader) -> list[str]:
-    """Open database and schema to the role; the statements that somebody else must run for that."""
+    """Open the database and the schema to the role. Returns the statements that someone else must run for that."""
     missing = []
     for kind, function, privilege in (("DATABASE", "database", "CONNECT"), ("SCHEMA", "schema", "USAGE")):
         name = connection.scalar(sa.text(f"SELECT current_{function}()"))

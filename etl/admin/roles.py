@@ -1,4 +1,4 @@
-"""A role that reads, what it was granted, and what it is to keep away from."""
+"""A role that reads, what it was granted, and what it must not read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from etl.errors import Misconfigured
 from etl.schema.tables import metadata
 
 HIDDEN_TABLES = frozenset({*metadata.tables, "alembic_version"})
-"""What no reader gets."""
+"""What no reader may read."""
 
 
 class Reader(NamedTuple):
@@ -18,16 +18,16 @@ class Reader(NamedTuple):
 
     name: str
     sql: str
-    """For statements: quoted."""
+    """The name, quoted for statements."""
     host: str = ""
-    """From where a user of MariaDB or MySQL comes; '' for a role."""
+    """The host from which a user of MariaDB or MySQL connects; '' for a role."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.host}" if self.host else self.name
 
 
 class Held(NamedTuple):
-    """One privilege on a view that somebody has; `column` None: on all of it."""
+    """One privilege that a role has on a view; `column` None: on all of the view."""
 
     view: str
     column: str | None
@@ -35,17 +35,17 @@ class Held(NamedTuple):
 
 
 def refuse_owner(name: str) -> Misconfigured:
-    """What to raise where the role is the job's own: taking rights from it would break the job."""
+    """What to raise if the role is the job's own: taking rights from it would break the job."""
     return Misconfigured(
-        f"{name!r} is the job's own role: it owns the tables.", "let readers have a role of their own."
+        f"{name!r} is the job's own role: it owns the tables.", "give readers a role of their own."
     )
 
 
 def quote(connection: sa.Connection, name: str) -> str:
-    """A name as it stands in a statement, for `run` and for people: SQLAlchemy doubles % for the drivers."""
+    """A name as it is written in a statement, for `execute` and for people: SQLAlchemy doubles % for drivers."""
     return connection.dialect.identifier_preparer.quote_identifier(name).replace("%%", "%")
 
 
 def execute(connection: sa.Connection, statement: str) -> None:
-    """A statement as it is, without parameters."""
+    """Run a statement as it is, without parameters."""
     connection.exec_driver_sql(statement.replace("%", "%%"))

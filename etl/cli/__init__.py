@@ -1,6 +1,6 @@
-"""The command `numbercheck`: the only place that prints and that exits.
+"""The command `numbercheck`: the only room that prints or exits.
 
-Belongs here: one file for each command, named after it, and what commands share. Sentences are made here.
+Belongs here: one file for each command, named after it, and what the commands share. Messages are worded here.
 Must not know: SQL, the vendor's field names.
 May import: every room.
 """

@@ -1,4 +1,4 @@
-"""`numbercheck batches`: the list of batches that is kept in the database."""
+"""`numbercheck batches`: the list of batches kept in the database."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from etl.store import accounts, listings
 log = logging.getLogger(__name__)
 
 
-@click.group(short_help="The list of batches that is kept in the database.")
+@click.group(short_help="The list of batches kept in the database.")
 def batches() -> None:
-    """The list of batches that is kept in the database.
+    """The list of batches kept in the database.
 
     \b
     Example:
@@ -38,15 +38,15 @@ def batches() -> None:
     """
 
 
-@batches.command(short_help="Add a batch; a retired one comes back.")
+@batches.command(short_help="Add a batch, or bring back a retired one.")
 @click.argument("batch")
-@click.option("--date", type=Date(), help="The date on which it was submitted; without: looked for on every date.")
+@click.option("--date", type=Date(), help="The date on which it was submitted; without it, all dates are tried.")
 @click.option(
     "--rows", type=click.IntRange(0), metavar="N", help="How many numbers were submitted; several calls add up."
 )
-@click.option("--appkey", help="The application that it was submitted under, where it is not the account's.")
+@click.option("--appkey", help="The application it was submitted under, if it is not the account's.")
 def add(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) -> None:
-    """Add BATCH; a retired one comes back.
+    """Add BATCH, or bring it back if it was retired.
 
     \b
     Example: after each submission
@@ -68,7 +68,7 @@ def add(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) 
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.pass_context
 def import_(ctx: click.Context, file: Path) -> None:
-    """Add the batches of FILE (CSV, - for standard input); importing it again changes nothing.
+    """Add the batches of FILE (CSV; - for standard input). Importing it again changes nothing.
 
     Columns: batch_no, and optionally date (yyyy-MM-dd), rows, appkey.
 
@@ -82,7 +82,7 @@ def import_(ctx: click.Context, file: Path) -> None:
             listings.add(connection, account_id, found.lines, more=False)
     if found.whole:
         click.echo(
-            f"{_name(file)}: {count(len(found.lines), 'batch and date', 'batches and dates')} on the list now."
+            f"{_name(file)}: {count(len(found.lines), 'batch and date is', 'batches and dates are')} on the list."
         )
     for problem in found.problems:
         tell(problem)
@@ -94,7 +94,7 @@ def import_(ctx: click.Context, file: Path) -> None:
 def list_(as_json: bool) -> None:
     """Show the batches that are looked for, and which list names each.
 
-    Those of a file, a query or a template stand here as the last sync read them.
+    Batches from a file, a query or a template are shown as the last sync read them.
 
     \b
     Example:
@@ -114,10 +114,10 @@ def list_(as_json: bool) -> None:
         click.echo("No batch is on the list. Add one with `numbercheck batches add BATCH --date DATE`.")
 
 
-@batches.command(short_help="Look for a batch on no further date.")
+@batches.command(short_help="Stop looking for a batch on further dates.")
 @click.argument("batch")
 def retire(batch: str) -> None:
-    """Look for BATCH on no further date. What was asked for already goes on until it is complete.
+    """Stop looking for BATCH on further dates. What was already asked for is still completed.
 
     \b
     Example:
@@ -129,11 +129,11 @@ def retire(batch: str) -> None:
             known = listings.retire(connection, account_id, batch, dt.datetime.now(dt.UTC))
     if not known:
         raise Misconfigured(f"The batch {batch!r} is not known. `numbercheck batches list` shows those that are.")
-    click.echo(f"Batch {batch} is retired: it is looked for on no further date.")
+    click.echo(f"Batch {batch} is retired: it will not be looked for on further dates.")
 
 
 def _entries(settings: Settings) -> list[Entry]:
-    """What is on the list; creates nothing."""
+    """The entries on the list. Creates nothing."""
     if not has_schema(settings):
         return []
     with open_database(settings) as engine, reading(engine).connect() as connection:
@@ -143,14 +143,14 @@ def _entries(settings: Settings) -> list[Entry]:
 
 @contextmanager
 def _account(settings: Settings) -> Iterator[tuple[sa.Connection, int]]:
-    """The database to write to, and the number of the account in it."""
+    """A connection to the database in a transaction, and the number of the account there."""
     prepare_schema(settings)
     with open_database(settings) as engine, engine.begin() as connection:
         yield connection, accounts.register(connection, settings.account)
 
 
 def _line(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) -> Line:
-    """The same checks as for a line of a file."""
+    """A line of the list, checked like a line of a file."""
     try:
         return line_of(batch, date.isoformat() if date else "", "" if rows is None else str(rows), appkey or "")
     except BadLine as error:

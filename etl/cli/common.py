@@ -31,7 +31,7 @@ def load_settings() -> Settings:
 
 @contextmanager
 def any_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
-    """The database, whatever its schema. `patient`: see database/engine.py."""
+    """Open the database, whatever its schema. `patient`: see database/engine.py."""
     engine = connect(found.database_url, patient=patient)
     try:
         yield engine
@@ -41,14 +41,14 @@ def any_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engin
 
 @contextmanager
 def open_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
-    """The database, its schema being the one that this version needs. `patient`: see database/engine.py."""
+    """Open the database, whose schema must be the one this version needs. `patient`: see database/engine.py."""
     with any_database(found, patient=patient) as engine:
         migrate.require_current(engine)
         yield engine
 
 
 def prepare_schema(found: Settings) -> None:
-    """Bring the schema up to date where the settings say so."""
+    """Bring the schema up to date if the settings say so."""
     if not found.auto_migrate:
         return
     with any_database(found) as engine:
@@ -59,7 +59,7 @@ def prepare_schema(found: Settings) -> None:
 
 
 def has_schema(found: Settings) -> bool:
-    """Whether the database was ever installed; creates nothing, not even the file of SQLite."""
+    """Whether the database has ever had a schema. Creates nothing, not even the file of SQLite."""
     if not is_there(found.database_url):
         return False
     with any_database(found) as engine:
@@ -67,12 +67,12 @@ def has_schema(found: Settings) -> bool:
 
 
 class Moment(click.ParamType[dt.datetime]):
-    """ISO 8601; UTC where it names no zone."""
+    """A moment in ISO 8601; UTC if it names no zone."""
 
     name = "iso-8601"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
-        """The moment, aware."""
+        """The moment, with its time zone."""
         try:
             moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
         except ValueError:
@@ -96,10 +96,10 @@ class Date(click.ParamType[dt.date]):
 
 
 def require_loopback(found: Settings) -> None:
-    """Refuse a moment other than now against the real vendor."""
+    """Refuse `--now` against the real vendor. Raises Misconfigured."""
     if not is_loopback(found.api_url):
         raise Misconfigured(
             "--now is for drills against an emulator: it is refused unless NUMBERCHECK_API_URL names a loopback "
             "address.",
-            "leave --now out, or start `numbercheck emulator`.",
+            "leave out --now, or start `numbercheck emulator`.",
         )

@@ -1,4 +1,4 @@
-"""`numbercheck db copy`: all that is stored, into another database."""
+"""`numbercheck db copy`: copies everything stored into another database."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from etl.errors import Misconfigured, TryLater
 from etl.settings import Settings
 
 
-@click.command(short_help="Copy all that is stored into another, empty database.")
+@click.command(short_help="Copy everything stored into another, empty database.")
 def copy() -> None:
-    """Copy all that is stored into the empty database that NUMBERCHECK_COPY_TO_DATABASE_URL names.
+    """Copy everything stored into the empty database that NUMBERCHECK_COPY_TO_DATABASE_URL names.
 
-    From SQLite to PostgreSQL or MariaDB, back, or between two of a kind. The target's schema must be there
-    (`db upgrade` with NUMBERCHECK_DATABASE_URL naming it), and no sync may run: it is locked out. Every table is
-    read back from both and compared. All or nothing: what fails or is stopped leaves the target empty.
+    Copies from SQLite to PostgreSQL or MariaDB, back again, or between two databases of one kind. The target
+    must have its schema already (run `db upgrade` with NUMBERCHECK_DATABASE_URL naming the target). Syncs are
+    locked out during the copy. Every table is read back from both databases and compared. All or nothing: a copy
+    that fails or is stopped leaves the target empty.
 
     \b
-    Example: away from the file of the first weeks
+    Example: move from the SQLite file of the first weeks to PostgreSQL
       NUMBERCHECK_COPY_TO_DATABASE_URL=postgresql://numbercheck:…@db/numbercheck numbercheck db copy
     """
     with _engines(load_settings()) as (source, target), _progress() as progress:
@@ -48,9 +49,9 @@ def copy() -> None:
 
 
 NEXT = """\
-Next: let NUMBERCHECK_DATABASE_URL name the copy wherever the job is started, take
-NUMBERCHECK_COPY_TO_DATABASE_URL away, and look at `numbercheck plan`: it asks for nothing that is settled.
-No sync may write to the old database any more; keep it until the first sync into the copy was complete."""
+Next: set NUMBERCHECK_DATABASE_URL to the copy wherever the job is started, remove
+NUMBERCHECK_COPY_TO_DATABASE_URL, and check `numbercheck plan`: it asks for nothing that is settled.
+No sync may write to the old database from now on; keep it until the first sync into the copy is complete."""
 
 
 @contextmanager
@@ -58,7 +59,7 @@ def _engines(found: Settings) -> Iterator[tuple[sa.Engine, sa.Engine]]:
     if found.copy_to_database_url is None:
         raise Misconfigured(
             "NUMBERCHECK_COPY_TO_DATABASE_URL is not set.",
-            "let it name the database to copy to; NUMBERCHECK_DATABASE_URL names the one to copy from.",
+            "set it to the database to copy to; NUMBERCHECK_DATABASE_URL names the one to copy from.",
         )
     source = connect(found.database_url, patient=True)
     target = connect(found.copy_to_database_url, patient=True, database=TARGET)
@@ -75,7 +76,7 @@ def _silently(_what: str, _done: int, _all: int) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Told]:
-    """A bar on a terminal; nothing under cron."""
+    """A progress bar on a terminal; nothing under cron."""
     if not sys.stderr.isatty():
         yield _silently
         return

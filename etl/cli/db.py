@@ -27,7 +27,7 @@ def db() -> None:
 def upgrade() -> None:
     """Bring the schema up to date; rows are kept.
 
-    Two at once do no harm: the second waits, and finds nothing to do.
+    Two upgrades at once do no harm: the second waits, then finds nothing to do.
 
     \b
     Example: on a server, before the first sync and after each new version
@@ -60,7 +60,7 @@ def current() -> None:
 
 @db.command(short_help="Compare the schema with what this version needs.")
 def check() -> None:
-    """Compare the schema with what this version needs; exit status 78 where it differs.
+    """Compare the schema with what this version needs; the exit status is 78 if it differs.
 
     \b
     Example: is the database the one that the job expects?
@@ -91,7 +91,7 @@ def downgrade(revision: str) -> None:
 def _to_readers(views: list[str]) -> str:
     if not views:
         return ""
-    return f" New: {', '.join(views)}. Readers get them by `numbercheck db grant-reader`, once more for each role."
+    return f" New: {', '.join(views)}. Run `numbercheck db grant-reader` again for each role that is to read them."
 
 
 db.add_command(copy)

@@ -25,8 +25,8 @@ from etl.settings import Settings
 SIZES = (0, 1, 99, 100, 101, 250, 1_250)
 DAYS = 6
 A_WHILE = dt.timedelta(hours=1)
-"""More than a demo takes."""
-# A name that is nobody else's: what is there under it is deleted.
+"""Longer than a demo takes."""
+# A name that nothing else uses: whatever exists under it is deleted.
 DEMO = "numbercheck-demo"
 FAULTS = {"status": 0.02, "reset": 0.02, "cut_short": 0.02, "html": 0.02}
 
@@ -66,25 +66,25 @@ _COVERAGE = "SELECT state, count(*) AS batch_days, sum(stored_rows) FROM v_cover
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(DEMO),
     show_default=True,
-    help=f"Where {DEMO}.db and {DEMO}.csv are made anew.",
+    help=f"Where {DEMO}.db and {DEMO}.csv are created, replacing old ones.",
 )
 def demo(directory: Path) -> None:
     """Run the whole job against a bundled emulator of the vendor's endpoint, on SQLite.
 
-    Some of the emulator's answers fail, as those of a real service do. Then every row is compared.
+    Some of the emulator's answers fail, as those of a real service do. At the end every row is compared.
 
     \b
     Example:
       numbercheck demo
     """
     log.configure(None, ())
-    # The emulator's faults are part of the show: what becomes of them is told below.
+    # The emulator's faults are part of the demo: the summaries say what became of them.
     logging.getLogger().setLevel(logging.ERROR)
     moment = moment_for(utcnow())
     with _vendor(directory, moment) as (vendor, found):
         days = count(sum(1 for _ in vendor.book.batch_days()), "batch day")
         click.echo(f"An emulator of the vendor serves {days}; {sum(FAULTS.values()):.0%} of its answers fail.")
-        click.echo("Each batch is looked for on the day after its own, too: it may run past midnight.")
+        click.echo("Each batch is also looked for on the day after its own: it may run past midnight.")
         click.echo("\nFirst sync:\n")
         _sync(found, moment)
         click.echo("\nSecond sync, at once: only days that may still grow are asked for.\n")
@@ -92,19 +92,19 @@ def demo(directory: Path) -> None:
         click.echo(_compare(vendor, found))
     click.echo(_tables(found))
     click.echo(f"\nThe database: {found.database_url.database}")
-    click.echo("Look around in it with any SQLite tool, for example")
+    click.echo("Explore it with any SQLite tool, for example")
     click.echo(f"  sqlite3 -box {found.database_url.database} '{_QUERY}'")
 
 
 def moment_for(now: dt.datetime) -> dt.datetime:
-    """`now`, UTC, but not just before midnight: with the new day another one would leave the window meanwhile."""
+    """`now` (UTC), or an hour earlier just before midnight: at midnight a day would leave the window."""
     zone = Behaviour().timezone
     same_day = (now + A_WHILE).astimezone(zone).date() == now.astimezone(zone).date()
     return now if same_day else now - A_WHILE
 
 
 def _sync(found: Settings, moment: dt.datetime) -> None:
-    """Run the job once, as `numbercheck sync` does; end here where it is stopped."""
+    """Run the job once, as `numbercheck sync` does, and exit unless it ended with 0."""
     result = run(found, moment)
     click.echo(summary(result))
     if result.exit_code:
@@ -150,7 +150,7 @@ def _book(moment: dt.datetime) -> Book:
 
 
 def _compare(vendor: Emulator, found: Settings) -> str:
-    """Every field of every row that the vendor holds, against the view that analysts read."""
+    """Compare every field of every row that the vendor holds with the view that analysts read; the result."""
     rows = {(row["message_id"], row["phone"]): row for row in _query(found, "SELECT * FROM v_number_check")}
     compared = different = 0
     for batch_no, date, _ in vendor.book.batch_days():
@@ -158,7 +158,7 @@ def _compare(vendor: Emulator, found: Settings) -> str:
             row = rows.pop((sent["messageId"], sent["phone"]), {})
             compared += 1
             different += any(_text(sent.get(name)) != _text(row.get(column)) for name, column in _COLUMNS.items())
-    return f"\nCompared {compared:,} rows field by field: {different:,} differ, {len(rows):,} are too many."
+    return f"\nCompared {compared:,} rows field by field: {different:,} differ, {len(rows):,} are surplus."
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""`numbercheck doctor`: is everything in place for a sync? Says what to put right."""
+"""`numbercheck doctor`: checks whether everything is in place for a sync, and says what to put right."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from etl.web.address import is_loopback
 
 # The vendor refuses requests that are more than 60 s off.
 CLOCK_TOLERANCE = 30.0
-# No batch has this number: it is asked for only to see whether the credentials are taken.
+# No batch has this number: it is asked for only to see whether the credentials are accepted.
 NO_BATCH = "numbercheck-doctor"
 
 Check = Callable[[], Iterator[str]]
@@ -53,7 +53,7 @@ def doctor(ctx: click.Context, accept_new_key: bool) -> None:
 
 
 def _look(name: str, check: Check) -> int:
-    """Make a check and tell what came of it; the exit status that it calls for."""
+    """Make a check and print its outcome. Returns the exit status that it calls for."""
     try:
         for line in check():
             click.echo(f"ok    {name}: {line}")
@@ -69,7 +69,7 @@ def _look(name: str, check: Check) -> int:
 
 
 class Patient:
-    """What is looked at. A check yields what it found in order; it raises what `explained` knows, or Skipped."""
+    """What the checks examine. A check yields what is in order; it raises what `explained` knows, or Skipped."""
 
     def __init__(self, settings: Settings, accept_new_key: bool) -> None:
         self._settings = settings
@@ -89,13 +89,13 @@ class Patient:
 
     def _credentials(self) -> Iterator[str]:
         self._settings.credentials()
-        yield f"credentials are set, the account is {self._settings.account!r}"
+        yield f"credentials are set; the account is {self._settings.account!r}"
 
     def _database(self) -> Iterator[str]:
         prepare_schema(self._settings)
         with self._connected() as connection:
             self._account_id = accounts.register(connection, self._settings.account)
-        yield f"{self._settings.database_url.get_backend_name()} answers, its schema is the current one"
+        yield f"{self._settings.database_url.get_backend_name()} answers, and its schema is the current one"
 
     def _batches(self) -> Iterator[str]:
         read = read_lists(self._settings, self._window)
@@ -111,7 +111,7 @@ class Patient:
 
     def _own_list(self) -> Iterator[str]:
         if self._account_id is None:
-            raise Skipped("no file, query or template is set, so they are in the database")
+            raise Skipped("no file, query or template is set, so the batches are listed in the database")
         with self._connected() as connection:
             known = listings.load(connection, self._account_id, self._window.first)
         if not known:
@@ -129,7 +129,7 @@ class Patient:
             gate = Gate(Slots(engine, self._account_id), settings.request_interval, Bounds())
             with Client(settings, gate) as client:
                 client.ask(Question(NO_BATCH, self._window.last, called="A trial request"))
-        yield f"{urlsplit(settings.api_url).hostname} answers and takes the credentials"
+        yield f"{urlsplit(settings.api_url).hostname} answers and accepts the credentials"
         with self._connected() as connection:
             accounts.check_key(connection, self._account_id, key, accept=accept)
         if accept:
@@ -141,14 +141,14 @@ class Patient:
         if url.scheme == "https":
             yield "the API URL is https"
         elif is_loopback(self._settings.api_url):
-            yield "not needed, the API URL is on this machine"
+            yield "not needed: the API URL is on this machine"
         elif _speaks_tls(url.hostname or "", self._settings.timeout):
             secure = self._settings.api_url.replace("http://", "https://", 1)
             raise Misconfigured(
-                f"https answers too. Set NUMBERCHECK_API_URL={secure}: plain http can be read on the way."
+                f"https answers too. Set NUMBERCHECK_API_URL={secure}: plain http can be read in transit."
             )
         else:
-            yield "the vendor does not answer over https; requests go over plain http, readable on the way"
+            yield "the vendor does not answer over https; requests go over plain http, readable in transit"
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
@@ -162,11 +162,11 @@ def _entries(number: int) -> str:
 
 def _clock(difference: float | None) -> Iterator[str]:
     if difference is None:
-        yield "the vendor tells no time"
+        yield "the vendor's answer gives no time"
     elif abs(difference) > CLOCK_TOLERANCE:
         raise Misconfigured(
             f"This machine's clock is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the "
-            "vendor's, which refuses requests 60 s off. Set the clock (NTP); syncs correct for it meanwhile."
+            "vendor's, which refuses requests 60 s off. Set the clock (NTP); until then, syncs correct for it."
         )
     else:
         yield f"the clocks differ by {abs(difference):.0f} s"

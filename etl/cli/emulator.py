@@ -23,16 +23,16 @@ from etl.errors import Misconfigured
 
 HELP = """Serve the vendor's endpoint on this machine, as documented.
 
-Generated batches, the same ones for the same seed and dates. What a client needs to reach it goes to standard
-output as settings; it runs until SIGINT or SIGTERM.
+The batches are generated: the same seed and dates always give the same ones. The settings that a client needs go
+to standard output. The emulator runs until SIGINT or SIGTERM.
 
 \b
-Example: some batch days with a little trouble, and a sync against them
+Example: some batch days with a few faults, and a sync against them
   numbercheck emulator --batch-file batches.csv --fault status:503=0.05 --fault reset=0.01 > emulator.env
   set -a; . ./emulator.env; numbercheck sync      # in another terminal
 
 \b
-Faults (KIND=RATE or KIND:VALUE=RATE; VALUE is the status, the code or seconds):
+Faults (KIND=RATE or KIND:VALUE=RATE; VALUE is the status, the code or the seconds):
 """
 HELP += "\n".join(f"  {kind:<17} {words}" for kind, words in KINDS.items() if kind not in ("data", "body"))
 
@@ -54,7 +54,7 @@ class _Rate(click.ParamType[tuple[Fault, float]]):
 
 
 @click.command(help=HELP, short_help="Serve the vendor's endpoint on this machine.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 (the default) takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 (the default) means any free port.")
 @click.option(
     "--wording",
     type=click.Choice(get_args(Wording)),
@@ -67,17 +67,17 @@ class _Rate(click.ParamType[tuple[Fault, float]]):
     type=click.Choice(get_args(Order)),
     default="ascending",
     show_default=True,
-    help="In which order rows are listed; shuffled: another one at each request.",
+    help="The order in which rows are listed; shuffled: a different one at each request.",
 )
 @click.option("--batches", type=click.IntRange(0), default=3, show_default=True, help="Batches of each day.")
 @click.option("--rows", type=click.IntRange(0), default=250, show_default=True, help="Rows of each batch.")
-@click.option("--days", type=click.IntRange(1), default=14, show_default=True, help="Days, today the last.")
+@click.option("--days", type=click.IntRange(1), default=14, show_default=True, help="Days, ending today.")
 @click.option(
     "--interval",
     type=click.FloatRange(0),
     default=0.0,
     show_default=True,
-    help="Seconds between two requests; an earlier one is refused. 0: no check.",
+    help="Seconds required between two requests; an earlier one is refused. 0: no check.",
 )
 @click.option("--latency", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds per answer.")
 @click.option("--fault", "faults", type=_Rate(), multiple=True, metavar="KIND=RATE", help="See above; repeatable.")
@@ -87,12 +87,12 @@ class _Rate(click.ParamType[tuple[Fault, float]]):
     type=Moment(),
     default=None,
     metavar="ISO",
-    help="Start as if it were that moment; time goes on from there. Tell sync the same.",
+    help="Start as if it were that moment; time goes on from there. Give sync the same --now.",
 )
 @click.option(
     "--batch-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the list of batches there, as CSV.",
+    help="Write the list of batches to this file, as CSV.",
 )
 def emulator(
     port: int,
@@ -144,7 +144,7 @@ def _book(today: dt.date, days: int, batches: int, rows: int, seed: int) -> Book
 
 @contextmanager
 def _until_told_to_end() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, instead of what they did before."""
+    """An event that SIGINT and SIGTERM set; their previous handlers come back at the end."""
     end = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: end.set()) for number in numbers]
@@ -160,7 +160,7 @@ def _start(stack: ExitStack, served: Emulator) -> None:
         stack.enter_context(served)
     except OSError as error:
         raise Misconfigured(
-            f"Port {served.port} cannot be used: {error.strerror}. Take another --port."
+            f"Port {served.port} cannot be used: {error.strerror}. Choose another --port."
         ) from error
 
 
@@ -175,7 +175,7 @@ def _write_batches(book: Book, path: Path) -> None:
 
 
 def _settings(served: Emulator, batch_file: Path | None) -> Iterator[str]:
-    """An account name of its own keeps these rows apart from real ones, should both meet in one database."""
+    """A client's settings. Their own account name keeps these rows apart from real ones in the same database."""
     account, behaviour = served.book.first, served.behaviour
     yield f"NUMBERCHECK_API_URL={served.url}"
     yield f"NUMBERCHECK_ACCESS_KEY={account.access_key}"

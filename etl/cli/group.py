@@ -60,12 +60,14 @@ def explained(error: BaseException) -> EtlError | None:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return TryLater("The disk is full, so the output cannot be written.", "make room.")
         case OSError(filename=str() | bytes() as name, strerror=str() as reason):
-            return Misconfigured(f"{name!r} cannot be used ({reason}).", "see that it is there and permitted.")
+            return Misconfigured(
+                f"{name!r} cannot be used ({reason}).", "check that it exists and that this user may use it."
+            )
     return None
 
 
 def _defect(error: BaseException) -> int:
-    """Log what nobody expected, with its traceback (masked like every log record); the exit status."""
+    """Log an unexpected error with its traceback (masked like every log record); the exit status."""
     if not logging.getLogger().handlers:
         configure(None, ())
     log.error("This is a defect of numbercheck: please report it, with these lines", exc_info=error)

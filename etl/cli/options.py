@@ -39,7 +39,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--batch", "batches", multiple=True, help="Only this batch; repeatable."),
             click.option("--date", "dates", type=Date(), multiple=True, help="Only this date; repeatable."),
-            click.option("--full", is_flag=True, help="Read again what is settled, too."),
+            click.option("--full", is_flag=True, help="Also read again what is settled."),
             click.option(
                 "--max-requests", type=click.IntRange(1), metavar="N", help="Send no more requests than this."
             ),
@@ -58,7 +58,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def rules_of(settings: Settings, selection: Selection, window: Window) -> Rules:
-    """The rules of the settings, narrowed as the options say. Warns of a date that has nothing to offer."""
+    """The rules of the settings, narrowed as the options say. Warns about a date outside the window."""
     for date in sorted(selection.dates):
         if date not in window:
             where = f"{date} lies outside the window, {window.first} to {window.last}"
@@ -67,7 +67,7 @@ def rules_of(settings: Settings, selection: Selection, window: Window) -> Rules:
 
 
 def named(title: str, days: list[BatchDay], window: Window) -> list[str]:
-    """A table of batch days under a title; nothing where there are none."""
+    """The lines of a table of batch days under a title; none if there are no batch days."""
     if not days:
         return []
     rows = [(day.batch_no, day.date, moment_text(window.deadline(day.date)), day.missing) for day in days[:SHOWN]]

@@ -17,18 +17,18 @@ from rich.cells import cell_len
 from etl.log import SafeHandler, TextFormatter, stamp
 
 SHOWN = 20
-"""Batch days that a summary names; it counts the others."""
+"""How many batch days a summary names; it only counts the others."""
 NAMED = 5
-"""Differences, rights and the like that a sentence names; it counts the others."""
+"""How many differences, rights and the like a sentence names; it only counts the others."""
 AS_JSON = "etl.cli.as_json"
-"""Under this name the context of a command knows that --json was given."""
+"""The key under which a command's context records that --json was given."""
 
 
 def tell(complaint: object) -> None:
-    """Say on standard error what is wrong and what helps: a sentence, or a line of JSON where logs are JSON."""
+    """Say on standard error what is wrong and what helps: a sentence, or a line of JSON if logs are JSON."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, SafeHandler) and not isinstance(handler.formatter, TextFormatter):
-            # Not through the handler, which masks long numbers: that of a batch has to be readable here.
+            # Not through the log handler, which masks long numbers: a batch number has to be readable here.
             record = logging.LogRecord("numbercheck", logging.ERROR, "", 0, str(complaint), None, None)
             stamp(record)
             _complain(handler.formatter.format(record) if handler.formatter else str(complaint))
@@ -37,7 +37,7 @@ def tell(complaint: object) -> None:
 
 
 def _complain(text: str) -> None:
-    with contextlib.suppress(OSError):  # nobody can be told that there is no room for it
+    with contextlib.suppress(OSError):  # no room for the message, nor for saying so
         click.echo(text, err=True)
 
 
@@ -63,20 +63,20 @@ def count(number: int, one: str, more: str = "") -> str:
 
 
 def print_as_it_can() -> None:
-    """Where a terminal or a file cannot show a sign of a batch number, show its code."""
+    """Print the code of any character that the terminal or the file cannot show."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def give_up(stream: TextIO) -> None:
-    """Write no more to it: what its buffer holds would fail once more when the process ends."""
+    """Write no more to this stream: its buffer would fail to be written again when the process ends."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows in columns, numbers to the right; a dash for None."""
+    """Rows in columns, numbers aligned to the right; a dash for None."""
     right = [bool(rows) and all(isinstance(row[n], int | None) for row in rows) for n in range(len(head))]
     lines = [list(head), *([_cell(value) for value in row] for row in rows)]
     widths = [max(cell_len(line[n]) for line in lines) for n in range(len(head))]
@@ -84,7 +84,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _line(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    """A Chinese sign or an emoji takes two places, so `ljust` would not do."""
+    """One padded line. `ljust` would not do: a Chinese character or an emoji takes two columns."""
     parts = []
     for text, width, to_the_right in zip(texts, widths, right, strict=True):
         space = " " * (width - cell_len(text))

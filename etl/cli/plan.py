@@ -67,7 +67,7 @@ def plan(
 
 
 def _gather(settings: Settings, window: Window, rules: Rules, read: list[Listing]) -> Gathered:
-    """What is known, without writing anything, not even a database that is not there yet."""
+    """What is known. Writes nothing, and does not create a missing database."""
     if not has_schema(settings):
         return gather(None, None, read, settings, window, rules)
     with open_database(settings) as engine, reading(engine).connect() as connection:
@@ -98,12 +98,12 @@ def _plan_as_json(made: Plan, window: Window, settings: Settings) -> dict[str, A
 
 
 def _why(task: Task) -> str:
-    """The reason; that of a day which no list names is told apart, so that nobody wonders where it comes from."""
+    """Why this is asked for. A day that no list names has its own wording, which says where it comes from."""
     return FURTHER_DAY if task.day.spill and task.day.state is State.PENDING else str(task.why)
 
 
 def _one_run(made: Plan, settings: Settings) -> dict[str, int]:
-    """How far one run gets within its bounds: batch days begun and finished, requests sent."""
+    """How far one run gets within its bounds: batch days started and finished, requests sent."""
     bound: float = made.requests if settings.max_requests is None else settings.max_requests
     if settings.max_seconds is not None and settings.request_interval:
         bound = min(bound, math.ceil(settings.max_seconds / settings.request_interval))
@@ -133,14 +133,14 @@ def _plan_text(made: Plan, window: Window, settings: Settings) -> str:
 
 def _extent(figures: dict[str, Any], settings: Settings) -> str:
     if not figures["batch_days"]:
-        return "nothing is to be asked for now."
+        return "there is nothing to ask for now."
     requests, run = figures["requests"], figures["one_run"]
     pace = "not paced"
     if settings.request_interval:
         duration = dt.timedelta(seconds=round(figures["seconds"]))
-        pace = f"{duration} at one request each {settings.request_interval:g} s"
+        pace = f"{duration} at one request every {settings.request_interval:g} s"
     extent = f"{count(figures['batch_days'], 'batch day')}, about {count(requests, 'request')}, {pace}."
     if run["requests"] < requests:
         done = count(run["batch_days"], "batch day")
-        extent += f" Within its bound one run sends {count(run['requests'], 'request')}, enough for {done}."
+        extent += f" Within its bounds one run sends {count(run['requests'], 'request')}, enough for {done}."
     return extent

@@ -24,7 +24,7 @@ SECTIONS = ("coverage", "at_risk", "lost", "runs")
 @json_option
 @click.option("--now", type=Moment(), metavar="ISO-8601", help="As if it were that moment, for drills.")
 def status(as_json: bool, now: dt.datetime | None) -> None:
-    """Show what of the window is covered, what is at risk, what is lost, and the last runs.
+    """Show how much of the window is covered, what is at risk, what is lost, and the last runs.
 
     \b
     Example:
@@ -42,7 +42,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
 
 
 def _look(settings: Settings, window: Window) -> dict[str, Any]:
-    """Everything that is shown, in JSON's types; lost batch days of the last four windows."""
+    """Everything that is shown, in JSON's types; lost batch days are those of the last four windows."""
     account, since = settings.account, window.first - dt.timedelta(days=3 * window.days)
     with open_database(settings) as engine, reading(engine).connect() as connection:
         found = {
@@ -70,7 +70,7 @@ def _text(settings: Settings, window: Window, found: dict[str, Any]) -> str:
         head = ("state", "batch days", "stored rows", "missing", "unresolved", "rejected")
         lines.append(table(head, [tuple(row.values()) for row in found["coverage"]]))
     else:
-        lines.append("No batch day was synced yet. Run `numbercheck sync`.")
+        lines.append("No batch day has been synced yet. Run `numbercheck sync`.")
     for title, name in (("At risk, not complete and gone within 48 hours:", "at_risk"), ("Lost:", "lost")):
         lines += _named(title, found[name])
     if found["runs"]:

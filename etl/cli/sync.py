@@ -50,10 +50,10 @@ def sync(
     now: dt.datetime | None,
     as_json: bool,
 ) -> None:
-    """Copy what the vendor holds of the window into the database: the main job.
+    """Copy what the vendor holds for the window into the database: the main job.
 
-    Goes on where the last run ended, asks for nothing that is settled, and tells by its exit status whether
-    every batch day is complete: 0 yes, 75 work is left, 65 something was lost, 78 something must be put right.
+    Goes on from where the last run ended, and asks for nothing that is settled. The exit status says whether every
+    batch day is complete: 0 yes, 75 work is left, 65 something was lost, 78 something must be put right.
 
     \b
     Examples:
@@ -76,7 +76,7 @@ def _sync(
     now: dt.datetime | None,
     as_json: bool,
 ) -> int:
-    """Run the job and say what it came to; its exit status."""
+    """Run the job and print its result; the exit status."""
     window = None
     try:
         settings = load_settings().with_bounds(max_requests, max_seconds)
@@ -101,7 +101,7 @@ def _sync(
 
 @contextmanager
 def _reported(report: Report) -> Iterator[None]:
-    """Reports a run that ends by an error, too: what was printed could not be, or it is a defect."""
+    """Also report a run that ends with an error: its output could not be printed, or it is a defect."""
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
@@ -116,9 +116,9 @@ def run(
     selection: Selection = EVERYTHING,
     begun: Callable[[], None] = lambda: None,
 ) -> Result:
-    """One sync, with progress where a person watches. Raises EtlError where it could not begin.
+    """One sync, with a progress bar on a terminal. Raises EtlError if it could not begin.
 
-    `begun` is called, often, once the run is at work: it holds the lock and has an answer, or waited for one.
+    `begun` is called repeatedly once the run is at work: it holds the lock, and has an answer or waited for one.
     """
     settings.credentials()
     if now is not None:
@@ -139,7 +139,7 @@ def run(
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends in good order also before the first request and after the last one."""
+    """Treat SIGTERM like Ctrl-C, so that it ends in good order before the first and after the last request too."""
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
@@ -160,7 +160,7 @@ def _not_begun(error: EtlError, window: Window | None, as_json: bool) -> int:
 
 
 def _tell_reasons(result: Result) -> None:
-    """Why the run did not end with 0, each sentence once; what failed of single batch days is in the log."""
+    """Say why the run did not end with 0, each sentence once; failures of single batch days are in the log."""
     reasons = list(dict.fromkeys(map(str, result.reasons)))
     for reason in reasons[:SHOWN]:
         tell(reason)
@@ -169,7 +169,7 @@ def _tell_reasons(result: Result) -> None:
 
 
 def summary(result: Result) -> str:
-    """What a run came to, for people."""
+    """The result of a run, for people."""
     figures = result.as_json()
     days, rows = figures["batch_days"], figures["rows"]
     throttled = f", {result.throttled:,} throttled" if result.throttled else ""
@@ -194,7 +194,7 @@ def _silently(_done: int, _planned: int, _requests: int) -> None:
 
 @contextmanager
 def _progress() -> Iterator[job.Progress]:
-    """A bar on a terminal; nothing under cron."""
+    """A progress bar on a terminal; nothing under cron."""
     if not sys.stderr.isatty():
         yield _silently
         return

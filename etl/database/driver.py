@@ -1,4 +1,4 @@
-"""The packages that speak to a database, which are extras of this one."""
+"""The drivers of databases, which are extras of this package."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
 
 
 def require_driver(url: sa.URL, called: str = "") -> None:
-    """Raise Misconfigured, naming what to install, where the driver of this database is not installed.
+    """Raise Misconfigured, naming what to install, if the driver of this database is not installed.
 
-    `called`: the subject of that error, where it is not the job's own database.
+    `called`: the subject of that error, if this is not the job's own database.
     """
     try:
         url.get_dialect().import_dbapi()

@@ -21,7 +21,7 @@ from etl.errors import Misconfigured
 __all__ = ["connect", "explain", "reading"]
 
 LOCK_SECONDS = 30
-"""How long a statement waits for the other writers of an SQLite file."""
+"""Seconds for which a statement waits for the other writers of an SQLite file."""
 
 _POSTGRESQL = {
     "connect_timeout": 10,
@@ -44,10 +44,10 @@ _MYSQL = {
 
 
 def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> sa.Engine:
-    """An engine for `url`; nothing is connected yet. What the URL's query says wins over our defaults.
+    """An engine for `url`; nothing is connected yet. The URL's query takes precedence over our defaults.
 
-    `patient`: for statements during which a server may say nothing for longer than `silence.SILENCE`.
-    Raises Misconfigured, about `database`, where the driver's package or an SQLite file's directory is missing.
+    `patient`: for statements during which a server may be silent for longer than `silence.SILENCE`.
+    Raises Misconfigured, about `database`, if the driver's package or an SQLite file's directory is missing.
     """
     require_driver(url, database.called)
     if url.get_backend_name() == "sqlite":
@@ -59,7 +59,7 @@ def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> 
 
 
 def reading(engine: sa.Engine) -> sa.Engine:
-    """The same engine for work that only reads: on SQLite it waits for no writer, and lets them write."""
+    """The same engine for work that only reads: on SQLite it neither waits for writers nor blocks them."""
     return engine.execution_options(reads_only=True)
 
 
@@ -107,16 +107,16 @@ def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # Python begins no transaction before DDL or SELECT: _begin_sqlite does, and Python not at all.
+    # Python would begin no transaction before DDL or SELECT: let _begin_sqlite begin all of them.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
-    # Readers and a writer at once. The file remembers it; a read-only or busy one stays as it is.
+    # Readers and a writer at once. The file keeps this mode; a read-only or busy one stays as it is.
     with contextlib.suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # Who reads first and writes later fails at once where another wrote in between; IMMEDIATE waits instead.
+    # A transaction that reads, then writes, fails at once if another wrote in between; IMMEDIATE waits instead.
     reads_only = connection.get_execution_options().get("reads_only")
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
@@ -125,14 +125,14 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     # Not as a start-up option: poolers refuse those, and a URL may have options of its own.
     connection.autocommit = True
     connection.execute("SET TIME ZONE 'UTC'")
-    # The server, too, has to notice that this host is gone: until then it keeps our lock.
+    # The server also has to notice that this host is gone: until then it keeps our lock.
     for name, value in _SERVER_KEEPALIVES.items():
         connection.execute(f"SET {name} = {value}")
     connection.autocommit = False
 
 
 def _copy(cursor: Any, statement: str, _parameters: object, context: Any) -> bool:
-    """Whether this statement was a COPY with rows, which the driver takes in its own way."""
+    """Run a COPY with rows, which the driver takes in its own way; whether the statement was one."""
     rows = context.execution_options.get(COPIED)
     if rows is None:
         return False
@@ -143,7 +143,7 @@ def _copy(cursor: Any, statement: str, _parameters: object, context: Any) -> boo
 
 
 def _without_values(context: ExceptionContext) -> None:
-    """Whoever prints the error: PostgreSQL's DETAIL and MariaDB's quotes hold phone numbers."""
+    """Make an error safe to print anywhere: PostgreSQL's DETAIL and MariaDB's quotes hold phone numbers."""
     original, wrapped = context.original_exception, context.sqlalchemy_exception
     text = words(original)
     if wrapped is not None:

@@ -14,8 +14,8 @@ from etl.scrub import scrub
 class Database:
     """A database as messages know it.
 
-    `setting`: the one that names it. `called`: what it is called, where it is not the job's own. `keeps`: what was
-    written before an error stays.
+    `setting`: the setting that names it. `called`: its name in messages, if it is not the job's own. `keeps`:
+    whether what was written before an error stays.
     """
 
     setting: str
@@ -29,9 +29,9 @@ TARGET = Database("NUMBERCHECK_COPY_TO_DATABASE_URL", "The target", keeps=False)
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A sentence, what helps, and with it the exit status.
+    """A sentence, a remedy, and the error to raise, which decides the exit status.
 
-    In `remedy`, {setting} is the one that names the database, and {kept} what is said of one that keeps its rows.
+    In `remedy`, {setting} is the setting that names the database, and {kept} is added if that keeps its rows.
     """
 
     sentence: str
@@ -43,13 +43,13 @@ _DOWN = Meaning("The database does not answer", "start it, or correct {setting};
 _LOST = Meaning("The connection to the database was lost", "run this again once it answers{kept}")
 _CROWDED = Meaning("The database has no connection or memory left", "free some, then run this again")
 _FULL = Meaning("The disk of the database is full", "make room, then run this again")
-_DISK = Meaning("The database cannot read or write its files", "look at its disk, then run this again")
+_DISK = Meaning("The database cannot read or write its files", "check its disk, then run this again")
 _READ_ONLY = Meaning(
     "The database is read-only", "name one that can be written to, or allow writing; then run this again"
 )
 _BUSY = Meaning(
-    "Somebody else holds a lock on the database, or the statement took too long",
-    "end what holds it, or run this again later",
+    "Another connection holds a lock on the database, or the statement took too long",
+    "end that connection, or run this again later",
 )
 _LOGIN = Meaning(
     "The database refuses this user",
@@ -71,7 +71,7 @@ _NO_DATABASE = Meaning(
 )
 
 _CHANGED = Meaning(
-    "A table or a column is missing that this version needs", "see `numbercheck db check`", Misconfigured
+    "A table or a column that this version needs is missing", "see `numbercheck db check`", Misconfigured
 )
 
 # Prefixes of PostgreSQL's SQLSTATE, the longest first.
@@ -130,7 +130,7 @@ _SQLITE = {
 
 
 def explain(error: BaseException, database: Database = OWN) -> EtlError | None:
-    """The error to show for one of SQLAlchemy or of a driver, about `database`; None: a defect of this job."""
+    """What to show for an error of SQLAlchemy or a driver, about `database`; None: a defect of this job."""
     driver_error = getattr(error, "orig", None) or error
     meaning = _meaning(driver_error)
     if meaning is None and getattr(error, "connection_invalidated", False):
@@ -155,7 +155,7 @@ def _meaning(error: BaseException) -> Meaning | None:
     match type(error).__module__.partition(".")[0]:
         case "sqlite3":
             if str(error).startswith(("no such table", "no such column")):
-                return _CHANGED  # SQLite has no code of its own for it
+                return _CHANGED  # SQLite has no separate code for this
             return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
         case "psycopg":
             return _of_postgresql(error)

@@ -1,4 +1,4 @@
-"""Rows by their key, for as many keys as one likes: as a join, since long lists of `IN` defeat the planners."""
+"""Rows by their key, for any number of keys: by a join, because long `IN` lists defeat the planners."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def having_keys(
 ) -> Iterable[Any]:
     """The rows of `query` (on `table`, which has a message id and a phone) whose key is one of `keys`.
 
-    `values`: of the query's own parameters.
+    `values`: the values of the query's own parameters.
     """
     if not keys:
         return ()
@@ -34,7 +34,7 @@ def _joined(query: sa.Select[Any], table: sa.Table, dialect: str, collation: str
     same = sa.and_(table.c.message_id == wanted.c.message_id, table.c.phone == wanted.c.phone)
     if dialect != "postgresql":
         return query.join(wanted, same)
-    # OFFSET keeps it from being a join: until the table was analyzed, PostgreSQL would read all of it for that.
+    # OFFSET keeps this from becoming a join, for which PostgreSQL reads a table whole until it is analyzed.
     found = query.where(same).correlate(wanted).offset(0).lateral("found")
     return sa.select(*found.c).join_from(wanted, found, sa.true())
 

@@ -1,4 +1,4 @@
-"""Nobody waits for ever for a database that says nothing any more."""
+"""Limits how long the job waits for a database that has fallen silent."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 
 SILENCE = 60.0
-"""Seconds for which a server may say nothing while somebody waits for it.
+"""Seconds for which a server may be silent while a statement waits for it.
 
-More than it waits for a lock (MariaDB: 50 s), and with one request less than a scheduler waits for a run to end.
+Longer than a server waits for a lock (MariaDB: 50 s); together with one request, shorter than a scheduler waits
+for a run to end.
 """
 
 
 def bound(engine: sa.Engine, seconds: float | None = None) -> None:
-    """Let connections of this engine break after so many seconds of silence, as if they were lost; None: SILENCE.
+    """Break connections of this engine after so many seconds of silence, as if they were lost; None: SILENCE.
 
-    SQLite has no connection that could.
+    SQLite has no connection that could fall silent.
     """
 
     def connect(dialect: sa.Dialect, _record: object, args: Any, values: dict[str, Any]) -> Any:
@@ -38,13 +39,13 @@ def _postgresql_connection(limit: float) -> Any:
     import psycopg  # noqa: PLC0415  (an extra)
 
     class Connection(psycopg.Connection[Any]):
-        """The driver itself has no limit, and those of TCP do not meet a peer that takes what we send."""
+        """The driver itself has no limit, and those of TCP do not apply to a peer that accepts what we send."""
 
         def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
             return super().wait(self._listen(gen), *args, **options)
 
         def _listen(self, gen: Any) -> Generator[Any, Any, Any]:
-            """What the driver waits for, handed on; the driver looks in several times a second."""
+            """Pass on what the driver waits for; the driver polls several times a second."""
             heard = time.monotonic()
             try:
                 wanted = next(gen)

@@ -16,14 +16,14 @@ Row = Mapping[str, Any]
 STREAMED = {"yield_per": 1000}
 """Execution options of a query whose result may be long: the driver does not hold all of it at once."""
 CHUNK = 1000
-"""Values of one `IN`: every database takes so many parameters."""
+"""Values of one `IN`: every database accepts this many parameters."""
 MANY = 1000
-"""New rows of a table after which PostgreSQL should look at it anew."""
+"""New rows of a table after which PostgreSQL should analyze it again."""
 _MYSQL_DUPLICATE = 1062
 
 
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    """Insert those of `rows` (every column in each) that no unique key of the table has yet."""
+    """Insert those of `rows` (each with every column) whose unique keys the table does not have yet."""
     if not rows:
         return
     if connection.dialect.name in MYSQL_FAMILY:
@@ -39,8 +39,8 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ro
 def insert_missing_shared(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
     """The same for a table that the rows of several accounts refer to, whose runs must not block each other.
 
-    MariaDB's ON DUPLICATE KEY UPDATE locks what is there already against the foreign keys of the others until
-    the transaction ends, and two runs wait for each other. An INSERT that is refused locks nobody out of it.
+    MariaDB's ON DUPLICATE KEY UPDATE locks existing rows against the other runs' foreign keys until the
+    transaction ends, so that two runs wait for each other. An INSERT that is refused locks nobody out of the row.
     """
     if connection.dialect.name not in MYSQL_FAMILY:
         insert_missing(connection, table, rows)
@@ -54,7 +54,7 @@ def insert_missing_shared(connection: sa.Connection, table: sa.Table, rows: Sequ
 
 
 class Shared(dict[Any, Any]):
-    """Gives one object for all that are equal: a driver makes a new one for each row, and few of them differ."""
+    """Gives one object for all equal values: a driver makes a new one for each row, though few of them differ."""
 
     def __missing__(self, value: Any) -> Any:
         self[value] = value
@@ -62,16 +62,16 @@ class Shared(dict[Any, Any]):
 
 
 def look_anew(connection: sa.Connection, rows: int, *tables: sa.Table) -> None:
-    """Refresh what PostgreSQL plans by, after `rows` new rows at once.
+    """Refresh the statistics that PostgreSQL plans by, after `rows` new rows at once.
 
-    Until autovacuum comes round it takes the tables to be as they were: joining 70,000 new lines took 55 s.
+    Until autovacuum runs, it assumes that the tables are as they were: joining 70,000 new lines took 55 s.
     """
     if connection.dialect.name == "postgresql" and rows >= MANY:
         connection.execute(sa.text(f"ANALYZE {', '.join(table.name for table in tables)}"))
 
 
 def chunks(values: Collection[str]) -> Iterator[list[str]]:
-    """The values, ordered, in lists that are short enough for an `IN`."""
+    """The values, sorted, in lists that are short enough for an `IN`."""
     ordered = sorted(values)
     return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
 

@@ -1,4 +1,4 @@
-"""The file of an SQLite database: where it is, and whether it is there."""
+"""The file of an SQLite database: where it is, and whether it exists."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def file_of(url: sa.URL) -> Path | None:
 
 
 def is_there(url: sa.URL) -> bool:
-    """Whether it can be looked at without making an empty file. A server, and memory, can."""
+    """Whether it can be read without creating an empty file. A server or a database in memory always can."""
     file = file_of(url)
     return file is None or file.exists()

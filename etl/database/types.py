@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 MYSQL_FAMILY = ("mysql", "mariadb")
 
-# Whatever the server's defaults are. Under both names, for a dialect reads its own only.
+# Whatever the server's defaults are. Under both names, because a dialect reads only its own.
 OPTIONS: dict[str, Any] = {f"{dialect}_engine": "InnoDB" for dialect in MYSQL_FAMILY}
 OPTIONS |= {f"{dialect}_charset": "utf8mb4" for dialect in MYSQL_FAMILY}
 

@@ -1,4 +1,4 @@
-"""Many rows at once, inserted or updated in the way that is quickest on each database."""
+"""Many rows at once, inserted or updated in the way that is fastest on each database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def upsert(
     keep: Collection[str] = (),
     fixed: Collection[str] = (),
 ) -> None:
-    """Insert `rows` (distinct keys, values in the order of `columns`), or update those that are there and differ.
+    """Insert `rows` (distinct keys, values in the order of `columns`), or update those that exist and differ.
 
     `same`: further columns, with the one value that they have in every row. `keep`: columns in which a NULL
     never replaces a value. `fixed`: columns that only an insert sets.
@@ -77,7 +77,7 @@ def _changes(table: sa.Table, new: Any, names: Sequence[str], keep: Collection[s
     return {name: sa.func.coalesce(new[name], table.c[name]) if name in keep else new[name] for name in names}
 
 
-# -- PostgreSQL: COPY into a table of the session's own -----------------------------------------------------
+# -- PostgreSQL: COPY into a temporary table ----------------------------------------------------------------
 
 
 def _arrivals(table: sa.Table) -> str:
@@ -85,7 +85,7 @@ def _arrivals(table: sa.Table) -> str:
 
 
 def _copy(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Rows) -> None:
-    """The rows, and no others, in a temporary table that is empty again when the transaction ends."""
+    """Put the rows, and no others, into a temporary table that is empty again when the transaction ends."""
     name, names = _arrivals(table), ", ".join(columns)
     alike = f"SELECT {names} FROM {table.name} WITH NO DATA"  # noqa: S608  (names of our own schema)
     create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {alike}"
@@ -101,7 +101,7 @@ def _copy(connection: sa.Connection, table: sa.Table, columns: Sequence[str], ro
 def _execute_many(
     connection: sa.Connection, compiled: Any, columns: Sequence[str], rows: Rows, same: Mapping[str, Any]
 ) -> None:
-    """Past SQLAlchemy's handling of parameters, which takes longer than the database."""
+    """Execute past SQLAlchemy's handling of parameters, which takes longer than the database does."""
     dialect, table = connection.dialect, compiled.statement.table
     [constants] = _for_driver(dialect, table, tuple(same), [tuple(same.values())])
     names = (*columns, *same)
@@ -114,7 +114,7 @@ def _execute_many(
 
 
 def _for_driver(dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
-    """The values as the driver takes them."""
+    """The values as the driver expects them."""
     types = (table.c[name].type.dialect_impl(dialect) for name in columns)
     found = [(place, kind.bind_processor(dialect)) for place, kind in enumerate(types)]
     processors = [(place, process) for place, process in found if process]

@@ -1,4 +1,4 @@
-"""A run and the ledger as figures for Prometheus. No label but the account's: a run or a batch is no series."""
+"""A run and the ledger as figures for Prometheus. No label names a run or a batch: neither is a time series."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from etl.store.figures import Ledger
 
 OF_THE_RUN = {
-    "numbercheck_last_run_timestamp_seconds": "When the last run of sync ended, whatever it came to",
+    "numbercheck_last_run_timestamp_seconds": "When the last run of sync ended, whatever its result",
     "numbercheck_exit_status": "Exit status of the last run",
     "numbercheck_run_seconds": "How long the last run took",
     "numbercheck_requests": "Requests that the last run sent, every attempt counted",
@@ -21,7 +21,7 @@ OF_THE_RUN = {
 OF_THE_LEDGER = {
     "numbercheck_last_success_timestamp_seconds": "When the last run that ended with status 0 ended",
     "numbercheck_batch_days": "Batch days in the ledger, by state",
-    "numbercheck_rows_at_risk": "Rows missing, at least, of batch days not complete and gone within 48 hours",
+    "numbercheck_rows_at_risk": "Rows missing (at least) from incomplete batch days gone within 48 hours",
     "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
 }
 
@@ -38,7 +38,7 @@ class Ended:
 
 
 class Kept(Collector):
-    """Figures as they were told before."""
+    """Figures kept from an earlier report."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = list(families)
@@ -49,7 +49,7 @@ class Kept(Collector):
 
 
 def figures(account: str, run: Ended, ledger: Ledger | None) -> CollectorRegistry:
-    """All that is known; without the ledger, that of the run alone."""
+    """All figures that are known; without the ledger, only those of the run."""
     registry = CollectorRegistry()
     told: dict[str, float] = {
         "numbercheck_last_run_timestamp_seconds": run.at,

@@ -1,4 +1,4 @@
-"""Pings to a monitor of scheduled jobs, as healthchecks.io and what is compatible with it understand them."""
+"""Pings to a monitor of scheduled jobs, as healthchecks.io and compatible services understand them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PAUSE = 1.0
 
 
 def start(url: str) -> None:
-    """The run has begun. One try: the run waits for it. Raises Unsent."""
+    """Report that the run has begun. There is only one try, because the run waits for it. Raises Unsent."""
     send("GET", ending(url, "start"), PING_SECONDS)
 
 
 def end(url: str, exit_status: int) -> None:
-    """The run has ended: 0 is told as success, everything else as failure. Raises Unsent."""
+    """Report that the run has ended: 0 as success, everything else as failure. Raises Unsent."""
     address = ending(url, str(exit_status)) if exit_status else url
     attempts = retry(
         stop=stop_after_attempt(TRIES),

@@ -1,4 +1,4 @@
-"""Where a run reports to. Known also where settings that have nothing to do with it are wrong."""
+"""Where a run reports to. This is known even if unrelated settings are wrong."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class Place:
 
     @classmethod
     def despite_errors(cls) -> Place:
-        """What is usable of the environment and the `.env` file: a mistyped number must not silence an alarm."""
+        """The usable part of the environment and the `.env` file: a mistyped number must not silence an alarm."""
         return cls(**usable(cls.__slots__))

@@ -25,7 +25,7 @@ def push(url: str, account: str, registry: CollectorRegistry) -> None:
 
 
 def without_login(url: str) -> tuple[str, Login]:
-    """The URL without user and password, and these."""
+    """The URL without user and password, and the pair of them (None if the URL names no user)."""
     parts = urlsplit(url)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     if parts.username is None:
@@ -36,5 +36,5 @@ def without_login(url: str) -> tuple[str, Login]:
 def _handler(
     login: Login, url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
 ) -> Callable[[], None]:
-    """As prometheus-client asks for it. Its own follows a redirect of a POST with a GET, which pushes nothing."""
+    """The handler for prometheus-client. Its own follows a redirect of a POST with a GET, which pushes nothing."""
     return partial(send, method, url, timeout or PUSH_SECONDS, data=data, headers=dict(headers), auth=login)

@@ -32,11 +32,11 @@ log = logging.getLogger(__name__)
 
 
 class Report:
-    """Tells about one run. The command fills in what it gets to know; `end` tells all of it, once.
+    """Reports one run. The command fills in what it learns; `end` reports all of it, once.
 
-    `narrowed`: the run was asked for some batches or dates only. It is not the job that a monitor watches, so
-    it does not ping. Nor does one that finds the account locked: the other run does. `monotonic` measures how long
-    it takes, `now` tells when it ended, since the epoch.
+    `narrowed`: the run was limited to some batches or dates. It is not the job that a monitor watches, so it does
+    not ping. Nor does a run that finds the account locked: the run that holds the lock does. `monotonic` measures
+    how long the run takes; `now` gives the time at its end, in seconds since the epoch.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class Report:
         self._began = monotonic()
 
     def begun(self) -> None:
-        """The run holds its lock and is at work. May be called again and again."""
+        """Report that the run holds its lock and is at work. May be called repeatedly."""
         url = self.settings.ping_url if self.settings else None
         if url and self._pings and not self._started:
             self._started = True
-            _attempt("The ping of the start", partial(ping.start, url))
+            _attempt("The start ping", partial(ping.start, url))
 
     def end(self, exit_status: int) -> None:
-        """Tell how it ended. Raises nothing; Ctrl-C ends it early, and SIGTERM does not: it is short anyway."""
+        """Report how the run ended. Raises nothing. Ctrl-C cuts it short; SIGTERM does not: it is brief anyway."""
         try:
             with _deaf_to_sigterm():
                 self._tell(exit_status)
@@ -73,12 +73,12 @@ class Report:
     def _tell(self, exit_status: int) -> None:
         place = Place.of(self.settings) if self.settings else Place.despite_errors()
         if place.ping_url and self._pings and not self.locked:
-            _attempt("The ping of the end", partial(ping.end, place.ping_url, exit_status))
+            _attempt("The end ping", partial(ping.end, place.ping_url, exit_status))
         if place.account and (place.metrics_file or place.pushgateway_url):
             self._tell_figures(place, place.account, exit_status)
 
     def _tell_figures(self, place: Place, account: str, exit_status: int) -> None:
-        # Not above: they take as long to import as a small command takes.
+        # Not imported at the top: that takes as long as a whole small command.
         from etl.report import metrics, push, textfile  # noqa: PLC0415
 
         known = self._ledger(place, account)
@@ -105,11 +105,11 @@ def _attempt(what: str, work: Callable[[], object]) -> None:
     try:
         work()
     except Exception as error:  # noqa: BLE001  (a failure to report never fails the run)
-        log.warning("%s failed: %s. This changes nothing of what the run came to", what, _reason(error))
+        log.warning("%s failed: %s. This does not change the result of the run", what, _reason(error))
 
 
 def _reason(error: Exception) -> str:
-    """Why, in words that hold nothing secret: whoever knows the path of a ping URL can send pings."""
+    """The reason, in words without secrets: anyone who knows the path of a ping URL can send pings."""
     match error:
         case Unsent() | EtlError():
             return str(error).rstrip(".")

@@ -1,4 +1,4 @@
-"""One small HTTP request whose answer does not matter, but for its status."""
+"""One small HTTP request. Of its answer, only the status matters."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from etl.version import DISTRIBUTION, version
 from etl.web.address import BROKEN, UNUSABLE_URL, is_loopback
 from etl.web.bounded import BoundedSession, limit
 
-# The first line that fits decides. Texts of requests and urllib3 hold URLs, so none is passed on.
+# The first line that matches decides. Error texts of requests and urllib3 hold URLs, so none is passed on.
 WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((requests.Timeout, TimeoutError), "no answer in time"),
     ((requests.exceptions.ProxyError,), "the proxy does not let the request through"),
     ((requests.exceptions.SSLError,), "TLS failed"),
     (UNUSABLE_URL, "the address cannot be used"),
-    (BROKEN, "no connection, or it broke off"),
+    (BROKEN, "there was no connection, or it broke off"),
 )
 
 
@@ -40,7 +40,7 @@ def send(
     headers: Mapping[str, str] | None = None,
     auth: tuple[str, str] | None = None,
 ) -> None:
-    """Send it, and see that it was taken (2xx), within `seconds`. No redirect is followed. Raises Unsent."""
+    """Send it within `seconds`, and check that it was accepted (2xx). Follows no redirect. Raises Unsent."""
     try:
         status = within(seconds, partial(_status, method, url, seconds, data, headers or {}, auth))
     except (*UNUSABLE_URL, *BROKEN) as error:
@@ -60,7 +60,7 @@ def _status(
     auth: tuple[str, str] | None,
 ) -> int:
     limit.begin(seconds)
-    # A proxy of the environment cannot reach this machine's own loopback addresses.
+    # A proxy named in the environment cannot reach this machine's own loopback addresses.
     proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
     named = {"User-Agent": f"{DISTRIBUTION}/{version()}", **headers}
     with BoundedSession(1) as session:

@@ -18,9 +18,9 @@ MODE = 0o644
 
 
 def write(path: Path, account: str, registry: CollectorRegistry, *, keep: bool) -> None:
-    """Write the file anew; who reads it meanwhile sees the old one, whole. Raises OSError.
+    """Replace the file. A reader sees either the old one or the new one, always whole. Raises OSError.
 
-    `keep`: what the file tells of the account's ledger stays, because this run could not read that.
+    `keep`: the file's figures from the account's ledger stay, because this run could not read the ledger.
     """
     if keep:
         registry.register(Kept(_told_before(path, account)))
@@ -39,7 +39,7 @@ def _told_before(path: Path, account: str) -> Iterator[Metric]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    # The exporter reads every *.prom there: this is none yet.
+    # The exporter reads every *.prom in this directory, so an unfinished file has another suffix.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

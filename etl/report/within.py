@@ -12,10 +12,10 @@ THREAD = "report"
 
 
 def within(seconds: float, work: Callable[[], _T]) -> _T:
-    """What `work` returns or raises; TimeoutError where that takes longer.
+    """What `work` returns or raises; TimeoutError if that takes longer than `seconds`.
 
-    No timeout of a library covers everything (a name that is looked up, a file on a network that is gone), so
-    the work has a thread of its own, which nobody waits for any longer, not even the end of the process.
+    No library's timeout covers everything (looking up a name, a file on a network that is gone), so the work has
+    a thread of its own. After `seconds` nothing waits for that thread, not even the end of the process.
     """
     future: Future[_T] = Future()
 

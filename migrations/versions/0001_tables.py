@@ -1,8 +1,8 @@
 """The tables.
 
-A revision is frozen: it declares the tables as they were then, and never imports etl/schema/tables.py. The
-column types are etl/database/types.py's: what they mean does not change, a column that has to be something else
-gets a new type. It can run again after it was interrupted on a server that cannot roll DDL back.
+A revision is frozen: it declares the tables as they were then, and never imports etl/schema/tables.py. The column
+types are those of etl/database/types.py, whose meaning does not change: a column that has to be something else
+gets a new type. It can run again after it was interrupted on a server that cannot roll back DDL.
 """
 
 from __future__ import annotations

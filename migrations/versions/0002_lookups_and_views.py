@@ -1,7 +1,7 @@
-"""What the lookups hold at first, and the views that readers get.
+"""The first contents of the lookups, and the views that readers get.
 
-Both lie beside it, in data/0002 and views/0002, and are as frozen as this file. It can run again after it was
-interrupted on a server that cannot roll DDL back.
+Both are in data/0002 and views/0002, and are as frozen as this file. It can run again after it was interrupted on
+a server that cannot roll back DDL.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Views that answer an analyst's questions, and the index for a carrier over some days.
 
-v_number_check keeps its columns. It names the tables that are asked by first, for PostgreSQL moves only the first
-eight of a query about (join_collapse_limit): a condition on the carrier was looked at last.
-The views lie beside it, in views/0003, and are as frozen as this file. It can run again after it was interrupted
-on a server that cannot roll DDL back.
+v_number_check keeps its columns. Its query now names first the tables that conditions are about: PostgreSQL
+reorders only the first eight tables of a query (join_collapse_limit), so a condition on the carrier came last.
+The views are in views/0003, and are as frozen as this file. It can run again after it was interrupted on a server
+that cannot roll back DDL.
 """
 
 from __future__ import annotations

@@ -66,13 +66,13 @@ SOURCES = [PAIRS[1], PAIRS[3], PAIRS[7]]
 
 @contextmanager
 def two_databases(start_server: Start, kinds: tuple[str, str]) -> Iterator[tuple[sa.Engine, sa.Engine]]:
-    """Fresh databases on servers of these kinds, their schema at head."""
+    """Fresh databases on servers of these kinds, with their schema at head."""
     with new_database(start_server(kinds[0])) as source, new_database(start_server(kinds[1])) as target:
         yield source, target
 
 
 def add_odd_rows(connection: sa.Connection) -> None:
-    """Rows in every table, of two accounts, with what a server might change."""
+    """Add rows to every table, of two accounts, with content that a server might change."""
     add_sample(connection)
     for number in range(12, 20):
         insert(connection, tables.carrier, carrier_id=number, name=f"carrier {number} 🎈" + " " * (number % 3))
@@ -92,7 +92,7 @@ def add_odd_rows(connection: sa.Connection) -> None:
 
 
 def content(engine: sa.Engine, without: tuple[str, ...] = ("account.holder",)) -> dict[str, list[Any]]:
-    """Every row of every table but that of the pace, as Python sees it."""
+    """Every row of every table except that of the pace, as Python sees it."""
     found = {}
     with reading(engine).connect() as connection:
         for table in tables.metadata.sorted_tables:
@@ -104,7 +104,7 @@ def content(engine: sa.Engine, without: tuple[str, ...] = ("account.holder",)) -
 
 
 def is_empty(engine: sa.Engine) -> bool:
-    """Whether there is nothing but what the migrations put there."""
+    """Whether the database holds only what the migrations put there."""
     found = content(engine)
     seeded = {table.name for table in copying.SEEDED}
     assert all(found[name] for name in seeded - {"currency"})

@@ -1,4 +1,4 @@
-"""Roles of a server for tests: made with a password, and gone afterwards."""
+"""Roles of a server for tests: created with a password, and dropped afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ODD = "Odd \"quoted\" 'name' `of` 50% :x ñ"
 
 @dataclass(frozen=True)
 class Role:
-    """A login role (PostgreSQL) or a user (MariaDB), and what does as it."""
+    """A login role (PostgreSQL) or a user (MariaDB), with ways to act as it."""
 
     name: str
     sql: str
@@ -54,7 +54,7 @@ def is_refusal(error: sa.exc.DBAPIError) -> bool:
     """Whether the server says that the role is not permitted, and not that the statement is wrong."""
     state = getattr(error.orig, "sqlstate", None)
     number = error.orig.args[0] if error.orig else None
-    # 55000: no view of ours can be written to, by nobody.
+    # 55000: nobody can write to any view of ours.
     return state in ("42501", "55000") or number in (1044, 1045, 1142, 1143, 1227, 1345, 1370, 1410)
 
 
@@ -86,19 +86,19 @@ def made(admin: sa.Engine, *what: str) -> Iterator[None]:
 
 
 def quote(engine: sa.Engine, name: str) -> str:
-    """A name for `run`."""
+    """A name quoted for `run`."""
     return engine.dialect.identifier_preparer.quote_identifier(name).replace("%%", "%")
 
 
 def run(engine: sa.Engine, *statements: str) -> None:
-    """Statements as they are, in a transaction."""
+    """Run statements as they are, in a transaction."""
     with engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def reads(view: str) -> str:
-    """The query of all that a reader gets of a view."""
+    """The query for everything that a reader may read of a view."""
     found = next(one for one in views.VIEWS if one.name == view)
     columns = ", ".join(name for name in found.columns if name not in found.hidden)
     return f"SELECT {columns} FROM {view}"  # noqa: S608  (our own names)

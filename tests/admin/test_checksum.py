@@ -1,4 +1,4 @@
-"""The checksum of a table: the same on every server, another one for every difference that matters."""
+"""The checksum of a table: the same on every server, and a different one for every difference that matters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOMENT = dt.datetime(2026, 3, 1, 12, 34, 56, 789012, tzinfo=dt.UTC)
 
 
 def checksum(kind: Any, *values: Any) -> Checksum:
-    """That of a table with one column."""
+    """The checksum of a table with one column."""
     found = Checksum()
     found.add([sa.Column("a", kind)], [(value,) for value in values])
     return found

@@ -1,4 +1,4 @@
-"""Copying into another database: every pair of servers, content that one of them may not keep, and the sync after it."""
+"""Copying into another database: every pair of servers, content that one may not keep, and the sync afterwards."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_new_rows_are_numbered_beyond_the_copied_ones(source: sa.Engine, target:
 
 @pytest.mark.parametrize("engines", TARGETS, indirect=True)
 def test_there_and_back_the_files_say_the_same(start_server: Start, source: sa.Engine, target: sa.Engine) -> None:
-    """Looked at without SQLAlchemy: the text that SQLite holds, but for the notation of JSON."""
+    """Compared without SQLAlchemy: the text that SQLite holds, except for the notation of JSON."""
     with source.begin() as connection:
         add_odd_rows(connection)
 
@@ -139,7 +139,7 @@ def test_a_new_database_holds_rows_in_seeded_tables_only(target: sa.Engine) -> N
 
 
 def fill(book: Book) -> None:
-    """Of everything that a ledger may say: settled, open, awaited, rejected, repeated, a second account."""
+    """Add one of everything that a ledger may hold: settled, open, awaited, rejected, repeated, a second account."""
     book.add_generated("B-old", TODAY - DAYS, 250)
     book.add_generated("B-new", TODAY, 120)
     book.add_generated("B-lost", TODAY - 16 * DAYS, 250)
@@ -174,7 +174,7 @@ def jobs(url: sa.URL, vendor: Emulator, directory: Path) -> Iterator[list[Job]]:
             job.engine.dispose()
 
 
-# Every server as the source once, and as the target.
+# Every server once as the source and once as the target.
 QUICK = {0, 3, 4}
 
 
@@ -209,10 +209,10 @@ def test_sync_goes_on_in_the_copy(source: sa.Engine, target: sa.Engine, tmp_path
 
 
 def covered(job: Job) -> list[tuple[Any, ...]]:
-    """v_coverage but for its times, which servers write in different ways; `content` has compared them."""
+    """v_coverage without its times, which servers write in different ways; `content` has compared them."""
     return sorted((*map(str, key), *(row[name] for name in COVERAGE)) for key, row in job.coverage().items())
 
 
 def figures(result: Any) -> dict[str, Any]:
-    """What a run came to, but for what differs in any case."""
+    """The result of a run, without what always differs."""
     return {name: value for name, value in result.as_json().items() if name not in ("run_id", "seconds")}

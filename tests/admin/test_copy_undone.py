@@ -1,4 +1,4 @@
-"""Copying into another database: what is refused, and that what fails leaves nothing behind."""
+"""Copying into another database: what is refused, and that a failure leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_target_that_is_not_empty(source: sa.Engine, target: sa.Engine) -> Non
         )
     before = content(target)
     with pytest.raises(
-        Misconfigured, match="The target is not empty, there are rows in account, carrier"
+        Misconfigured, match="The target is not empty: there are rows in account, carrier"
     ) as caught:
         copying.copy(source, target, silently)
     assert "NUMBERCHECK_COPY_TO_DATABASE_URL" in str(caught.value)
@@ -118,7 +118,7 @@ def test_whose_error_it_is(source: sa.Engine, target: sa.Engine) -> None:
 
 
 def meddle(engine: sa.Engine, change: str) -> None:
-    """A trigger that does this to a check which is stored."""
+    """Add a trigger that makes this change to each check that is stored."""
     with engine.begin() as connection:
         match engine.dialect.name:
             case "postgresql":
@@ -166,7 +166,7 @@ def test_a_source_that_is_written_to_meanwhile(source: sa.Engine, target: sa.Eng
             with source.begin() as connection:
                 connection.execute(sa.update(tables.batch).values(appkey="new"))
 
-    with pytest.raises(TryLater, match="Somebody wrote to the table batch of the source"):
+    with pytest.raises(TryLater, match="Something wrote to the table batch of the source"):
         copying.copy(source, target, write)
     assert is_empty(target)
     copying.copy(source, target, silently)
@@ -206,7 +206,7 @@ def test_the_connection_of_the_lock_is_cut(
 
 
 def session_that_locked(engine: sa.Engine) -> int:
-    """The session that keeps syncs out."""
+    """The session that locks syncs out."""
     query = "SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
     if engine.dialect.name == "mariadb":
         query = f"SELECT is_used_lock('numbercheck sync {lock._number(str(engine.url.database))} 7')"

@@ -42,7 +42,7 @@ def reader(engine: sa.Engine) -> Iterator[Role]:
 
 
 def touching(name: str) -> list[str]:
-    """What may be tried on a table or view: to read and to write it."""
+    """Statements that try to read and to write a table or view."""
     column = tables.metadata.tables[name].primary_key.columns.keys()[0] if name in tables.metadata.tables else None
     column = column or {"alembic_version": "version_num"}.get(name) or next(iter(_view(name).columns))
     return [statement.format(name=name, column=column) for statement in TRIES]
@@ -223,7 +223,7 @@ def test_what_everybody_may_read_and_pass_on_is_kept_too(engine: sa.Engine, read
     with migrate.alone(engine) as connection, grants.kept(connection):
         before = grants_postgresql.on_views(connection)
         connection.exec_driver_sql("DROP VIEW v_sync_run")
-        connection.exec_driver_sql(sql.replace("sync_run.status,", ""))  # a column goes: so does its grant
+        connection.exec_driver_sql(sql.replace("sync_run.status,", ""))  # with a column goes its grant
     with engine.connect() as connection:
         after = grants_postgresql.on_views(connection)
     assert {entry.column for entry in before - after} == {"status"}

@@ -1,4 +1,4 @@
-"""Whom `grant-reader` refuses, and what it says of a role that reaches more than the views in another way."""
+"""Whom `grant-reader` refuses, and what it says about a role that can reach more than the views."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_role_that_does_not_exist(engine: sa.Engine) -> None:
     with pytest.raises(Misconfigured, match="There is no (user or )?role") as caught:
         grants.grant(engine, 'No"body', masked=False)
     assert make[engine.dialect.name] in str(caught.value)
-    with pytest.raises(Misconfigured, match="There is no"):  # it was not made on the way
+    with pytest.raises(Misconfigured, match="There is no"):  # the role was not created meanwhile
         grants.grant(engine, 'No"body', masked=False)
 
 
@@ -68,7 +68,7 @@ def test_an_owner_that_is_not_this_user_is_refused(engine: sa.Engine, reader: Ro
 @ON_MARIADB
 def test_a_user_of_several_hosts_is_asked_for_by_its_host(engine: sa.Engine, reader: Role) -> None:
     with made(engine, f"USER {quote(engine, reader.name)}@'10.0.0.%'"):
-        with pytest.raises(Misconfigured, match=r"several .*@10\.0\.0\.%.*@127\.0\.0\.1.*name one of these"):
+        with pytest.raises(Misconfigured, match=r"Several .*@10\.0\.0\.%.*@127\.0\.0\.1.*name one of these"):
             grants.grant(engine, reader.name, masked=True)
         done = grants.grant(engine, f"{reader.name}@127.0.0.1", masked=True)
         assert done.reader == f"{reader.name}@127.0.0.1"
@@ -96,7 +96,7 @@ def beyond(engine: sa.Engine, reader: Role, *, masked: bool = False) -> list[str
 @ON_POSTGRESQL
 def test_what_a_role_of_postgresql_reaches_besides(engine: sa.Engine, reader: Role) -> None:
     with role(engine, "group") as group, role(engine, "root", "SUPERUSER") as superuser:
-        # It does not inherit the rights of the group, but may become the group.
+        # The role does not inherit the group's rights, but may switch to the group.
         run(engine, f"ALTER ROLE {reader.sql} NOINHERIT", f"GRANT {group.sql} TO {reader.sql}")
         cases = [
             (f"GRANT SELECT ON account TO {reader.sql}", "account"),
@@ -143,7 +143,7 @@ def test_what_a_user_of_mariadb_reaches_besides(engine: sa.Engine, reader: Role)
         for statement, what in cases:
             run(engine, statement)
             found = beyond(engine, reader)
-            # What a role has from another one counts as its own, too.
+            # What a role has from another role also counts as its own.
             assert (found[-1], {entry.partition(" (")[0] for entry in found}) == (what, {what.partition(" (")[0]})
             run(engine, statement.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM "))
         run(engine, f"GRANT SELECT ON v_number_check TO {group}", f"GRANT PROCESS ON *.* TO {reader.sql}")
@@ -153,7 +153,7 @@ def test_what_a_user_of_mariadb_reaches_besides(engine: sa.Engine, reader: Role)
 
 @ON_POSTGRESQL
 def test_a_database_that_is_not_open_to_everybody(engine: sa.Engine, reader: Role) -> None:
-    """The job's own role is an ordinary one here: it may open its schema to readers, and not the database."""
+    """The job's own role is an ordinary one here: it may open its schema to readers, but not the database."""
     database = engine.url.database
     run(engine, f"REVOKE CONNECT ON DATABASE {database} FROM PUBLIC")
     with role(engine, "job") as job:

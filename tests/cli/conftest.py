@@ -22,7 +22,7 @@ __all__ = ["closed_port"]
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where Python is not to write bytecode, processes share a cache of their own: compiling takes longer."""
+    """A bytecode cache shared by all processes if Python must not write any: compiling each time takes longer."""
     cache = tmp_path_factory.mktemp("bytecode")
     if sys.dont_write_bytecode:
         environment = inherited() | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache)}
@@ -55,7 +55,7 @@ def command(tmp_path: Path, vendor: Emulator, bytecode: Path) -> Command:
 
 @pytest.fixture
 def inside(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command without processes of its own, which wait longer, too, before they try again."""
+    """The command run in this process: a process of its own would also wait longer before it tries again."""
     command.processes = False
     monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
     return command
@@ -63,7 +63,7 @@ def inside(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
 
 @pytest.fixture
 def prepared(command: Command, start_server: Start) -> Command:
-    """The command, with a database at `numbercheck.db` whose schema is there already."""
+    """The command, with a database at `numbercheck.db` that already has its schema."""
     url = start_server("sqlite").create(at_head=True)
     shutil.move(str(url.database), command.directory / "numbercheck.db")
     return command

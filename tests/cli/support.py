@@ -1,7 +1,7 @@
-"""`numbercheck` as somebody sees it who knows nothing but CONTRACT.md: as a process of its own where that matters.
+"""`numbercheck` as seen by someone who knows only CONTRACT.md: as a process of its own where that matters.
 
-Whatever it writes is looked at: no traceback, no secret and no whole phone number in it, and a log that is JSON
-where nobody watches.
+Whatever it writes is checked: it holds no traceback, no secret and no whole phone number, and its log is JSON unless
+it is written to a terminal.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from tests.another_day import PROGRAM
 from tests.running import HANG, inherited, wait_until
 from tests.servers import PASSWORD
 
-ROOT = Path(__file__).parents[2]  # `etl` need not be installed
+ROOT = Path(__file__).parents[2]  # so that `etl` does not have to be installed
 NOW = dt.datetime(2026, 3, 10, 4, 0, tzinfo=dt.UTC)  # noon in Shanghai
 TODAY = dt.date(2026, 3, 10)
 FIRST = dt.date(2026, 2, 25)  # of the window of 14 days
 DAY = dt.timedelta(days=1)
 THIS_HOUR = f"{NOW:%Y-%m-%dT%H}:"
-"""How a moment begins that was recorded by a run at NOW: it goes on from there as long as the run takes."""
+"""How a moment recorded by a run at NOW begins: the run's clock goes on from NOW."""
 
 RESULT = {
     "run_id", "status", "exit_code", "window", "batch_days", "requests", "retries", "rows", "at_risk", "seconds"
@@ -63,7 +63,7 @@ class Done:
 
     @property
     def result(self) -> dict[str, Any]:
-        """That of `sync --json`, which has the keys of the contract and no others."""
+        """The result of `sync --json`, which has the keys of the contract and no others."""
         found = self.json
         assert (set(found), set(found["batch_days"]), set(found["rows"])) == (RESULT, BATCH_DAYS, ROWS)
         assert found["window"].keys() == {"first", "last"}
@@ -79,17 +79,17 @@ class Done:
 
     @property
     def messages(self) -> str:
-        """What the log says, a line each."""
+        """The messages of the log, one on each line."""
         return "\n".join(record["message"] for record in self.log)
 
 
 class Command:
-    """Runs the command in `directory`, with settings for the job against `vendor` and none of anybody else."""
+    """Runs the command in `directory`, with settings for the job against `vendor` and no others."""
 
     def __init__(self, directory: Path, vendor: Emulator, bytecode: Path) -> None:
         self.directory = directory
         self.vendor = vendor
-        self.processes = True  # False: in this process, which is much quicker and looks the same
+        self.processes = True  # False: in this process, which is much faster and looks the same
         self.module = PROGRAM
         self.json_log = True
         self.traceback = False
@@ -101,7 +101,7 @@ class Command:
             "NUMBERCHECK_ACCESS_KEY": vendor.book.first.access_key,
             "NUMBERCHECK_ACCESS_SECRET": vendor.book.first.secret,
             "NUMBERCHECK_REQUEST_INTERVAL": "0",
-            "NUMBERCHECK_TIMEOUT": f"{HANG:g}",  # the vendor holds answers here and there
+            "NUMBERCHECK_TIMEOUT": f"{HANG:g}",  # some tests let the vendor hold back answers
         }
         self.environment |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         if sys.dont_write_bytecode:  # then compile once for all tests, not in every process
@@ -109,7 +109,7 @@ class Command:
         self._phones: set[str] = set()
 
     def __call__(self, *arguments: str, status: int = 0, stdin: bytes = b"", **settings: Any) -> Done:
-        """Run it to its end. Settings are named without their prefix; None takes one away."""
+        """Run it to its end. Settings are named without their prefix; None removes one."""
         if self.processes:
             return self.finish(self.start(*arguments, **settings), status=status, stdin=stdin)
         runner = CliRunner(env=self.changed(**settings))
@@ -117,7 +117,7 @@ class Command:
         return self._looked_at(Done(result.exit_code, result.stdout, result.stderr), status)
 
     def at(self, moment: dt.datetime, *arguments: str, status: int = 0, **settings: Any) -> Done:
-        """The same as if it were that moment, for the vendor too."""
+        """Run it as if it were that moment, for the vendor too."""
         self.vendor.now = lambda: moment
         return self(*arguments, "--now", moment.isoformat(), status=status, **settings)
 
@@ -144,7 +144,7 @@ class Command:
         return {name: value for name, value in (self.environment | given).items() if value is not None}
 
     def finish(self, process: subprocess.Popen[bytes], *, status: int = 0, stdin: bytes = b"") -> Done:
-        """Wait for its end, and look at what it wrote."""
+        """Wait for its end, and check what it wrote."""
         with ended(process):
             out, err = process.communicate(stdin, HANG)
         return self._looked_at(Done(process.returncode, out.decode(), err.decode()), status)
@@ -157,7 +157,7 @@ class Command:
         return done
 
     def look_at(self, text: str) -> None:
-        """Nothing that may stand in no output is in this one."""
+        """Check that this output holds nothing that no output may hold."""
         assert ("Traceback" in text) is self.traceback, text
         assert not [secret for secret in self.secrets if secret in text]
         assert not [phone for phone in self.phones() if phone in text]
@@ -170,24 +170,24 @@ class Command:
         return {phone for phone in self._phones if "*" not in phone and len(phone) > 5}
 
     def write_list(self, lines: Iterable[str], head: str = "batch_no,date,rows") -> None:
-        """From now on there is a batch file that says this."""
+        """Write a batch file with these lines."""
         path = self.directory / "batches.csv"
         path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
         self.environment["NUMBERCHECK_BATCH_FILE"] = str(path)
 
     def query(self, text: str, database: str = "numbercheck.db") -> list[tuple[Any, ...]]:
-        """Rows of a query on the SQLite database, read by somebody else."""
+        """Rows of a query on the SQLite database, read through another connection."""
         with closing(sqlite3.connect(self.directory / database, timeout=HANG)) as connection, connection:
             return connection.execute(text).fetchall()
 
     def files(self) -> set[str]:
-        """What lies in the directory."""
+        """The names of the files in the directory."""
         return {path.name for path in self.directory.iterdir()}
 
 
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Whatever happens, the process is gone in the end."""
+    """Make sure that the process is gone in the end, whatever happens."""
     with process:
         try:
             yield process
@@ -196,7 +196,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
 
 
 class Holding(Faults):
-    """Lets so many requests be answered, and holds those after them until they are released."""
+    """Lets so many requests be answered, and holds back later ones until they are released."""
 
     def __init__(self, answered: int) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class Holding(Faults):
 
 @contextmanager
 def holding(vendor: Emulator, answered: int = 1) -> Iterator[threading.Event]:
-    """The vendor answers so many requests, then none until the event is set, or this ends: a run is at work till then."""
+    """Keep a run at work: the vendor answers so many requests, then none until the event is set or this ends."""
     faults = vendor.behaviour.faults
     held = vendor.behaviour.faults = Holding(answered)
     try:
@@ -225,7 +225,7 @@ def holding(vendor: Emulator, answered: int = 1) -> Iterator[threading.Event]:
 
 @contextmanager
 def being_read(fifo: Path) -> Iterator[None]:
-    """Begins once somebody reads from this pipe, who gets nothing in here, and is at the end of it afterwards."""
+    """Begins once this pipe has a reader, which gets nothing inside the block, and reaches its end afterwards."""
     writers: list[int] = []
     wait_until(lambda: writers or _opened(fifo, writers))
     try:
@@ -241,7 +241,7 @@ def _opened(fifo: Path, writers: list[int]) -> None:
 
 @contextmanager
 def connected(url: sa.URL, patient: bool = True) -> Iterator[sa.Engine]:
-    """An engine of somebody else for this database."""
+    """Another engine for this database."""
     engine = connect(url, patient=patient)
     try:
         yield engine
@@ -256,7 +256,7 @@ def rows(url: sa.URL, query: str) -> list[tuple[object, ...]]:
 
 
 def real_time(vendor: Emulator) -> None:
-    """From now on the vendor lives in the present, as `doctor` does."""
+    """Let the vendor use the real time from now on, as `doctor` does."""
     vendor.now = utcnow
 
 

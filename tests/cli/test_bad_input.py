@@ -1,4 +1,4 @@
-"""What a person gets wrong: a sentence that names the thing and the remedy, and the documented exit status."""
+"""Users' mistakes: a sentence that names the mistake and the remedy, and the documented exit status."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.cli.support import NOW, TODAY, Command, connected, real_time
 from tests.cli.tree import taking
 from tests.servers import PASSWORD
 
-NO_ADDRESS = "http://192.0.2.1/api/number/query"  # of documentation: nobody has it
+NO_ADDRESS = "http://192.0.2.1/api/number/query"  # reserved for documentation: no host has it
 
-# Settings, the exit status, and words that the person is told. PORT stands for one on which nobody listens.
+# Settings, the exit status, and words that the user sees. PORT stands for a port on which nothing listens.
 IMPOSSIBLE: list[tuple[dict[str, Any], int, list[str]]] = [
     (
         {"window_days": "fortnight", "timezone": "Mars/Olympus"},
@@ -64,7 +64,7 @@ def test_what_makes_a_sync_impossible(
     assert done.result["status"] == ("misconfigured" if status == 78 else "incomplete")
     assert done.result["run_id"] is None
     assert inside.vendor.requests == []
-    assert inside.files() == {"batches.csv"}  # nothing was made, not even an empty database
+    assert inside.files() == {"batches.csv"}  # nothing was created, not even an empty database
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_wrong_secret_and_wrong_key(inside: Command) -> None:
     assert "signature is refused" in done.messages
     assert "NUMBERCHECK_ACCESS_SECRET" in done.messages
     assert (done.result["status"], done.result["requests"]) == ("misconfigured", 1)
-    assert len(inside.vendor.requests) == 1  # no further one can succeed
+    assert len(inside.vendor.requests) == 1  # no further request can succeed
     done = inside.sync(status=78, access_key="another-key", account="other")
     assert "access key is refused" in done.messages
     assert "NUMBERCHECK_ACCESS_KEY" in done.messages
@@ -191,7 +191,7 @@ def test_a_schema_that_somebody_changed(prepared: Command) -> None:
 
 
 def test_a_defect_tells_no_phone_number_either(prepared: Command) -> None:
-    """Of a database in which somebody put a trap."""
+    """The defect here is the error of a trigger that someone added to the database."""
     day = prepared.vendor.book.first.days[TODAY]["B-new"]
     assert isinstance(day, GeneratedDay)
     prepared.query(

@@ -37,7 +37,7 @@ def book() -> Book:
 
 
 def test_batch_numbers_in_any_script(inside: Command) -> None:
-    """From a file that a spreadsheet wrote: a byte order mark, CRLF, other columns, another order."""
+    """The file is one that a spreadsheet wrote: a byte order mark, CRLF, other columns, another order."""
     lines = [f'{TODAY},"{name}",remark' for name in NAMES]
     text = "\r\n".join(["date,batch_no,what", *lines, "", ",,"])
     (inside.directory / "batches.csv").write_text("\ufeff" + text, encoding="utf-8")
@@ -98,14 +98,14 @@ def test_a_query_on_another_database_and_a_template(inside: Command, closed_port
 def test_the_list_that_the_command_keeps(inside: Command) -> None:
     inside.environment.pop("NUMBERCHECK_BATCH_FILE")
     assert table(inside) == []
-    assert inside.files() == {"batches.csv"}  # looking makes no database
+    assert inside.files() == {"batches.csv"}  # listing creates no database
     added = inside("batches", "add", "NULL", "--date", str(TODAY), "--rows", "3")
     assert "Batch NULL is looked for on 2026-03-10." in added.out
     inside("batches", "add", "NULL", "--date", str(TODAY), "--rows", "4")
     inside("batches", "add", "a,b")
     text = b"batch_no,date,rows\n0012,2026-03-10,8\nbad,tomorrow,\n"
     imported = inside("batches", "import", "-", status=78, stdin=text)
-    assert "standard input: 1 batch and date on the list now." in imported.out
+    assert "standard input: 1 batch and date is on the list." in imported.out
     assert "standard input: 1 line cannot be used (line 3: " in imported.messages
     expected = [
         ("0012", "2026-03-10", 8, "database"),

@@ -19,7 +19,7 @@ FROM_SQLITE = [SQLITE, POSTGRESQL, MARIADB]
 
 @pytest.fixture
 def target(command: Command, database: sa.URL) -> Iterator[sa.URL]:
-    """An empty database, which the command is to copy to."""
+    """An empty database for the command to copy to."""
     command.environment["NUMBERCHECK_COPY_TO_DATABASE_URL"] = database.render_as_string(hide_password=False)
     command.processes = False
     return database
@@ -27,7 +27,7 @@ def target(command: Command, database: sa.URL) -> Iterator[sa.URL]:
 
 @pytest.fixture
 def locking(target: sa.URL) -> Iterator[sa.Engine]:
-    """Another one's way into the target."""
+    """Another engine for the target."""
     with connected(target) as engine:
         yield engine
 

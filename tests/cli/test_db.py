@@ -22,7 +22,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, database: sa.URL) -> Run:
-    """Runs a command on the database: its exit status, and the one line that it writes."""
+    """Runs a command on the database. Returns its exit status and the one line that it writes."""
     monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", database.render_as_string(hide_password=False))
 
     def invoke(*arguments: str) -> tuple[int, str]:
@@ -56,7 +56,7 @@ def test_views_that_readers_do_not_have_yet_are_told(run: Run, database: sa.URL)
     assert run("upgrade")[0] == 0
     assert run("downgrade", "0002")[0] == 0
     _, words = run("upgrade")
-    told = "v_phone_latest. Readers get them by `numbercheck db grant-reader`, once more for each role."
+    told = "v_phone_latest. Run `numbercheck db grant-reader` again for each role that is to read them."
     assert words.endswith(told) is (database.get_backend_name() != "sqlite")
     assert "New: " not in run("upgrade")[1]
 

@@ -1,4 +1,4 @@
-"""`numbercheck db check`: what is wrong, and what helps, in one line."""
+"""`numbercheck db check`: what is wrong and the remedy, in one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Check = Callable[[], str]
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, database: sa.URL) -> Check:
-    """What the command says, in one line, of a schema that is not in order."""
+    """What the command says, in one line, about a schema that is not in order."""
     monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", database.render_as_string(hide_password=False))
 
     def told() -> str:
@@ -73,7 +73,7 @@ def test_a_view_that_is_missing(check: Check, engine: sa.Engine) -> None:
 
 
 def test_a_column_of_another_type(check: Check, engine: sa.Engine) -> None:
-    # PostgreSQL changes no column that a view uses. On SQLite, a table is made anew to change a column.
+    # PostgreSQL changes no column that a view uses. On SQLite, a table is created again to change a column.
     change = {
         "postgresql": ["ALTER TABLE account ALTER holder TYPE VARCHAR(7)"],
         "mariadb": ["ALTER TABLE account MODIFY holder VARCHAR(7)"],
@@ -97,7 +97,7 @@ def test_a_comment_of_a_view(check: Check, engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize("server", [MARIADB], indirect=True)
 def test_a_definer_that_was_dropped(check: Check, engine: sa.Engine) -> None:
-    """Who leaves takes no view along unnoticed: with its definer's rights nobody can read it any more."""
+    """Dropping the definer of a view is noticed: without the definer's rights, the view cannot be read."""
     definer = f"gone_from_{engine.url.database}"
     execute(
         engine,

@@ -10,7 +10,7 @@ from tests.cli.support import Command
 
 
 def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
-    """Also where real files lie, and settings for something else are about."""
+    """Even in a directory with real files, and with settings for something else."""
     precious = command.directory / "numbercheck.db"
     precious.write_bytes(b"precious")
     batches = (command.directory / "batches.csv").read_bytes()
@@ -18,7 +18,7 @@ def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     runs = re.findall(r"^complete: .*(?:\n  .*)+", done.out, re.MULTILINE)
     assert len(runs) == 2
     assert "0 new, 0 changed" in runs[1]
-    assert re.search(r"Compared [0-9]{1,3},[0-9]{3} rows field by field: 0 differ, 0 are too many", done.out)
+    assert re.search(r"Compared [0-9]{1,3},[0-9]{3} rows field by field: 0 differ, 0 are surplus", done.out)
     assert "numbercheck-demo.db" in done.out
     assert precious.read_bytes() == b"precious"
     assert (command.directory / "batches.csv").read_bytes() == batches
@@ -37,5 +37,5 @@ def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     ],
 )
 def test_no_day_ends_while_it_runs(now: str, moment: str) -> None:
-    """In the vendor's zone, where a day ends at 16:00 UTC."""
+    """No day in the vendor's zone, where a day ends at 16:00 UTC."""
     assert moment_for(dt.datetime.fromisoformat(f"{now}+00:00")) == dt.datetime.fromisoformat(f"{moment}+00:00")

@@ -11,7 +11,7 @@ from tests.servers import PASSWORD
 
 
 def lines(done: Done) -> dict[str, str]:
-    """What was found last of each thing."""
+    """The last finding of each check."""
     found = {}
     for line in done.out.splitlines():
         mark, what, *_ = line.split()
@@ -21,7 +21,7 @@ def lines(done: Done) -> dict[str, str]:
 
 
 def seconds_off(done: Done, how: str) -> int:
-    """By how much this machine's clock is said to be off; the time that an answer takes counts as that, too."""
+    """How far off this machine's clock is said to be; that includes the time that an answer takes."""
     found = re.search(rf"This machine's clock is ([0-9]+) s {how} the vendor's", done.out)
     assert found
     return int(found[1])
@@ -49,7 +49,7 @@ def test_a_clock_that_is_off(inside: Command) -> None:
     began = time.monotonic()
     done = inside("doctor", status=78)
     assert lines(done) == dict.fromkeys(ALL, "ok") | {"vendor:": "FIX"}
-    assert "takes the credentials" in done.out
+    assert "accepts the credentials" in done.out
     assert 89 - (time.monotonic() - began) <= seconds_off(done, "behind") <= 91
     assert "Set the clock (NTP)" in done.out
     assert len(inside.vendor.requests) == 2
@@ -105,7 +105,7 @@ def test_lists_that_cannot_be_read_now(inside: Command, closed_port: int) -> Non
 
 
 def test_how_requests_travel(inside: Command, closed_port: int) -> None:
-    """An address of .invalid is nobody's; this machine does not even ask for it."""
+    """No host has an address under .invalid; this machine does not even look it up."""
     plain = inside("doctor", status=75, api_url="http://vendor.invalid/api")
     assert "ok    https: the vendor does not answer over https; requests go over plain http" in plain.out
     assert plain.messages.count("plain http") == 1

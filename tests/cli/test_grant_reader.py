@@ -64,7 +64,7 @@ def test_a_role_that_reaches_more_is_told_with_status_78(command: Command, reade
     run(reader.admin, *(f"GRANT SELECT ON {table} TO {reader.sql}" for table in tables))
     result = command(reader.name, status=78)
     assert " may read " in result.stdout
-    assert " reaches more than that, not by this command: account, alembic_version, " in told(result)
+    assert " can reach more than that by other means: account, alembic_version, " in told(result)
     assert "number_check and 2 more. Remedy: " in told(result)
 
 
@@ -97,7 +97,7 @@ WAITING = {
 def test_it_waits_for_an_upgrade_that_is_running(
     command: Command, reader: Role, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For longer than a run would wait for a database that says nothing, as another connection shows."""
+    """It waits longer than a run would wait for a silent database, as another connection shows."""
     with ThreadPoolExecutor() as pool:
         with migrate.alone(engine):
             monkeypatch.setattr(silence, "SILENCE", 0.2)
@@ -109,7 +109,7 @@ def test_it_waits_for_an_upgrade_that_is_running(
 
 
 def until_a_run_gives_up(engine: sa.Engine) -> None:
-    """Wait for the same as the command, but with no more patience than a run has."""
+    """Wait for the same lock as the command, but only as long as a run does."""
     lost = pytest.raises(sa.exc.DBAPIError)
     with connected(engine.url, patient=False) as impatient, lost, migrate.alone(impatient):
         pass

@@ -17,7 +17,7 @@ from tests.cli.tree import COMMANDS, names, options
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-# `createdb -O numbercheck …` means the role.
+# In `createdb -O numbercheck …`, the word means the role.
 TYPED = re.compile(r"(?<![\w./-])(?<!-O )numbercheck((?: (?:--)?[a-z][\w-]*)+)")
 
 
@@ -50,13 +50,13 @@ def test_an_option_that_does_not_exist_is_told_by_every_command(name: str) -> No
 
 
 def typed(text: str) -> list[str]:
-    """What stands after `numbercheck` in code."""
+    """What follows `numbercheck` in code."""
     code = re.findall(r"```(?:sh|crontab)\n(.*?)```|`([^`\n]+)`", text, re.DOTALL)
     return [call.strip() for found in code for call in TYPED.findall("".join(found))]
 
 
 def known(call: str) -> bool:
-    """Whether the call names a command, and options that it has."""
+    """Whether the call names an existing command, and options that it has."""
     path = max((p for p in COMMANDS if f"{call} ".startswith(f"{p} ")), key=len, default="")
     command, further = COMMANDS.get(path, main), call.removeprefix(path).split()
     if isinstance(command, click.Group) and further and not further[0].startswith("-"):

@@ -9,15 +9,15 @@ FRESH |= {"will_miss", "will_be_lost"}
 def test_a_plan_sends_nothing_and_writes_nothing(inside: Command) -> None:
     plan = inside.at(NOW, "plan", "--json", request_interval="3", access_key=None).json
     assert plan.keys() == FRESH
-    # 250 and 120 rows, but that is not known yet: a page each.
+    # 250 and 120 rows, but that is not known yet: one page each.
     assert (plan["batch_days"], plan["requests"], plan["seconds"]) == (2, 2, 6.0)
     inside.write_list(["B-old,2026-03-09,250", f"B-new,{TODAY},120", f"B-far,{FIRST},30000"])
     plan = inside.at(NOW, "plan", "--json", "--max-requests", "3", request_interval="60").json
-    assert plan["requests"] == 3 + 2 + 300 + 1  # and B-far once on the day after
+    assert plan["requests"] == 3 + 2 + 300 + 1  # and B-far once on the following day
     assert plan["one_run"] == {"batch_days": 0, "requests": 3}
     assert [entry["batch_no"] for entry in plan["will_miss"]] == []
     text = inside.at(NOW, "plan", request_interval="300").out
-    assert "4 batch days, about 306 requests, 1 day, 1:30:00 at one request each 300 s." in text
+    assert "4 batch days, about 306 requests, 1 day, 1:30:00 at one request every 300 s." in text
     assert "leaves the window within 48 hours" in text
     assert "Will miss their deadline" in text
     assert "a batch may run past midnight (NUMBERCHECK_SPILL_DAYS)" in text
@@ -33,7 +33,7 @@ def test_a_plan_knows_what_was_done(inside: Command) -> None:
     assert "1 batch day, about 3 requests, not paced." in narrow
     assert "asked for in full" in narrow
     assert "B-new" not in narrow
-    assert "nothing is to be asked for now" in inside.at(NOW, "plan", "--batch", "B-old").out
+    assert "there is nothing to ask for now" in inside.at(NOW, "plan", "--batch", "B-old").out
     assert inside.at(NOW + 20 * DAY, "plan", "--json").json["will_be_lost"][0]["batch_no"] == "B-new"
     assert inside.vendor.requests == []
     assert (inside.query("SELECT * FROM batch_day"), inside.query("SELECT * FROM sync_run")) == before

@@ -14,22 +14,22 @@ from tests.running import HANG
 
 @contextmanager
 def terminal() -> Iterator[tuple[int, int]]:
-    """The two sides of one: that of the person and that of the program."""
+    """The two sides of a terminal: the user's and the program's."""
     sides = pty.openpty()
     try:
         yield sides
     finally:
         for side in sides:
-            with suppress(OSError):  # it is closed already
+            with suppress(OSError):  # it is already closed
                 os.close(side)
 
 
 def on_a_terminal(
     command: Command, *arguments: str, shown: Callable[[str], None] = lambda _: None
 ) -> tuple[str, str]:
-    """What comes out of the command where standard error is a terminal: standard output, the terminal.
+    """What the command writes when standard error is a terminal: standard output, and what the terminal shows.
 
-    `shown` is told, again and again, what the terminal shows so far.
+    `shown` is called repeatedly with what the terminal shows so far.
     """
     environment = command.changed() | {"TERM": "xterm", "COLUMNS": "100"}
     with terminal() as (master, slave):

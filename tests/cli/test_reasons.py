@@ -1,4 +1,4 @@
-"""Which reasons `sync` tells: those that were not logged already, whatever their words."""
+"""Which reasons `sync` prints: those that were not logged already, whatever their words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command on databases that need a server: nothing of SQLite's comfort is taken for granted."""
+"""The command on databases that need a server: it takes nothing for granted that only SQLite offers."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from tests.cli.support import FIRST, NOW, THIS_HOUR, Command
 
 def test_a_status_before_there_is_anything(inside: Command) -> None:
     done = inside.at(NOW, "status", access_key=None)
-    assert "No batch day was synced yet. Run `numbercheck sync`." in done.out
+    assert "No batch day has been synced yet. Run `numbercheck sync`." in done.out
     assert inside.files() == {"batches.csv"}
 
 
@@ -35,6 +35,6 @@ def test_a_status_tells_coverage_risk_and_runs(inside: Command) -> None:
     text = inside.at(NOW, "status").out
     assert "At risk" in text
     head, line = text.split("At risk", 1)[1].splitlines()[1:3]
-    # A Chinese sign takes two places on a terminal.
+    # A Chinese character takes two columns on a terminal.
     assert line.index("2026-02-25") + 2 == head.index("date")
     assert run["run_id"] in text

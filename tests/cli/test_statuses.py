@@ -1,4 +1,4 @@
-"""Exit statuses that say something about the data: 65, 75, and which of several is told."""
+"""Exit statuses that say something about the data: 65, 75, and which one is returned if several apply."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_batch_day_that_fails_stops_no_other(inside: Command) -> None:
     [warning] = [record for record in done.log if record["level"] == "WARNING"]
     assert (warning["batch"], warning["date"]) == ("B-old", "2026-03-09")
     assert "system busy" in warning["message"]
-    assert done.err.count("system busy") == 1  # told once, where it happened
+    assert done.err.count("system busy") == 1  # reported once, where it happened
     assert states(inside) == {"B-old": "incomplete", "B-new": "open"}
     inside.vendor.behaviour.faults.clear()
     inside.sync()
@@ -62,7 +62,7 @@ def test_a_lost_batch_day_is_told_and_the_first_of_several_statuses_counts(insid
     told = run(later, 78).result  # 78 before 65
     assert (told["status"], told["batch_days"]["lost"]) == ("misconfigured", 1)
     inside.write_list(lines)
-    lost = run(later, 65).result  # 65 before 75, and not told by a run that ended with 78
+    lost = run(later, 65).result  # 65 before 75, and not reported by the run that ended with 78
     assert (lost["status"], lost["batch_days"]["lost"]) == ("lost", 1)
     assert lost["batch_days"]["incomplete"] == 1
     assert run(later, 75).result["batch_days"]["lost"] == 0
@@ -75,7 +75,7 @@ def test_a_lost_batch_day_is_told_and_the_first_of_several_statuses_counts(insid
 
 
 def test_a_lost_batch_day_is_named_to_people(inside: Command, closed_port: int) -> None:
-    """Never asked for in time, because nobody ran the job."""
+    """It was never asked for in time, because nobody ran the job."""
     inside.environment["NUMBERCHECK_SPILL_DAYS"] = "0"
     inside.write_list([f"B-late,{FIRST},"])
     inside.at(

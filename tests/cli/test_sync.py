@@ -11,7 +11,7 @@ from tests.running import wait_until
 
 
 def asked(command: Command) -> set[tuple[str, str, int]]:
-    """What the vendor was asked for since the last time: batch, date, page."""
+    """What the vendor has been asked for since the last call: batch, date, page."""
     found = {(r.body["batchNo"], r.body["date"], r.body["page"]) for r in command.vendor.requests}
     command.vendor.clear()
     return found
@@ -45,7 +45,7 @@ def test_a_complete_run_and_another_at_once(command: Command) -> None:
 
     [*_, first] = command.query("SELECT run_id, status, exit_code, requests, rows_inserted FROM v_sync_run")
     assert first[1:] == ("complete", 0, 1, 0)
-    # Recorded times are those of --now, the timestamps of requests are real.
+    # Recorded times follow --now; the timestamps of requests are real.
     started = [moment for (moment,) in command.query("SELECT started_at FROM v_sync_run")]
     assert [moment.startswith(THIS_HOUR) for moment in started] == [True, True]
     seen = [moment for (moment,) in command.query("SELECT DISTINCT first_seen_at FROM v_number_check")]
@@ -116,10 +116,10 @@ def test_one_run_at_a_time_and_sigterm_keeps_what_was_read(command: Command) -> 
         command.processes = False
         second = command.sync(
             status=75, moment=NOW
-        )  # while the first one waits for its answer: it does not wait too
+        )  # while the first one waits for its answer; this one does not wait
         assert second.result["status"] == "locked"
         assert f"process {first.pid} on {socket.gethostname()}" in second.messages
-        assert "incomplete" in command.at(NOW, "status").out  # readers are not kept out
+        assert "incomplete" in command.at(NOW, "status").out  # readers are not locked out
         terminate(first)
         release.set()
         result = command.finish(first, status=75).result
@@ -131,7 +131,7 @@ def test_one_run_at_a_time_and_sigterm_keeps_what_was_read(command: Command) -> 
 
 
 def test_a_signal_before_the_first_request(command: Command) -> None:
-    """It comes while the run waits for somebody to write the list."""
+    """The signal comes while the run waits for the list to be written."""
     fifo = command.directory / "list"
     os.mkfifo(fifo)
     sync = ("sync", "--json", "--now", NOW.isoformat())

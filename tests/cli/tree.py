@@ -1,4 +1,4 @@
-"""The commands that there are, from click itself: what a test says about every command holds for a new one too."""
+"""All commands, taken from click itself, so that tests of every command include new ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _below(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Comm
 
 
 COMMANDS: dict[str, click.Command] = dict(_below(main))
-"""As they are typed after `numbercheck`, groups included: `batches`, `batches add`."""
+"""The commands as they are typed after `numbercheck`, groups included: `batches`, `batches add`."""
 
 
 def options(command: click.Command) -> list[click.Option]:
@@ -25,7 +25,7 @@ def options(command: click.Command) -> list[click.Option]:
 
 
 def names(command: click.Command) -> set[str]:
-    """How its options are typed; every command has --help."""
+    """The command's options as they are typed; every command has --help."""
     return {name for option in options(command) for name in option.opts + option.secondary_opts} | {"-h", "--help"}
 
 

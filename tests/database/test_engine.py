@@ -102,7 +102,7 @@ def test_ddl_is_rolled_back_on_sqlite(tmp_path: Path) -> None:
 
 
 def test_two_who_read_and_then_write_wait_for_one_another(engine: sa.Engine) -> None:
-    """On SQLite the second would fail at once, had it read before the first had written."""
+    """On SQLite the second would fail at once if it had read before the first had written."""
     holder, rounds = tables.account, 20
     with engine.begin() as connection:
         connection.execute(holder.insert().values(name="default", holder="0"))
@@ -176,7 +176,7 @@ def test_a_connection_that_is_cut(engine: sa.Engine) -> None:
         told = explain(caught.value)
         assert isinstance(told, DatabaseUnreachable)
         assert "lost" in str(told)
-        with other.connect() as connection:  # and the pool gets over it
+        with other.connect() as connection:  # and the pool recovers
             assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
 

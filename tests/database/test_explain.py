@@ -1,4 +1,4 @@
-"""Whose database an error is about is told to `explain`, and not put into its words afterwards."""
+"""`explain` is given the database that an error is about; its words are not edited afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys are the same on every server, and only when every character is; prices come out as they went in."""
+"""Keys are equal only if every character is, the same on every server; prices come out as they went in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etl.store import accounts
 from etl.store.checks import Stored, store
 from tests.store.made import NOW, batch_day, check, hlr, lookups, page, table
 
-# Each a key of its own. What careless collations, comparisons and formats of bulk loading take for one another.
+# Each is a key of its own, though careless collations, comparisons and bulk-load formats confuse them.
 ALIKE = {
     "case": ["abc", "ABC", "Abc", "ß", "ẞ", "ss", "SS", "i", "ı", "I", "İ", "σ", "ς"],
     "spaces": ["x", "x ", "x  ", " x", "x\t", "x\n", "x\r\n", "x\u00a0", "x\u200b", "x\u3000"],

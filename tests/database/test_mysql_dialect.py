@@ -1,4 +1,4 @@
-"""MySQL 8 by its dialect alone: what is sent to it compiles, with a collation that it has. No server was asked."""
+"""MySQL 8 by its dialect alone, without a server: what is sent to it compiles, with a collation that it has."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def dialect() -> sa.Dialect:
     made = mysql.dialect()
     made.is_mariadb = False
     made.server_version_info = (8, 0, 36)
-    made._requires_alias_for_on_duplicate_key = True  # as it finds out when it connects to 8.0.20 or newer
+    made._requires_alias_for_on_duplicate_key = True  # as it does after connecting to 8.0.20 or newer
     return made
 
 
@@ -47,7 +47,7 @@ def test_the_clock_compiles(dialect: sa.Dialect) -> None:
 
 
 class Recorder:
-    """Takes the place of a connection: keeps what would be sent."""
+    """Stands in for a connection: keeps what would be sent."""
 
     def __init__(self, dialect: sa.Dialect) -> None:
         self.dialect = dialect

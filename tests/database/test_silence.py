@@ -16,14 +16,14 @@ from tests.servers import MARIADB, POSTGRESQL
 from tests.store.sessions import engine_for
 
 NEARLY = 0.7 * silence.SILENCE
-# Seconds of a silence in which the driver looks at the clock.
+# Seconds of silence during which the driver checks the clock.
 A_LOOK = 0.25
 SERVERS = pytest.mark.parametrize("server", [POSTGRESQL, MARIADB], indirect=True)
 
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """As long as it is set, patience does not last for a second; else it lasts for ever."""
+    """While this event is set, patience lasts less than a second; otherwise it lasts for ever."""
     event = threading.Event()
     count_by(Timelapse(event.is_set), monkeypatch.setattr)
     return event
@@ -31,7 +31,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
-    """Tells how long patience has lasted."""
+    """The clock by which patience is measured."""
     made = HandSet()
     count_by(made, monkeypatch.setattr)
     return made
@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
 
 @pytest.fixture
 def taken(database: sa.URL) -> Iterator[None]:
-    """Whoever asks for the lock waits as long as the test lasts."""
+    """Hold the lock for as long as the test lasts, so that anyone who asks for it waits."""
     with engine_for(database) as engine, engine.connect() as connection:
         wait_for_lock(connection)
         yield
@@ -47,13 +47,13 @@ def taken(database: sa.URL) -> Iterator[None]:
 
 
 def wait_for_lock(connection: sa.Connection) -> None:
-    """Let the server say nothing until the lock is free."""
+    """Keep the server silent until the lock is free."""
     mariadb = connection.dialect.name == "mariadb"
     connection.exec_driver_sql("SELECT get_lock('taken', 86400)" if mariadb else "SELECT pg_advisory_lock(1)")
 
 
 def sleep(connection: sa.Connection, seconds: float) -> None:
-    """Let the server say nothing for so long."""
+    """Keep the server silent for so many seconds."""
     function = "sleep" if connection.dialect.name == "mariadb" else "pg_sleep"
     connection.exec_driver_sql(f"SELECT {function}({seconds})")
 
@@ -93,7 +93,7 @@ def test_who_hears_something_now_and_then_may_wait_longer(database: sa.URL, cloc
 
 @pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
 def test_whatever_is_heard_counts(database: sa.URL, clock: HandSet) -> None:
-    """Notices, here: the server goes on once each was heard."""
+    """Here, these are notices: the server goes on once each was heard."""
     numbers = iter(range(2))
 
     def hear(_: object) -> None:

@@ -131,7 +131,7 @@ def test_insert_missing_looks_at_every_unique_key(connection: sa.Connection) -> 
 
 
 def test_insert_missing_waits_for_a_transaction_that_inserts_the_same(db: sa.Engine) -> None:
-    """On SQLite the second one waits at its beginning; either way both end with the same row."""
+    """On SQLite the second transaction waits when it begins; either way both end with the same row."""
     with db.begin() as connection:
         insert_missing(connection, account, [{"name": "same"}])
     with db.begin() as connection:
@@ -151,9 +151,9 @@ def test_the_clock_is_the_time_of_the_call_and_not_of_the_transaction(connection
         return told
 
     first = now()
-    assert abs(first - time.time()) < 600  # a wrong zone is farther off
-    wait_until(lambda: now() > first)  # a transaction's own time never is
-    wait_until(lambda: now() % 1)  # that of a clock without fractions never is either
+    assert abs(first - time.time()) < 600  # a wrong time zone would be further off
+    wait_until(lambda: now() > first)  # a transaction's own time never advances
+    wait_until(lambda: now() % 1)  # nor has a clock of whole seconds a fraction
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])

@@ -1,4 +1,4 @@
-"""The alert rules: tried by Prometheus's own promtool, and about figures that the job really writes."""
+"""The alert rules: tested by Prometheus's own promtool, and about figures that the job really writes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def promtool() -> str:
 
 
 def written() -> bytes:
-    """The figures of an account of which everything is known."""
+    """The figures of an account about which everything is known."""
     known = Ledger(dict.fromkeys(State, 1), 2, 3, NOW)
     return generate_latest(figures('南 "1"\\', Ended(NOW.timestamp(), 75, 12.5, 100, 3), known))
 
 
 def run(promtool: str, *arguments: str) -> str:
-    """What it says, where it finds nothing wrong."""
+    """The output of promtool, which must find nothing wrong."""
     done = subprocess.run([promtool, *arguments], cwd=FOLDER, capture_output=True)
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     return done.stdout.decode() + done.stderr.decode()
@@ -53,7 +53,7 @@ def test_each_fires_when_it_must_and_only_then(promtool: str) -> None:
 
 
 def test_promtool_can_read_the_figures(promtool: str) -> None:
-    """It takes `batch_days` for a span of time; it is a count, and its name is fixed."""
+    """promtool reads `batch_days` as a span of time; it is a count, and its name is fixed."""
     done = subprocess.run([promtool, "check", "metrics"], input=written(), capture_output=True)
     assert done.stdout + done.stderr == b'numbercheck_batch_days use base unit "seconds" instead of "days"\n'
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml: against the compose schema, and what the schema cannot see."""
+"""docker-compose.yml: checked against the compose schema, and for what the schema cannot see."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def text_of(service: dict[str, Any]) -> str:
 
 
 def test_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
-    """But those that open nothing but the emulator."""
+    """Except secrets that only open the emulator."""
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
             if re.search(r"KEY|SECRET|PASSWORD|DATABASE_URL", name):
@@ -192,7 +192,7 @@ def test_the_dashboard_reads_with_a_role_that_sees_no_whole_number(compose: dict
 
 @pytest.mark.full
 def test_the_demo_finds_the_rows_of_the_emulator(compose: dict[str, Any], tmp_path: Path) -> None:
-    """Both commands as they stand in the file, but for the port, and on SQLite."""
+    """Both commands as they are in the file, except for the port, and on SQLite."""
     emulator, demo = compose["services"]["emulator"], compose["services"]["demo"]
     with emulated(emulator["command"], tmp_path) as url:
         result = numbercheck([*demo["command"][1:], "--json"], demo["environment"], url, tmp_path)
@@ -203,7 +203,7 @@ def test_the_demo_finds_the_rows_of_the_emulator(compose: dict[str, Any], tmp_pa
 
 @contextmanager
 def emulated(command: list[str], folder: Path) -> Iterator[str]:
-    """The URL of an emulator that was started with the command, on a free port."""
+    """Start an emulator with the command, on a free port. Yields its URL."""
     free = [{"8020": "0"}.get(word, word) for word in command]
     environment = inherited() | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(

@@ -14,7 +14,7 @@ CRONTAB = Path(__file__).parents[2] / "deploy" / "crontab"
 
 
 def jobs() -> list[tuple[str, str]]:
-    """Schedule and command of each job line."""
+    """The schedule and the command of each job line."""
     lines = [line for line in CRONTAB.read_text(encoding="ascii").splitlines() if line and line[0] != "#"]
     fields = [line.split(None, 5) for line in lines if not re.match(r"[A-Z_]+=", line)]
     return [(" ".join(parts[:5]), parts[5]) for parts in fields]

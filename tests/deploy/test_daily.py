@@ -1,4 +1,4 @@
-"""deploy/compose/daily.py: when the next run starts, and that a signal ends the waiting and the run."""
+"""deploy/compose/daily.py: when the next run starts, and that a signal ends both the waiting and the run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def next_start(now: str, at: str, zone: ZoneInfo) -> str:
     [
         ("2026-03-01T04:34:59+00:00", "2026-03-01T04:35:00+00:00"),
         ("2026-03-01T04:35:00+00:00", "2026-03-02T04:35:00+00:00"),
-        ("2026-03-01T17:00:00+00:00", "2026-03-02T04:35:00+00:00"),  # the next day has begun there already
+        ("2026-03-01T17:00:00+00:00", "2026-03-02T04:35:00+00:00"),  # there, the next day has already begun
         ("2026-03-01T12:34:00+08:00", "2026-03-01T04:35:00+00:00"),
         ("2026-12-31T23:59:59+00:00", "2027-01-01T04:35:00+00:00"),
     ],

@@ -16,7 +16,7 @@ HADOLINT = Path(sysconfig.get_path("scripts")) / "hadolint"
 
 
 def instructions() -> list[tuple[str, str]]:
-    """(instruction, the rest on one line), comments dropped."""
+    """Each instruction, and the rest of it on one line, without comments."""
     text = re.sub(r"^#.*\n", "", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     lines = re.sub(r"\\\n\s*", "", text).splitlines()
     return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in lines if line.strip()]
@@ -77,7 +77,7 @@ def test_no_secret_can_get_into_a_layer() -> None:
 
 
 def test_settings_of_pip_are_mounted_and_optional() -> None:
-    """A mount is in no layer; without one, pip's own index is asked."""
+    """A mount leaves nothing in a layer; without one, pip uses its default index."""
     [mounts] = [
         re.findall(r"--mount=(\S+)", rest) for name, rest in instructions() if "--mount" in rest and name == "RUN"
     ]

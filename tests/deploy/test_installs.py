@@ -1,6 +1,6 @@
-"""Each lock is closed: what a locked package requires is in the lock too, on every Python and system that is promised.
+"""Each lock is closed: what a locked package requires is also in the lock, on every supported Python and system.
 
-Installs need no resolver then (`--no-deps`), and nothing that appears in an index later can change them.
+Installs then need no resolver (`--no-deps`), and nothing that appears in an index later can change them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Environment = dict[str, str]
 
 
 def environments() -> Iterator[Environment]:
-    """What markers are evaluated in, for each Python on each system."""
+    """The environments in which markers are evaluated: each Python on each system."""
     for python, (platform, system, machine) in itertools.product(PYTHONS, SYSTEMS):
         yield {
             "python_version": python,
@@ -48,7 +48,7 @@ def describe(environment: Environment) -> str:
 
 
 def asked_for(*extras: str) -> list[str]:
-    """What pyproject.toml asks for to run, and with these extras."""
+    """What pyproject.toml requires at run time, including these extras."""
     return [*PROJECT["project"]["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
 
 
@@ -68,13 +68,13 @@ def locked(text: str) -> list[Requirement]:
 
 
 def holds(requirement: Requirement, environment: Environment, extras: Iterable[str] = ()) -> bool:
-    """Whether it counts there, for whoever asked for any of these extras."""
+    """Whether the requirement applies in this environment when any of these extras was asked for."""
     marker = requirement.marker
     return marker is None or any(marker.evaluate(environment | {"extra": extra}) for extra in ["", *extras])
 
 
 def versions(lock: list[Requirement], environment: Environment) -> dict[str, str]:
-    """What is installed from the lock there: name → version."""
+    """What is installed from the lock in this environment: name → version."""
     there = [line for line in lock if holds(line, environment)]
     found = {canonicalize_name(line.name): str(line.specifier).removeprefix("==") for line in there}
     assert len(found) == len(there), "a package has two lines for one environment"
@@ -82,7 +82,7 @@ def versions(lock: list[Requirement], environment: Environment) -> dict[str, str
 
 
 def required_by(name: str, version: str) -> list[Requirement]:
-    """What the metadata of a locked package require, whatever for."""
+    """Everything that the metadata of a locked package require, under any condition."""
     installed = distribution(name)
     assert installed.version == version, (
         f"{name} is installed at {installed.version}: bring the environment up to date"
@@ -91,7 +91,7 @@ def required_by(name: str, version: str) -> list[Requirement]:
 
 
 def missing(roots: list[str], lock: list[Requirement], environment: Environment) -> set[str]:
-    """What the roots need, directly or not, that the lock does not install there, or not at a version that suits."""
+    """What the roots need, directly or not, that the lock does not install, or not at a suitable version."""
     there = versions(lock, environment)
     asked = (requirement for requirement in map(Requirement, roots) if holds(requirement, environment))
     waiting = [("pyproject.toml", requirement) for requirement in asked]
@@ -138,7 +138,7 @@ TOLD = ["README.md", "Makefile", "Dockerfile", ".ci/run", "docs/**/*.md", "deplo
 
 
 def installs() -> list[str]:
-    """Each `pip install` and `pip wheel` that somebody is told to type or that a script runs, on one line."""
+    """Each `pip install` and `pip wheel` that a page tells readers to type or a script runs, on one line."""
     files = sorted({path for pattern in TOLD for path in ROOT.glob(pattern) if path.is_file()})
     texts = (re.sub(r"\\\n[# ]*", " ", path.read_text(encoding="utf-8", errors="replace")) for path in files)
     return [call for text in texts for call in re.findall(r"(?:pip|PIP\)?\"?) (?:install|wheel) [^&;`\n]*", text)]

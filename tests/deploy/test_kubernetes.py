@@ -1,4 +1,4 @@
-"""The manifests: strictly against the schemas of several versions, and what these schemas cannot see."""
+"""The manifests: checked strictly against the schemas of several versions, and for what these cannot see."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_settings_exist_and_hold_no_secret() -> None:
 
 
 def test_a_migration_can_be_applied_again() -> None:
-    """A finished Job cannot be changed: it has to be gone."""
+    """A finished Job cannot be changed: it has to be gone before it is applied again."""
     assert 0 < BASE["migrate/Job"]["spec"]["ttlSecondsAfterFinished"] <= 24 * 3600
 
 
@@ -216,7 +216,7 @@ def test_the_pods_reach_names_the_database_and_https_only(name: str) -> None:
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_https_is_for_outside(name: str) -> None:
-    """Not for a private network, nor for the address where clouds keep credentials."""
+    """It is not for a private network, nor for the address where clouds keep credentials."""
     blocks = [peer["ipBlock"] for peer in POLICIES[name]["egress"][2]["to"]]
     for address in ("10.1.2.3", "172.20.0.1", "192.168.1.1", "169.254.169.254", "fd00:ec2::254"):
         assert not any(reaches(block, address) for block in blocks), address
@@ -234,7 +234,7 @@ def reaches(block: dict[str, Any], address: str) -> bool:
 
 
 def test_the_rendered_example_is_up_to_date() -> None:
-    """By the sum of its sources; where kubectl is, by rendering it again."""
+    """By the checksum of its sources, and by rendering it again if kubectl is installed."""
     files = [
         path for name in ("base", "migrate", "example") for path in (FOLDER / name).rglob("*") if path.is_file()
     ]

@@ -23,7 +23,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """make as a person calls it: nothing of a make that may be running these tests gets in."""
+    """make as a person calls it, unaffected by a make that may be running these tests."""
     environment = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS"}}
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -44,7 +44,7 @@ def test_make_alone_lists_the_targets(bare: Path) -> None:
 
 @pytest.fixture
 def stamp(bare: Path) -> Path:
-    """What says that the environment is complete, beside a Python that seems to work."""
+    """The stamp of a complete environment, next to a Python that seems to work."""
     stamp, python = bare / ".venv" / ".installed", bare / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to("/bin/true")

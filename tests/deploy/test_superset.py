@@ -1,4 +1,4 @@
-"""deploy/superset: the parts of the bundle fit together, and its datasets are what the views are."""
+"""deploy/superset: the parts of the bundle fit together, and its datasets match the views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The systemd units: what systemd itself says where it is here, and what we rely on everywhere."""
+"""The systemd units: what systemd itself says, if it is installed, and what we rely on everywhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Unit = dict[str, dict[str, list[str]]]
 
 
 def parse(text: str) -> Unit:
-    """Section → key → its values in order; any line that is neither is a mistake."""
+    """Section → key → its values in order; a line that is neither a section nor a key is a mistake."""
     unit: Unit = {}
     section = ""
     for line in text.splitlines():
@@ -111,7 +111,7 @@ def test_the_timer_runs_it_each_day_after_noon_in_the_vendors_zone() -> None:
 
 
 def test_systemd_has_nothing_to_say(tmp_path: Path) -> None:
-    """Where it is installed: the units as they stand, but for the program, which is not."""
+    """If systemd is installed: the units as they are, except for the program, which is not installed."""
     program = shutil.which("systemd-analyze")
     if program is None:
         assert b"\r" not in SERVICE.read_bytes() + TIMER.read_bytes()

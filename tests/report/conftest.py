@@ -1,4 +1,4 @@
-"""The command as in tests/cli, and somebody to report to."""
+"""The command as in tests/cli, and a receiver to report to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["book", "bytecode", "closed_port", "command", "inside", "vendor"]
 
 @pytest.fixture(autouse=True)
 def _no_work_is_left() -> Iterator[None]:
-    """What was given up, as it took too long, comes to its end before the next test."""
+    """Let work that was abandoned because it took too long end before the next test."""
     yield
     for thread in threading.enumerate():
         if thread.name == within.THREAD:
@@ -43,7 +43,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def watched(inside: Command, receiver: Receiver) -> Command:
-    """The command, which reports everything: to `receiver`, and into the file `numbercheck.prom`."""
+    """The command, reporting everything to `receiver` and into the file `numbercheck.prom`."""
     command = inside
     login = receiver.url.replace("://", "://pusher:p%40ss-w0rd@")
     command.environment |= {

@@ -1,4 +1,4 @@
-"""The command with more patience for whom it reports to: `python -m tests.report.patient COMMAND ...`."""
+"""The command with longer limits for its reports: `python -m tests.report.patient COMMAND ...`."""
 
 from __future__ import annotations
 

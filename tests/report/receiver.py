@@ -1,4 +1,4 @@
-"""What reports are sent to: a tiny HTTP server that remembers what came."""
+"""What reports are sent to: a tiny HTTP server that remembers what it received."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Received:
 
 
 class Receiver:
-    """`requests`: what came, in order. `behave` is called for each: answers with an HTTP status, or fails."""
+    """`requests`: those received, in order. `behave` is called for each: it returns an HTTP status, or fails."""
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
-        self.statuses: list[int] = []  # of the next answers; then 200
+        self.statuses: list[int] = []  # the statuses of the next answers; then 200
         self.location: str | None = None
         self.silent = False  # takes a request and does not answer
-        self.trickles = False  # an answer of which a byte comes now and then, for ever
+        self.trickles = False  # sends an answer byte by byte, for ever
         self.hold: int | None = None  # the number of the request whose answer waits until `release`
         self.release = threading.Event()
         self.closing = threading.Event()
@@ -36,17 +36,17 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def ping_url(self) -> str:
-        """As a monitor gives it, with its secret part."""
+        """A ping URL as a monitor gives it, with its secret part."""
         return self.url + PATH
 
     @property
     def pings(self) -> list[str]:
-        """The pings that came: what stood after the URL."""
+        """The pings received: what followed the ping URL in each."""
         return [request.path.removeprefix(PATH) for request in self.requests if request.path.startswith(PATH)]
 
     @contextmanager
@@ -71,7 +71,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer would ask the resolver for a name of this address.
+        # HTTPServer would ask the resolver for a name for this address.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = answer  # noqa: N815  (http.server's names)
 
     def trickle(self, closing: threading.Event) -> None:
-        """Nobody waits for the end of it."""
+        """Send an answer whose end nobody waits for."""
         with suppress(OSError):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
             while not closing.wait(0.05):

@@ -1,4 +1,4 @@
-"""What reports tell, as a dictionary."""
+"""The contents of reports, as a dictionary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STATES = ("pending", "incomplete", "open", "settled", "lost")
 
 
 def told(text: str) -> dict[str, float]:
-    """Figures by name, without the common beginning; batch days by `batch_days/state`. All of one account."""
+    """Figures by name, without the common prefix; batch days by `batch_days/state`. All of one account."""
     found, accounts = {}, set()
     for family in text_string_to_metric_families(text):
         assert family.type == "gauge"
@@ -27,12 +27,12 @@ def told(text: str) -> dict[str, float]:
 
 
 def batch_days(figures: dict[str, float]) -> dict[str, float]:
-    """The batch days of each state; all states are there."""
+    """The batch days of each state; every state is present."""
     found = {name.partition("/")[2]: value for name, value in figures.items() if name.startswith("batch_days/")}
     assert set(found) == set(STATES)
     return {state: number for state, number in found.items() if number}
 
 
 def in_file(directory: Path) -> dict[str, float]:
-    """What the metrics file tells."""
+    """The figures in the metrics file."""
     return told((directory / "numbercheck.prom").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A report that fails changes nothing, ends in bounded time, and is told without what is secret."""
+"""A report that fails changes nothing, ends in bounded time, and is logged without secrets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.report.receiver import PATH, Receiver
 from tests.report.support import batch_days, in_file
 from tests.running import HANG
 
-OTHERWISE = "This changes nothing of what the run came to"
+OTHERWISE = "This does not change the result of the run"
 SOON = 0.2
-"""Seconds: the limit of what never ends here, so that it is given up whatever the machine does."""
+"""Seconds: the limit for work that never ends here, so that it is abandoned however slow the machine is."""
 
 
 def warnings(watched: Command, **settings: Any) -> list[str]:
-    """Those of a run that is complete all the same."""
+    """The warnings of a run that is complete all the same."""
     done = watched.sync(**settings)
     assert done.result["status"] == "complete"
     told = [record for record in done.log if record["level"] == "WARNING"]
@@ -33,9 +33,9 @@ def warnings(watched: Command, **settings: Any) -> list[str]:
 def test_nobody_listens(watched: Command, closed_port: int) -> None:
     url = f"http://127.0.0.1:{closed_port}"
     assert warnings(watched, ping_url=url + PATH, pushgateway_url=url) == [
-        "The ping of the start failed: no connection, or it broke off",
-        "The ping of the end failed: no connection, or it broke off",
-        "The push to NUMBERCHECK_PUSHGATEWAY_URL failed: no connection, or it broke off",
+        "The start ping failed: there was no connection, or it broke off",
+        "The end ping failed: there was no connection, or it broke off",
+        "The push to NUMBERCHECK_PUSHGATEWAY_URL failed: there was no connection, or it broke off",
     ]
     assert batch_days(in_file(watched.directory)) == {"settled": 1, "open": 1}
 
@@ -43,8 +43,8 @@ def test_nobody_listens(watched: Command, closed_port: int) -> None:
 def test_the_server_is_broken(watched: Command, receiver: Receiver) -> None:
     receiver.statuses = [500] * 5
     assert warnings(watched) == [
-        "The ping of the start failed: the answer is HTTP 500",
-        "The ping of the end failed: the answer is HTTP 500",
+        "The start ping failed: the answer is HTTP 500",
+        "The end ping failed: the answer is HTTP 500",
         "The push to NUMBERCHECK_PUSHGATEWAY_URL failed: the answer is HTTP 500",
     ]
     assert receiver.pings == ["/start", "", "", ""]
@@ -92,8 +92,8 @@ def test_addresses_that_cannot_be_used(watched: Command) -> None:
 def test_a_name_that_does_not_exist(watched: Command) -> None:
     told = warnings(watched, ping_url=f"https://monitor.invalid{PATH}", pushgateway_url=None)
     assert told == [
-        "The ping of the start failed: no connection, or it broke off",
-        "The ping of the end failed: no connection, or it broke off",
+        "The start ping failed: there was no connection, or it broke off",
+        "The end ping failed: there was no connection, or it broke off",
     ]
 
 
@@ -126,7 +126,7 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(watched: Command, monkeypatch
 
 
 def test_a_file_on_a_disk_that_hangs(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a pipe that nobody writes to: reading what the file told before never ends."""
+    """The file is a pipe that nobody writes to, so reading its earlier figures never ends."""
     monkeypatch.setattr(report, "FILE_SECONDS", SOON)
     os.mkfifo(watched.directory / "pipe")
     done = watched.sync(status=78, metrics_file="pipe", database_url="nonsense")

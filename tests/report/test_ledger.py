@@ -27,7 +27,7 @@ def account_id(engine: sa.Engine) -> int:
 
 
 def days(engine: sa.Engine, *rows: tuple[str, dict[str, object]], account: str = "default") -> None:
-    """Batch days of the ledger, each of a batch of its own."""
+    """Add batch days to the ledger, each with a batch of its own."""
     with engine.begin() as connection:
         for number, (state, values) in enumerate(rows):
             batch_day(connection, f"B{number}", account, state=state, **{"deadline": LATER} | values)
@@ -62,7 +62,7 @@ def test_states_and_rejected_rows_of_this_account_alone(engine: sa.Engine, accou
 
 
 def test_rows_at_risk(engine: sa.Engine, account_id: int) -> None:
-    """At least a row of each batch day that is not complete, also where nobody knows how many there are."""
+    """Each batch day that is not complete counts as at least one row, even if nobody knows how many there are."""
     days(
         engine,
         ("incomplete", {"deadline": SOON, "reported_rows": 250, "stored_rows": 100}),

@@ -1,4 +1,4 @@
-"""Whose run a line of the log is about."""
+"""Which account and run a line of the log is about."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def places(log: list[dict[str, Any]]) -> set[tuple[object, object]]:
 
 def test_every_line_of_a_run_its_threads_and_its_last_words_tell_run_and_account(inside: Command) -> None:
     inside.write_list([*(f"B-{n},2026-03-09," for n in range(8)), "bad,not-a-date,"])
-    inside.vendor.behaviour.faults.at_rate(Fault("html"), 1)  # warned about in the threads that send
+    inside.vendor.behaviour.faults.at_rate(Fault("html"), 1)  # the sending threads warn about it
     done = inside.sync(status=78, **SLOW)
     assert {"etl.run.job", "etl.vendor.client", "numbercheck"} <= {record["logger"] for record in done.log}
     assert "cannot be used" in done.log[-1]["message"]

@@ -1,4 +1,4 @@
-"""What is reported of each way in which a run may end, seen by those who are told."""
+"""What is reported for each way in which a run may end, as the receivers see it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ BUSY = Fault("code", code=999, msg="system busy", batch_no="B-old")
 
 
 def pushed(receiver: Receiver) -> dict[str, float]:
-    """What was pushed last."""
+    """The figures of the last push."""
     return told([r for r in receiver.requests if r.path.startswith("/metrics")][-1].body.decode())
 
 
 def test_complete(watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes 7.25 s by the clock that it goes by, which nobody waits for."""
+    """The run takes 7.25 s by its own clock, without any real waiting."""
     report = partial(Report, monotonic=HandSet(step=7.25), now=HandSet(1_800_000_000.5))
     monkeypatch.setattr(importlib.import_module("etl.cli.sync"), "Report", report)
     monkeypatch.setattr(Clock, "now", lambda _: NOW)
@@ -125,7 +125,7 @@ def test_misconfigured_and_the_vendor_says_so(watched: Command, receiver: Receiv
 def test_misconfigured_so_that_nothing_could_begin(
     watched: Command, receiver: Receiver, settings: dict[str, Any]
 ) -> None:
-    """A mistyped setting is no reason to say nothing: that of the reports are known all the same."""
+    """A mistyped setting is no reason to stay silent: the settings of the reports are known all the same."""
     watched.sync()
     before = in_file(watched.directory)
     receiver.requests.clear()
@@ -154,7 +154,7 @@ def test_nothing_is_known_and_nothing_is_told(watched: Command, receiver: Receiv
 
 
 def test_locked(watched: Command, receiver: Receiver) -> None:
-    """It pings nothing: the run that holds the lock does. Its start must not hide that the other one hangs."""
+    """It does not ping: the run that holds the lock does. A ping of its start would hide that the other one hangs."""
     with holding(watched.vendor) as release, ended(watched.start(*SYNC)) as first:
         wait_until(lambda: receiver.pings)
         second = watched.sync(status=75)
@@ -262,5 +262,5 @@ def test_the_ledger_cannot_be_read_and_what_was_told_of_it_stays(
     assert {k: v for k, v in figures.items() if k not in own} == {k: v for k, v in before.items() if k not in own}
     assert set(pushed(receiver)) == own  # a Pushgateway keeps the others itself
     watched.sync(status=75, database_url=gone, account="other")
-    assert set(in_file(watched.directory)) == own  # those of another account are not taken over
+    assert set(in_file(watched.directory)) == own  # another account's figures are not kept
     assert receiver.pings[-2:] == ["/75", "/75"]

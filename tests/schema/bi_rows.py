@@ -1,4 +1,4 @@
-"""Known rows for the views, put into the tables, and kept as plain dictionaries for whoever computes on them."""
+"""Known rows for the views, put into the tables and kept as plain dictionaries for tests to compute with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HLR, CALL = ("validity", "reachable"), ("answered", "response")
 
 
 def fill(connection: sa.Connection) -> tuple[list[Row], list[Row]]:
-    """Two accounts, three batches each, five dates; returns the checks and the batch days."""
+    """Add two accounts with three batches each on five dates. Returns the checks and the batch days."""
     for code in ("USD", "VND"):
         insert(connection, tables.currency, code=code)
     carriers = {name: insert(connection, tables.carrier, name=name) for name in ("Viettel", "Globe")}
@@ -76,7 +76,7 @@ def _check(number: int, day: Row, dice: random.Random) -> Row:
 
 
 def add_checks(connection: sa.Connection, checks: list[Row], carriers: dict[str, int]) -> None:
-    """Insert checks that `fill` or a test has made; their batch days and lookups are there."""
+    """Insert checks that `fill` or a test has made; their batch days and lookups must exist."""
     names = ("message_id", "phone", "check_level", "region_code", "price", "currency", "first_seen_at")
     rows = [
         {name: check.get(name) for name in names}
@@ -98,7 +98,7 @@ def add_checks(connection: sa.Connection, checks: list[Row], carriers: dict[str,
 
 
 def groups(rows: list[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
-    """Rows by their values of these columns."""
+    """Rows grouped by their values of these columns."""
 
     def key(row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in names)
@@ -110,25 +110,25 @@ def groups(rows: list[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
 
 
 def total(rows: list[Row]) -> Decimal | None:
-    """The exact sum of their prices; None where none has one."""
+    """The exact sum of the rows' prices; None if none has a price."""
     prices = [row["price"] for row in rows if row["price"] is not None]
     return sum(prices, Decimal(0)) if prices else None
 
 
 def count(rows: list[Row], name: str, value: Any = "YES") -> int:
-    """How many of them have this value."""
+    """How many of the rows have this value."""
     return sum(1 for row in rows if row[name] == value)
 
 
 def each(whole: Decimal | None, by: int) -> Decimal | None:
-    """An amount divided, to six decimals, halves away from zero."""
+    """An amount divided, rounded to six decimals, with halves away from zero."""
     if whole is None or by == 0:
         return None
     return (whole / by).quantize(Decimal("0.000001"), ROUND_HALF_UP)
 
 
 def ask(engine: sa.Engine, query: str) -> list[Row]:
-    """What an analyst's tool gets: no types but the driver's."""
+    """The rows as an analyst's tool gets them: with only the driver's types."""
     with engine.connect() as connection:
         found = connection.exec_driver_sql(query).mappings().all()
     return [{name: plain(name, value) for name, value in row.items()} for row in found]

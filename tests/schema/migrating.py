@@ -1,4 +1,4 @@
-"""What tests of migrations look at, and how they interrupt one."""
+"""What tests of migrations compare, and how they interrupt one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etl.schema import migrate, tables
 
 
 def details(engine: sa.Engine) -> dict[str, Any]:
-    """What the server tells about our tables, in comparable form."""
+    """What the server reports about our tables, in comparable form."""
     with engine.connect() as connection:
         inspector = sa.inspect(connection)
         readers: list[Callable[..., Any]] = [
@@ -39,7 +39,7 @@ class Interrupted(Exception):
 
 @contextlib.contextmanager
 def interrupted_after(engine: sa.Engine, statements: int, kinds: tuple[str, ...] = ("",)) -> Iterator[None]:
-    """The engine fails after so many statements of these kinds."""
+    """Let the engine fail after so many statements of these kinds."""
     left = iter(range(statements, 0, -1))
 
     def count(_connection: object, _cursor: object, statement: str, *_: Any) -> None:
@@ -56,7 +56,7 @@ def interrupted_after(engine: sa.Engine, statements: int, kinds: tuple[str, ...]
 def interrupted_upgrades(
     engine: sa.Engine, after: Iterable[int], kinds: tuple[str, ...] = ("",)
 ) -> Iterator[None]:
-    """Upgrade to head, interrupted after so many statements of these kinds: once for each, until one comes through."""
+    """Upgrade to head, interrupted after so many statements of these kinds, each in turn, until one succeeds."""
     for statements in after:
         try:
             with interrupted_after(engine, statements, kinds):

@@ -54,7 +54,7 @@ def test_cost_is_exact(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize("server", [SQLITE], indirect=True)
 def test_amounts_have_no_needless_zeros_on_sqlite(engine: sa.Engine) -> None:
-    """As the prices themselves (docs/adr/0008): equal amounts are equal texts."""
+    """Like the prices themselves (docs/adr/0008): equal amounts are equal texts."""
     with engine.begin() as connection:
         for batch_no, price in (("a", "10"), ("b", "0.50"), ("c", "-0.5"), ("d", "0")):
             row = {

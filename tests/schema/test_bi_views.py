@@ -21,7 +21,7 @@ REGIONS = {None: None, "VN": "Vietnam", "PH": "Philippines"}
 
 
 class Filled(NamedTuple):
-    """A database and what it holds."""
+    """A database and the rows that it holds."""
 
     engine: sa.Engine
     checks: list[Row]
@@ -40,7 +40,7 @@ def filled(request: pytest.FixtureRequest, start_server: Start) -> Iterator[Fill
 
 
 def same(found: list[Row], expected: list[Row]) -> None:
-    """The same rows, in any order; at least one."""
+    """Check that both hold the same rows, in any order, and at least one."""
     assert found
     assert sorted(map(comparable, found)) == sorted(map(comparable, expected))
 
@@ -108,7 +108,7 @@ def today() -> dt.date:
 
 
 def on_one_day(ask_and_expect: Callable[[], tuple[list[Row], list[Row]]]) -> tuple[list[Row], list[Row]]:
-    """What was found and what was expected, midnight not having come between."""
+    """What was found and what was expected, with no midnight in between."""
     while True:
         day, answer = today(), ask_and_expect()
         if day == today():

@@ -31,7 +31,7 @@ def empty(database: sa.URL) -> Iterator[sa.Engine]:
     indirect=["server"],
 )
 def test_an_interrupted_0003_leaves_0002_or_can_go_on(empty: sa.Engine, part: int) -> None:
-    """A database that holds rows, interrupted before each statement that changes something in turn."""
+    """On a database that holds rows, interrupted before each statement in turn that changes something."""
     migrate.upgrade(empty, "0002")
     with empty.begin() as connection:
         add_sample(connection)
@@ -46,7 +46,7 @@ def test_an_interrupted_0003_leaves_0002_or_can_go_on(empty: sa.Engine, part: in
         assert migrate.check(empty) == []
         migrate.downgrade(empty, "0002")
         assert details(empty) == before
-    # An index and five views are made, an index goes, the revision is noted.
+    # An index and five views are created, an index is dropped, the revision is recorded.
     assert interruptions >= 8 // PARTS
     assert migrate.check(empty) == []
     with empty.connect() as connection:

@@ -1,4 +1,4 @@
-"""What a new migration can do with the shared steps: a throwaway revision is written beside copies of the real ones."""
+"""What a new migration can do with the shared steps: a throwaway revision is added to copies of the real ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ steps: ModuleType = load_python_file(MIGRATIONS, "steps.py")
 
 @pytest.fixture
 def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The migrations, with a revision that adds one column and shows it in three views, by one line for each."""
+    """The migrations, with a revision that adds one column and shows it in three views, with one line for each."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / f"{NEXT}_spam_score.py").write_text(REVISION, encoding="utf-8")
@@ -218,7 +218,7 @@ def test_no_line_can_be_added_to_a_view_that_is_not_there_yet(views: Path) -> No
 
 
 def test_each_view_ends_with_a_column_after_which_another_can_be_added() -> None:
-    """Or a new field would cost the whole file after all."""
+    """Otherwise a new field would need a copy of the whole file after all."""
     for view in SHOWING:
         for dialect in ("sqlite", "postgresql", "mariadb"):
             lines = steps.view_sql(view, HEAD, dialect).splitlines()
@@ -226,6 +226,6 @@ def test_each_view_ends_with_a_column_after_which_another_can_be_added() -> None
 
 
 def test_every_migration_uses_the_shared_steps() -> None:
-    """No revision has its own way of making a view, which the next one would copy."""
+    """No revision creates a view in its own way, which the next one would copy."""
     for path in (MIGRATIONS / "versions").glob("*.py"):
         assert not re.search(r"CREATE .*VIEW|DROP VIEW", path.read_text(encoding="utf-8")), path

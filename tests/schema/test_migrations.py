@@ -126,7 +126,7 @@ def test_an_upgrade_waits_for_another(database: sa.URL, empty: sa.Engine) -> Non
 
 @pytest.mark.parametrize("server", [SQLITE], indirect=True)
 def test_an_upgrade_does_not_begin_beside_another(database: sa.URL, empty: sa.Engine) -> None:
-    """How long it waits for another one is up to SQLite: here it does not for long."""
+    """How long an upgrade waits for another one is up to SQLite: here, not for long."""
     with (
         engine_for(database.update_query_dict({"timeout": "0.05"})) as hasty,
         migrate.alone(empty),

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an upgrade on MariaDB, which rolls no DDL back: the next upgrade ends what is left."""
+"""kill -9 in the middle of an upgrade on MariaDB, which cannot roll back DDL: the next upgrade finishes the rest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.store.support import SAMPLE, add_sample, read_sample
 pytestmark = pytest.mark.mariadb
 HEAD = migrate.head()
 BEFORE = f"{int(HEAD) - 1:04}"
-# The upgrade passes more points than these.
+# An upgrade passes more points than these.
 FEWEST = {None: 75, BEFORE: 2}
 PARTS = 4
 
@@ -45,7 +45,7 @@ def mariadb(start_server: Start) -> Server:
 
 @pytest.fixture
 def points(upgrader: Upgrader, mariadb: Server, start: str | None) -> int:
-    """How many an upgrade passes that is let alone."""
+    """How many points an undisturbed upgrade passes."""
     with new_database(mariadb, at_head=False) as engine:
         if start is not None:
             migrate.upgrade(engine, start)
@@ -61,7 +61,7 @@ def points(upgrader: Upgrader, mariadb: Server, start: str | None) -> int:
 def test_an_upgrade_that_dies(
     upgrader: Upgrader, mariadb: Server, start: str | None, points: int, part: int
 ) -> None:
-    """With rows in the database, if there are tables: the next one ends at head with a schema that is in order."""
+    """With rows in the database, if there are tables: the next upgrade reaches head with a schema in order."""
     assert points > FEWEST[start]
     point = round(part * (points - 1) / (PARTS - 1))
     with new_database(mariadb, at_head=False) as engine:

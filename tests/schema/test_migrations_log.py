@@ -1,4 +1,4 @@
-"""migrations/LOG.md tells an operator about every revision."""
+"""migrations/LOG.md describes every revision for operators."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.servers import MARIADB, POSTGRESQL
 from tests.store.support import SAMPLE, add_batch, add_batch_day, add_check, add_sample, insert, read_sample
 
 COLUMNS = [column for table in tables.metadata.tables.values() for column in table.columns]
-# Texts that careless collations take for one another.
+# Texts that careless collations confuse.
 ALIKE = [
     "abc",
     "ABC",
@@ -81,7 +81,7 @@ def test_keys_are_equal_only_when_every_character_is(engine: sa.Engine) -> None:
 
 
 def test_a_row_may_be_nested_thirty_levels_deep(engine: sa.Engine) -> None:
-    """MariaDB's JSON has 32 levels: etl/vendor/convert.py lets no more than this in."""
+    """MariaDB's JSON allows 32 levels; etl/vendor/convert.py accepts no more than 30."""
     extra: Any = "deep"
     for _ in range(30):
         extra = {"in": extra}

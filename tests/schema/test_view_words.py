@@ -12,7 +12,7 @@ from etl.schema import comments, migrate, tables, views
 from tests.servers import MARIADB, POSTGRESQL
 
 ROOT = Path(migrate.__file__).resolve().parents[2]
-# What a BI tool is told about each kind of value.
+# The types that a BI tool sees for each kind of value.
 KINDS = {
     "postgresql": {
         "text": {"character varying", "text"},
@@ -85,7 +85,7 @@ def test_who_may_see_no_phone_number_gets_views_without_one() -> None:
 
 # -- comments in the database -------------------------------------------------------------------------------
 
-# Of everything of ours that a BI tool lists: PostgreSQL's own catalog, not our way of asking for it.
+# The comments on everything of ours that a BI tool lists, from PostgreSQL's own catalog and not by our own query.
 DESCRIBED = """
     SELECT relname, attname, description FROM pg_class
     LEFT JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped

@@ -191,7 +191,7 @@ def test_runs_and_rejected_rows(engine: sa.Engine) -> None:
     }
 
 
-# The index that gets from a condition on a view to its rows of number_check.
+# The index that leads from a condition on a view to its rows of number_check.
 INDEXES = {
     "v_number_check WHERE check_date = '2026-02-21'": "ix_number_check_batch_day_id",
     "v_number_check WHERE batch_no = 'batch 9'": "ix_number_check_batch_day_id",

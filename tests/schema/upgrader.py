@@ -1,7 +1,7 @@
-"""Runs upgrades that kill themselves, kill -9, at a chosen point (see dying.py).
+"""Runs upgrades that kill themselves with kill -9 at a chosen point (see dying.py).
 
-An order: `url`, `revision`, `point` (None: do not die); told: how many points the upgrade passed. A point lies before
-and after each statement that changes the schema or a row.
+An order has `url`, `revision` and `point` (None: do not die); the answer says how many points the upgrade passed.
+There is a point before and after each statement that changes the schema or a row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CHANGING = ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE", "COMMENT", 
 
 
 def upgrade(order: Order) -> tuple[int, Order]:
-    """One upgrade in this process."""
+    """Run one upgrade in this process."""
     engine, passed = connect(sa.make_url(order["url"])), 0
 
     def pass_one(*arguments: Any) -> None:

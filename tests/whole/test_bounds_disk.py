@@ -139,7 +139,7 @@ def test_no_room_at_all(disk: Disk, job: MakeJob) -> None:
         disk.fill(0)
         ended = finish(start(made.environment, *SYNC))
         disk.make_room()
-        assert (ended.status, ended.messages.count("Remedy: look at its disk, then run this again.")) == (75, 1)
+        assert (ended.status, ended.messages.count("Remedy: check its disk, then run this again.")) == (75, 1)
         assert_next_run_completes(made, FEW)
 
 
