@@ -29,7 +29,7 @@ import sqlalchemy as sa
 
 from etl.core import planning
 from etl.core.batchday import BatchDay, pages_of
-from etl.core.line import Line
+from etl.core.line import Line, Lists
 from etl.core.pageset import PageSet
 from etl.core.planning import Known, Rules
 from etl.core.window import Window
@@ -82,13 +82,13 @@ def into_a_dictionary(count: int) -> Work:
 
 
 def making_plans(count: int) -> Work:
-    known = Known(lines(count), [])
+    known = Known(Lists.of(lines(count)), [])
     return lambda: planning.will_miss(planning.make(known, window(), Rules()), window(), 10.0)
 
 
 def batch_days_alone(count: int) -> Work:
     """Those that the plan has, in its order."""
-    tasks = planning.make(Known(lines(count), []), window(), Rules()).tasks
+    tasks = planning.make(Known(Lists.of(lines(count)), []), window(), Rules()).tasks
     keys = [(task.day.batch_no, task.day.date) for task in tasks]
     return lambda: [BatchDay(*key) for key in sorted(keys)]
 
@@ -115,7 +115,7 @@ def sets_alone(rows: int) -> Work:
     return work
 
 
-class Lists:
+class KeptLists:
     """An SQLite database that keeps lists, each of an account of its own."""
 
     def __init__(self, engine: sa.Engine, directory: Path) -> None:
@@ -156,12 +156,12 @@ class Lists:
 
 
 @contextmanager
-def kept_lists() -> Iterator[Lists]:
+def kept_lists() -> Iterator[KeptLists]:
     with tempfile.TemporaryDirectory() as directory:
         engine = connect(sa.make_url(f"sqlite:///{directory}/lists.db"))
         try:
             migrate.upgrade(engine)
-            yield Lists(engine, Path(directory))
+            yield KeptLists(engine, Path(directory))
         finally:
             engine.dispose()
 
@@ -178,7 +178,7 @@ class Budget:
     times: float
 
 
-def budgets(kept: Lists) -> list[Budget]:
+def budgets(kept: KeptLists) -> list[Budget]:
     return [
         Budget("a CSV file is read, lines", 50_000, reading, "csv.reader", csv_alone, 20),
         Budget("lines outside the window, lines", 100_000, outside, "a dictionary", into_a_dictionary, 9),

@@ -1,18 +1,21 @@
-"""Draws which room of etl/ imports which, from the imports themselves: `make rooms`.
+"""Draws which room of etl/ imports which, from the imports themselves.
 
-Run as `python docs/generate_rooms.py` it prints the rooms with what each imports, and counts them; with the path
-of another checkout, those of that one. A room is a folder of etl/, or a module that lies beside the folders.
+`python docs/generate_rooms.py` prints the rooms, what each of them imports, and how many there are; with the path
+of another checkout, those of that one. `make tables` writes the picture into docs/architecture.md. A room is a
+folder of etl/, or a module that lies beside the folders: a leaf.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 Rooms = dict[str, set[str]]
 """Each room, and those that it imports."""
 
@@ -46,7 +49,31 @@ def floors(found: Rooms) -> list[list[str]]:
     return [sorted(room for room in height if height[room] == floor) for floor in range(max(height.values()) + 1)]
 
 
+def reached(found: Rooms, room: str) -> set[str]:
+    """All that a room imports, by itself or through others."""
+    return found[room].union(*(reached(found, other) for other in found[room]))
+
+
+def picture(root: Path = ROOT) -> str:
+    """The folders in Mermaid. An arrow that follows from other arrows is left out."""
+    found = {room: others for room, others in rooms(root).items() if (root / "etl" / room).is_dir()}
+    found = {room: others & found.keys() for room, others in found.items()}
+    lines = ["```mermaid", "flowchart TB"]
+    for room, others in sorted(found.items()):
+        through = {further for other in others for further in reached(found, other)}
+        lines += [f"    {room} --> {other}" for other in sorted(others - through)]
+    return "\n".join([*lines, "```"])
+
+
+def draw() -> None:
+    """Put the picture into docs/architecture.md, under the heading of the rooms."""
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    drawn = re.sub(r"(?<=<!-- rooms -->\n).*?(?=\n<!-- end -->)", picture(), text, flags=re.DOTALL)
+    ARCHITECTURE.write_text(drawn, encoding="utf-8")
+
+
 def main(root: Path) -> None:
+    """Print the rooms of a checkout, and count them."""
     found = rooms(root)
     for room, others in sorted(found.items()):
         print(f"{room:16} {' '.join(sorted(others))}")

@@ -1,5 +1,5 @@
 """`python -m etl` is `numbercheck`."""
 
-from etl.cli import main
+from etl.cli.process import start
 
-main(prog_name="numbercheck")
+start()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from etl.cli import main
+from etl.cli.process import start
 from etl.run import fetch
 
 FAKED = "faketime" in os.environ.get("LD_PRELOAD", "")
@@ -66,4 +66,4 @@ class _Queue(queue.SimpleQueue[Any]):
 
 if __name__ == "__main__":
     install()
-    main(prog_name="numbercheck")
+    start()

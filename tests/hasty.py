@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from etl.cli import main
+from etl.cli.process import start
 from tests import another_day
 from tests.patience import Timelapse, count_by
 
@@ -16,4 +16,4 @@ if __name__ == "__main__":
     another_day.install()
     if "HASTY_ONCE" in os.environ:
         count_by(Timelapse(Path(os.environ["HASTY_ONCE"]).exists))
-    main(prog_name="numbercheck")
+    start()

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from etl.admin.checksum import Checksum
 from etl.database.engine import explain, reading
+from etl.database.sqlitefile import file_of
 from etl.errors import EtlError, Misconfigured, TryLater
 from etl.schema import migrate
 from etl.schema.tables import (
@@ -113,8 +114,8 @@ def _require_schemas(source: sa.Engine, target: sa.Engine) -> None:
 
 
 def _place(url: sa.URL) -> object:
-    if url.get_backend_name() == "sqlite":
-        return os.path.realpath(url.database or "")
+    if file := file_of(url):
+        return file.resolve()
     return url.get_backend_name(), url.host, url.port, url.database, url.query
 
 

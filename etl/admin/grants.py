@@ -39,7 +39,7 @@ class _Server(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class Grant:
     """What was granted, and what this command cannot do."""
 
     reader: str
@@ -50,7 +50,7 @@ class Granted:
     """What the role reaches besides; nobody granted it with this command."""
 
 
-def grant(engine: sa.Engine, name: str, *, masked: bool) -> Granted:
+def grant(engine: sa.Engine, name: str, *, masked: bool) -> Grant:
     """Let the role `name` read the views (`masked`: the masked and summary ones), and no others any more.
 
     Raises Misconfigured where the server has no roles, or no such one, or several.
@@ -65,7 +65,7 @@ def grant(engine: sa.Engine, name: str, *, masked: bool) -> Granted:
         others = {view.name for view in views.VIEWS} - set(wanted)
         hidden = [(view.name, c) for view in views.VIEWS if view.name in wanted for c in sorted(view.hidden)]
         beyond = server.beyond(connection, reader, HIDDEN_TABLES | others, hidden)
-    return Granted(str(reader), tuple(wanted), tuple(lacking), tuple(beyond))
+    return Grant(str(reader), tuple(wanted), tuple(lacking), tuple(beyond))
 
 
 @contextlib.contextmanager

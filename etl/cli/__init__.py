@@ -1,13 +1,11 @@
 """The command `numbercheck`: the only place that prints and that exits.
 
-Belongs here: one file for each command, named after it, and what commands share. Sentences for people are made here.
+Belongs here: one file for each command, named after it, and what commands share. Sentences are made here.
 Must not know: SQL, the vendor's field names.
 May import: every room.
 """
 
 from __future__ import annotations
-
-import gc
 
 import click
 
@@ -37,10 +35,6 @@ def main() -> None:
       numbercheck demo
     """
 
-
-# A plan may hold 100,000 batch days, and none of them is garbage: look for some rarely, and not among modules.
-gc.freeze()
-gc.set_threshold(100_000, 20, 100)
 
 for command in (sync, plan, status, batches, db, doctor, demo, emulator):
     main.add_command(command)

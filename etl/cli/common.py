@@ -6,13 +6,13 @@ import datetime as dt
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 import sqlalchemy as sa
 
 from etl import log, settings
 from etl.database.engine import connect
+from etl.database.sqlitefile import is_there
 from etl.errors import Misconfigured
 from etl.schema import migrate
 from etl.settings import Settings
@@ -31,7 +31,7 @@ def load_settings() -> Settings:
 
 @contextmanager
 def any_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
-    """The database, whatever its schema. `patient`: see store/engine.py."""
+    """The database, whatever its schema. `patient`: see database/engine.py."""
     engine = connect(found.database_url, patient=patient)
     try:
         yield engine
@@ -41,7 +41,7 @@ def any_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engin
 
 @contextmanager
 def open_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
-    """The database, its schema being the one that this version needs. `patient`: see store/engine.py."""
+    """The database, its schema being the one that this version needs. `patient`: see database/engine.py."""
     with any_database(found, patient=patient) as engine:
         migrate.require_current(engine)
         yield engine
@@ -60,16 +60,10 @@ def prepare_schema(found: Settings) -> None:
 
 def has_schema(found: Settings) -> bool:
     """Whether the database was ever installed; creates nothing, not even the file of SQLite."""
-    url = found.database_url
-    if url.get_backend_name() == "sqlite" and not _file(url).exists():
+    if not is_there(found.database_url):
         return False
     with any_database(found) as engine:
         return migrate.current(engine) is not None
-
-
-def _file(url: sa.URL) -> Path:
-    """The file of an SQLite database, which may be written as file:PATH?mode=…"""
-    return Path((url.database or "").removeprefix("file:").partition("?")[0])
 
 
 class Moment(click.ParamType[dt.datetime]):

@@ -7,11 +7,9 @@ import click
 from etl.cli.common import any_database, load_settings
 from etl.cli.copy import copy
 from etl.cli.grant_reader import grant_reader
+from etl.cli.output import NAMED
 from etl.errors import Misconfigured
 from etl.schema import migrate
-
-NAMED = 5
-"""Differences that `check` names; it counts the others."""
 
 
 @click.group(short_help="The schema of the database.")

@@ -19,7 +19,6 @@ from etl.cli.common import prepare_schema
 from etl.cli.output import count, table
 from etl.cli.sync import run, summary
 from etl.core.fields import FIELDS
-from etl.core.planning import Rules
 from etl.database.engine import connect, reading
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults, utcnow
 from etl.settings import Settings
@@ -87,7 +86,7 @@ def moment_for(now: dt.datetime) -> dt.datetime:
 
 def _sync(found: Settings, moment: dt.datetime) -> None:
     """Run the job once, as `numbercheck sync` does; end here where it is stopped."""
-    result = run(found, moment, Rules())
+    result = run(found, moment)
     click.echo(summary(result))
     if result.exit_code:
         click.get_current_context().exit(result.exit_code)

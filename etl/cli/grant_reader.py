@@ -6,11 +6,8 @@ import click
 
 from etl.admin import grants
 from etl.cli.common import load_settings, open_database
-from etl.cli.output import count
+from etl.cli.output import NAMED, count
 from etl.errors import Misconfigured
-
-NAMED = 5
-"""What a role reaches besides is named up to this number; the rest is counted."""
 
 
 @click.command(name="grant-reader", short_help="Let a role read the views, and nothing else.")
@@ -35,13 +32,13 @@ def grant_reader(role: str, masked: bool) -> None:
         raise Misconfigured(" ".join((*_lacking(done), *_beyond(done))))
 
 
-def _lacking(done: grants.Granted) -> list[str]:
+def _lacking(done: grants.Grant) -> list[str]:
     if not done.lacking:
         return []
     return [f"{done.reader} cannot get there yet: let the database's owner run {'; '.join(done.lacking)}."]
 
 
-def _beyond(done: grants.Granted) -> list[str]:
+def _beyond(done: grants.Grant) -> list[str]:
     if not done.beyond:
         return []
     more = f" and {len(done.beyond) - NAMED} more" if len(done.beyond) > NAMED else ""

@@ -9,16 +9,13 @@ from typing import Any
 import click
 
 from etl.cli.common import Date, Moment
-from etl.cli.output import json_option, table
+from etl.cli.output import SHOWN, json_option, table
 from etl.core.batchday import BatchDay
-from etl.core.planning import Rules
+from etl.core.planning import Rules, Selection
 from etl.core.window import Window
 from etl.run.result import moment_text
 from etl.settings import Settings
 from etl.settings.kinds import BadSetting, decimal
-
-SHOWN = 20
-"""Batch days that a summary names; it counts the others."""
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +57,13 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def rules_of(settings: Settings, given: Rules, window: Window) -> Rules:
+def rules_of(settings: Settings, selection: Selection, window: Window) -> Rules:
     """The rules of the settings, narrowed as the options say. Warns of a date that has nothing to offer."""
-    for date in sorted(given.dates):
+    for date in sorted(selection.dates):
         if date not in window:
             where = f"{date} lies outside the window, {window.first} to {window.last}"
             log.warning("%s: the vendor is not asked for it", where, extra={"date": date.isoformat()})
-    return Rules(settings.spill_days, settings.last_look, given.full, given.batches, given.dates)
+    return Rules(settings.spill_days, settings.last_look, selection)
 
 
 def named(title: str, days: list[BatchDay], window: Window) -> list[str]:

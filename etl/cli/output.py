@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import datetime as dt
 import json
@@ -17,6 +16,10 @@ from rich.cells import cell_len
 
 from etl.log import SafeHandler, TextFormatter, stamp
 
+SHOWN = 20
+"""Batch days that a summary names; it counts the others."""
+NAMED = 5
+"""Differences, rights and the like that a sentence names; it counts the others."""
 AS_JSON = "etl.cli.as_json"
 """Under this name the context of a command knows that --json was given."""
 
@@ -64,15 +67,6 @@ def print_as_it_can() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-@atexit.register
-def _end_complaints() -> None:
-    """A log that finds no room or no reader is no reason to end with Python's own status 120."""
-    try:
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        give_up(sys.stderr)
 
 
 def give_up(stream: TextIO) -> None:

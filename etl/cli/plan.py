@@ -10,17 +10,17 @@ from typing import Any
 import click
 
 from etl.cli.common import has_schema, load_settings, open_database, require_loopback
-from etl.cli.options import SHOWN, named, options, rules_of
-from etl.cli.output import count, print_json, table, tell
+from etl.cli.options import named, options, rules_of
+from etl.cli.output import SHOWN, count, print_json, table, tell
 from etl.clock import Clock
 from etl.core import planning
 from etl.core.batchday import State
-from etl.core.planning import Plan, Rules, Task
+from etl.core.planning import Plan, Rules, Selection, Task
 from etl.core.window import Window
 from etl.database.engine import reading
 from etl.lists.listing import Listing
 from etl.run.gather import Gathered, gather, read_lists
-from etl.run.result import at_risk, risk_as_json
+from etl.run.result import at_risk, risks_as_json, window_as_json
 from etl.settings import Settings
 from etl.store import accounts
 
@@ -51,7 +51,7 @@ def plan(
     if now is not None:
         require_loopback(settings)
     window = Window.at(Clock(now).now(), settings)
-    rules = rules_of(settings, Rules(0, False, full, frozenset(batches), frozenset(dates)), window)
+    rules = rules_of(settings, Selection(frozenset(batches), frozenset(dates), full), window)
     read = read_lists(settings, window)
     problems = [problem for listing in read for problem in listing.problems]
     known = _gather(settings, window, rules, read)
@@ -85,15 +85,15 @@ def _plan_as_json(made: Plan, window: Window, settings: Settings) -> dict[str, A
     risky = at_risk([task.day for task in made.tasks], window)
     return {
         "account": settings.account,
-        "window": {"first": window.first.isoformat(), "last": window.last.isoformat()},
+        "window": window_as_json(window),
         "batch_days": len(made.tasks),
         "requests": made.requests,
         "seconds": round(made.requests * settings.request_interval, 1),
         "one_run": _one_run(made, settings),
         "reasons": [{"why": why, "batch_days": n, "requests": requests[why]} for why, n in reasons.items()],
-        "at_risk": [risk_as_json(day, window) for day in risky],
-        "will_miss": [risk_as_json(day, window) for day in missed],
-        "will_be_lost": [risk_as_json(day, window) for day in made.lose],
+        "at_risk": risks_as_json(risky, window),
+        "will_miss": risks_as_json(missed, window),
+        "will_be_lost": risks_as_json(made.lose, window),
     }
 
 
@@ -123,8 +123,8 @@ def _plan_text(made: Plan, window: Window, settings: Settings) -> str:
         lines += ["", table(("why", "batch days", "requests"), rows)]
         lines += ["", "In this order:", table(("batch", "date", "state", "requests", "why"), first)]
         lines += [f"and {len(made.tasks) - SHOWN:,} more"] if len(made.tasks) > SHOWN else []
-    unfinished = [task.day for task in made.tasks if task.day.state in (State.PENDING, State.INCOMPLETE)]
-    lines += named("At risk (the vendor forgets them within 48 hours)", at_risk(unfinished, window), window)
+    risky = at_risk([task.day for task in made.tasks], window)
+    lines += named("At risk (the vendor forgets them within 48 hours)", risky, window)
     missed = planning.will_miss(made, window, settings.request_interval)
     lines += named("Will miss their deadline if nothing changes", missed, window)
     lines += named("Gone before they were complete", made.lose, window)

@@ -6,36 +6,18 @@ import datetime as dt
 from typing import Any
 
 import click
-import sqlalchemy as sa
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
-from etl.cli.output import json_option, print_json, table
+from etl.cli.output import SHOWN, json_option, print_json, table
 from etl.clock import Clock
-from etl.core.window import AT_RISK, Window
+from etl.core.window import Window
 from etl.database.engine import reading
-from etl.database.types import UtcTime
-from etl.run.result import moment_text
+from etl.run.result import moment_text, window_as_json
 from etl.settings import Settings
+from etl.store import figures
 
 RUNS = 5
-SHOWN = 20
 SECTIONS = ("coverage", "at_risk", "lost", "runs")
-
-_OF_WINDOW = sa.text(
-    "SELECT state, count(*) AS batch_days, sum(stored_rows) AS stored_rows, sum(missing_rows) AS missing_rows, "
-    "sum(unresolved_rows) AS unresolved_rows, sum(rejected_rows) AS rejected_rows FROM v_coverage "
-    "WHERE account = :account AND check_date BETWEEN :first AND :last GROUP BY state ORDER BY state"
-)
-_NAMED = (
-    "SELECT batch_no, check_date, deadline, missing_rows, note FROM v_coverage WHERE account = :account AND {} "
-    "ORDER BY deadline, batch_no"
-)
-_AT_RISK = sa.text(_NAMED.format("state IN ('pending', 'incomplete') AND deadline <= :risk"))
-_LOST = sa.text(_NAMED.format("state = 'lost' AND check_date >= :since"))
-_RUNS = sa.text(
-    "SELECT run_id, started_at, finished_at, status, exit_code, requests, rows_inserted, rows_updated "
-    "FROM v_sync_run WHERE account = :account ORDER BY started_at DESC LIMIT :runs"
-)
 
 
 @click.command(short_help="Show what is covered, at risk and lost, and the last runs.")
@@ -53,7 +35,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     found = _look(settings, window) if has_schema(settings) else {name: [] for name in SECTIONS}
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
-        place |= {"window": {"first": window.first.isoformat(), "last": window.last.isoformat()}}
+        place |= {"window": window_as_json(window)}
         print_json(place | found)
     else:
         click.echo(_text(settings, window, found))
@@ -61,38 +43,25 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
 
 def _look(settings: Settings, window: Window) -> dict[str, Any]:
     """Everything that is shown, in JSON's types; lost batch days of the last four windows."""
-    account = {"account": settings.account}
-    span = account | {"first": window.first, "last": window.last}
-    risk = account | {"risk": window.moment + AT_RISK}
-    since = account | {"since": window.first - dt.timedelta(days=3 * window.days)}
+    account, since = settings.account, window.first - dt.timedelta(days=3 * window.days)
     with open_database(settings) as engine, reading(engine).connect() as connection:
-        return {
-            "coverage": _rows(connection, _OF_WINDOW, span),
-            "at_risk": _rows(connection, _AT_RISK, risk),
-            "lost": _rows(connection, _LOST, since),
-            "runs": _rows(connection, _RUNS, account | {"runs": RUNS}),
+        found = {
+            "coverage": figures.coverage(connection, account, window),
+            "at_risk": figures.at_risk(connection, account, window.moment),
+            "lost": figures.lost(connection, account, since),
+            "runs": figures.last_runs(connection, account, RUNS),
         }
+    return {name: [_plain(line) for line in lines] for name, lines in found.items()}
 
 
-def _rows(connection: sa.Connection, query: sa.TextClause, values: dict[str, Any]) -> list[dict[str, Any]]:
-    typed = {name: UtcTime() for name in ("risk",) if name in values} | {
-        name: sa.Date() for name in ("first", "last", "since") if name in values
-    }
-    bound = query.bindparams(*(sa.bindparam(name, type_=kind) for name, kind in typed.items()))
-    return [
-        {name: _plain(value) for name, value in row._mapping.items()} for row in connection.execute(bound, values)
-    ]
+def _plain(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: _as_json(value) for name, value in line.items()}
 
 
-def _plain(value: Any) -> Any:
-    """A value of any server as JSON has it; SQLite tells times as text already."""
+def _as_json(value: Any) -> Any:
     if isinstance(value, dt.datetime):
-        return moment_text(value if value.tzinfo else value.replace(tzinfo=dt.UTC))
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, str) and len(value) == 32 and value.endswith("+00:00"):
-        return moment_text(dt.datetime.fromisoformat(value))
-    return value if isinstance(value, str | int | None) else int(value)
+        return moment_text(value)
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def _text(settings: Settings, window: Window, found: dict[str, Any]) -> str:

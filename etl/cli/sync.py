@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 import sqlalchemy as sa
@@ -16,17 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from etl.cli.common import has_schema, load_settings, open_database, prepare_schema, require_loopback
 from etl.cli.group import explained
-from etl.cli.options import SHOWN, named, options, rules_of
-from etl.cli.output import print_json, tell
+from etl.cli.options import named, options, rules_of
+from etl.cli.output import SHOWN, print_json, tell
 from etl.clock import Clock
-from etl.core.planning import Rules
+from etl.core.planning import EVERYTHING, Selection
 from etl.core.window import Window
 from etl.errors import EtlError, Locked, Misconfigured
 from etl.log import bind
 from etl.report.report import Report
 from etl.run import job
 from etl.run.gather import NO_BATCHES, has_source
-from etl.run.result import STATUS, Result
+from etl.run.result import STATUS, Result, nothing_as_json
 from etl.settings import Settings
 
 MEANING = {
@@ -60,17 +60,17 @@ def sync(
       numbercheck sync
       numbercheck sync --date 2026-03-01 --max-requests 500 --json
     """
-    report = Report(narrowed=bool(batches or dates))
-    rules = Rules(0, False, full, frozenset(batches), frozenset(dates))
+    selection = Selection(frozenset(batches), frozenset(dates), full)
+    report = Report(selection.narrow)
     with _sigterm_as_ctrl_c(), _reported(report):
-        status = _sync(report, rules, max_requests, max_seconds, now, as_json)
+        status = _sync(report, selection, max_requests, max_seconds, now, as_json)
         report.end(status)
     ctx.exit(status)
 
 
 def _sync(
     report: Report,
-    rules: Rules,
+    selection: Selection,
     max_requests: int | None,
     max_seconds: float | None,
     now: dt.datetime | None,
@@ -83,7 +83,7 @@ def _sync(
         bind(account=settings.account)
         window = Window.at(Clock(now).now(), settings)
         report.settings, report.moment = settings, window.moment
-        result = report.result = run(settings, now, rules, report.begun)
+        result = report.result = run(settings, now, selection, report.begun)
     except (EtlError, sa.exc.SQLAlchemyError, OSError, KeyboardInterrupt) as error:
         known = explained(error)
         if known is None:
@@ -111,7 +111,10 @@ def _reported(report: Report) -> Iterator[None]:
 
 
 def run(
-    settings: Settings, now: dt.datetime | None, rules: Rules, begun: Callable[[], None] = lambda: None
+    settings: Settings,
+    now: dt.datetime | None,
+    selection: Selection = EVERYTHING,
+    begun: Callable[[], None] = lambda: None,
 ) -> Result:
     """One sync, with progress where a person watches. Raises EtlError where it could not begin.
 
@@ -123,7 +126,7 @@ def run(
     if not has_source(settings) and not has_schema(settings):
         raise Misconfigured(NO_BATCHES)
     clock = Clock(now)
-    rules = rules_of(settings, rules, Window.at(clock.now(), settings))
+    rules = rules_of(settings, selection, Window.at(clock.now(), settings))
     prepare_schema(settings)
     with open_database(settings) as engine, _progress() as progress:
 
@@ -152,15 +155,8 @@ def _not_begun(error: EtlError, window: Window | None, as_json: bool) -> int:
     tell(error)
     if as_json:
         status = "locked" if isinstance(error, Locked) else STATUS.get(error.exit_status, "incomplete")
-        print_json(_nothing(window) | {"status": status, "exit_code": error.exit_status})
+        print_json(nothing_as_json(error.exit_status, status, window))
     return error.exit_status
-
-
-def _nothing(window: Window | None) -> dict[str, Any]:
-    """The object of a run that did nothing: what is not known is null."""
-    empty = Window(dt.datetime.now(dt.UTC), 1, dt.UTC, dt.timedelta())  # type: ignore[arg-type]
-    figures = Result("", window or empty).as_json() | {"run_id": None}
-    return figures if window else figures | {"window": {"first": None, "last": None}}
 
 
 def _tell_reasons(result: Result) -> None:

@@ -21,6 +21,10 @@ class State(StrEnum):
     LOST = "lost"
 
 
+UNFINISHED = (State.PENDING, State.INCOMPLETE)
+"""What is lost with its deadline."""
+
+
 @dataclass(slots=True)
 class BatchDay:
     """One line of the ledger, as it stands in the database, or not there yet where `id` is 0.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 MAX_BATCH_NO = 64
@@ -35,3 +37,44 @@ class Entry:
     def key(self) -> tuple[str, str, dt.date | None]:
         """What there is one entry for."""
         return self.source, self.line.batch_no, self.line.date
+
+
+# By date and batch: pairs of them as keys would take a third of a large plan's time and memory.
+RowsByDay = dict[dt.date, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The lines of all lists together.
+
+    `submitted`: how many numbers, where lines tell; those of one batch and date add up. `named`: the batches by
+    the date that their lines give.
+    """
+
+    lines: Collection[Line] = ()
+    submitted: RowsByDay = field(default_factory=dict)
+    named: dict[dt.date | None, set[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lines: Collection[Line]) -> Lists:
+        """What these lines say."""
+        submitted: RowsByDay = defaultdict(dict)
+        named: dict[dt.date | None, set[str]] = defaultdict(set)
+        for line in lines:
+            named[line.date].add(line.batch_no)
+            if line.date is not None and line.rows is not None:
+                of_date = submitted[line.date]
+                of_date[line.batch_no] = of_date.get(line.batch_no, 0) + line.rows
+        return cls(lines, dict(submitted), dict(named))
+
+    def submitted_on(self, batch_no: str, date: dt.date) -> int | None:
+        """How many numbers were submitted to that batch for that date; None: no list tells."""
+        return self.submitted.get(date, _NOTHING).get(batch_no)
+
+    def dates(self, batch_no: str, date: dt.date) -> bool:
+        """Whether a list names that batch with that date."""
+        return batch_no in self.named.get(date, ())
+
+
+_NOTHING: dict[str, int] = {}
+NO_LISTS = Lists()

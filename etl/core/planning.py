@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from etl.core.batchday import BatchDay, State, pages_of
-from etl.core.line import Line
+from etl.core.line import Lists, RowsByDay
 from etl.core.window import OUTCOMES_WITHIN, Window
 
 FRUITLESS_RUNS = 3
 # A little under a day, so that a daily run that starts some minutes early still asks.
 ONCE_A_DAY = dt.timedelta(hours=20)
-
-# By date and batch: pairs of them as keys would take a third of a large plan's time and memory.
-RowsByDay = dict[dt.date, dict[str, int]]
 
 
 class Why(StrEnum):
@@ -49,30 +46,45 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known before a run: the lines of all lists, and the ledger.
+    """What is known before a run: what all lists say, and the ledger.
 
-    `days` holds every batch day that may still need something; `settled` the reported rows of the others, by
-    date and batch.
+    `days` holds every batch day that may still need something, with what the lists say of it (`submitted`,
+    `dated`); `settled` the reported rows of the others, by date and batch.
     """
 
-    lines: Collection[Line]
+    lists: Lists
     days: Collection[BatchDay]
     settled: RowsByDay = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """What a run is narrowed to; without batches, without dates: all of them. `full`: also what is settled."""
+
+    batches: frozenset[str] = frozenset()
+    dates: frozenset[dt.date] = frozenset()
+    full: bool = False
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it leaves anything out."""
+        return bool(self.batches or self.dates)
+
+    def covers(self, day: BatchDay) -> bool:
+        """Whether this batch day is meant."""
+        return (not self.batches or day.batch_no in self.batches) and (not self.dates or day.date in self.dates)
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that decide what is asked for."""
+    """What decides what is asked for: settings, and what the run is narrowed to."""
 
     spill_days: int = 1
     last_look: bool = True
-    full: bool = False
-    batches: frozenset[str] = frozenset()
-    dates: frozenset[dt.date] = frozenset()
-
-    def covers(self, day: BatchDay) -> bool:
-        """Whether --batch and --date leave this batch day in."""
-        return (not self.batches or day.batch_no in self.batches) and (not self.dates or day.date in self.dates)
+    selection: Selection = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +103,10 @@ class Plan:
 
 def make(known: Known, window: Window, rules: Rules) -> Plan:
     """The plan for this moment."""
-    submitted, listed = _submitted(known.lines), _listed(known.lines)
-    for day in known.days:
-        day.submitted = submitted[day.date].get(day.batch_no)
-        day.dated = day.batch_no in listed[day.date]
-    new = list(filter(rules.covers, _never_seen(known, submitted, listed, window, rules.spill_days)))
-    settle, lose, asked = [], [], new
-    for day in filter(rules.covers, known.days):
-        finished, in_full = day.state is State.SETTLED, rules.full and day.date in window
+    covers, full = rules.selection.covers, rules.selection.full
+    settle, lose, asked = [], [], list(filter(covers, _never_seen(known, window, rules.spill_days)))
+    for day in filter(covers, known.days):
+        finished, in_full = day.state is State.SETTLED, full and day.date in window
         if not finished and not in_full and can_settle(day, window):
             settle.append(day)
         elif not finished and window.is_gone(day.date):
@@ -148,16 +156,6 @@ def _tasks(days: list[BatchDay], window: Window, rules: Rules, typical: int) -> 
     return tasks
 
 
-def _submitted(lines: Iterable[Line]) -> RowsByDay:
-    """How many numbers were submitted, where the lists tell: the lines of one batch and date add up."""
-    submitted: RowsByDay = defaultdict(dict)
-    for line in lines:
-        if line.date is not None and line.rows is not None:
-            of_date = submitted[line.date]
-            of_date[line.batch_no] = of_date.get(line.batch_no, 0) + line.rows
-    return submitted
-
-
 def _reported(known: Known) -> dict[dt.date, dict[str, int | None]]:
     """What the vendor reported for each batch day of the ledger; None where it was never asked."""
     reported: dict[dt.date, dict[str, int | None]] = defaultdict(dict)
@@ -168,44 +166,42 @@ def _reported(known: Known) -> dict[dt.date, dict[str, int | None]]:
     return reported
 
 
-def _listed(lines: Iterable[Line]) -> dict[dt.date | None, set[str]]:
-    """The batches by the date that their lines give."""
-    listed: dict[dt.date | None, set[str]] = defaultdict(set)
-    for line in lines:
-        listed[line.date].add(line.batch_no)
-    return listed
-
-
-def _never_seen(
-    known: Known, submitted: RowsByDay, listed: dict[dt.date | None, set[str]], window: Window, spill_days: int
-) -> Iterator[BatchDay]:
+def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[BatchDay]:
     """Batch days that the lists call for and the ledger does not have."""
-    ledger = _reported(known)
-    appkeys = {line.batch_no: line.appkey for line in known.lines if line.appkey}
+    lists, ledger = known.lists, _reported(known)
+    appkeys = {line.batch_no: line.appkey for line in lists.lines if line.appkey}
+    everywhere = lists.named.get(None, set())
     for date in window.dates:
-        there, named = ledger[date].keys(), listed[date] | listed[None]
+        there, named = ledger[date].keys(), lists.named.get(date, set()) | everywhere
         for name in sorted(named - there):
-            day = BatchDay(name, date, appkey=appkeys.get(name), submitted=submitted[date].get(name))
-            day.dated = name in listed[date]
-            yield day
+            yield BatchDay(
+                name,
+                date,
+                appkey=appkeys.get(name),
+                submitted=lists.submitted_on(name, date),
+                dated=lists.dates(name, date),
+            )
         if window.moment < window.settles(date):
             continue
         for own in (date - dt.timedelta(days=days) for days in range(1, spill_days + 1)):
-            late = _perhaps_late(listed[own], ledger[own], submitted[own]) - named - there
+            late = _perhaps_late(lists, own, ledger[own]) - named - there
             named |= late
             yield from (BatchDay(name, date, appkey=appkeys.get(name), spill=True) for name in sorted(late))
 
 
-def _perhaps_late(
-    names: Iterable[str], reported: Mapping[str, int | None], submitted: Mapping[str, int]
-) -> set[str]:
+def _perhaps_late(lists: Lists, date: dt.date, reported: Mapping[str, int | None]) -> set[str]:
     """Those batches of a date that may have rows on the next one: not all that was submitted is reported."""
-    return {name for name in names if name not in submitted or (reported.get(name) or 0) < submitted[name]}
+    submitted = lists.submitted.get(date, {})
+    return {
+        name
+        for name in lists.named.get(date, ())
+        if name not in submitted or (reported.get(name) or 0) < submitted[name]
+    }
 
 
 def _why(day: BatchDay, window: Window, rules: Rules) -> Why | None:
     """Why this batch day is asked for now; None: it is not."""
-    if rules.full and day.date in window and day.state is not State.PENDING:
+    if rules.selection.full and day.date in window and day.state is not State.PENDING:
         return Why.FULL
     match day.state:
         case State.PENDING | State.INCOMPLETE:

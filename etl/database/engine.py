@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import simplejson
@@ -12,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import ExceptionContext
 
 from etl.database import silence
+from etl.database.driver import require_driver
 from etl.database.explain import explain, words
+from etl.database.sqlitefile import file_of
 from etl.database.types import MYSQL_FAMILY
 from etl.database.upsert import COPIED
 from etl.errors import Misconfigured
-from etl.settings.urls import require_driver
 
 __all__ = ["connect", "explain", "reading"]
 
@@ -93,10 +93,10 @@ def _mysql(url: sa.URL) -> sa.Engine:
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
-    name = url.database or ":memory:"
-    if name != ":memory:" and not name.startswith("file:") and not Path(name).parent.is_dir():
+    file = file_of(url)
+    if file is not None and not file.parent.is_dir():
         raise Misconfigured(
-            f"The directory of the SQLite file {name} does not exist. "
+            f"The directory of the SQLite file {file} does not exist. "
             "Remedy: create it, or correct NUMBERCHECK_DATABASE_URL."
         )
     engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))

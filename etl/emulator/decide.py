@@ -17,10 +17,9 @@ from etl.emulator.book import Account, Book
 from etl.emulator.faults import Fault
 from etl.emulator.order import OrderedRows, Wanted, list_rows
 from etl.emulator.wording import Wording, shown
-from etl.vendor.signing import ACTION, BIZ_TYPE, sign
+from etl.vendor.signing import ACTION, ALGORITHMS, BIZ_TYPE, sign
 
 HEADERS = ("accessKey", "ts", "bizType", "action", "sign")
-ALGORITHMS = ("md5", "sha256")
 VENDOR_TOLERANCE = 60.0  # seconds
 LARGEST_PAGE = 100  # rows
 SUCCESS_WORDS = "Request successful"

@@ -17,10 +17,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from etl.core.line import Line
 from etl.database import silence
+from etl.database.driver import require_driver
 from etl.errors import Misconfigured
 from etl.lists.listing import BadLine, Collector, Listing, failed, line_of, positions
 from etl.scrub import scrub
-from etl.settings.urls import require_driver, secrets
+from etl.settings.urls import secrets
 
 _SETTING = "NUMBERCHECK_BATCH_QUERY"
 _DATABASE = "The database of NUMBERCHECK_BATCH_DATABASE_URL"

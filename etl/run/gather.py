@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from etl.core.line import Entry, Line
+from etl.core.line import Entry, Line, Lists
 from etl.core.planning import Known, Rules
 from etl.core.window import Window
 from etl.errors import Misconfigured
@@ -73,9 +73,10 @@ def gather(
     entries, outside = overlay(before, read, window, retired)
     lines = [entry.line for entry in entries]
     _require_some(connection, account_id, lines, settings, rules)
-    facts = Known(lines, [])
+    lists = Lists.of(lines)
+    facts = Known(lists, [])
     if connection is not None and account_id is not None:
-        facts = ledger.load(connection, account_id, lines, window, full=rules.full)
+        facts = ledger.load(connection, account_id, lists, window, full=rules.selection.full)
     return Gathered(facts, entries, before, outside)
 
 
@@ -86,7 +87,7 @@ def _require_some(
     settings: Settings,
     rules: Rules,
 ) -> None:
-    missing = rules.batches - {line.batch_no for line in lines}
+    missing = rules.selection.batches - {line.batch_no for line in lines}
     some = bool(lines) or has_source(settings)
     if connection is not None and account_id is not None:
         # Of other dates than those of the window, or retired.

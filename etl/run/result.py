@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from etl.core.batchday import BatchDay, State
+from etl.core.batchday import UNFINISHED, BatchDay, State
 from etl.core.window import Window
 from etl.store.checks import Stored
 
 STATUS = {0: "complete", 65: "lost", 75: "incomplete", 78: "misconfigured"}
+DAY_COUNTS = ("planned", "settled", "open", "incomplete", "lost")
+ROW_COUNTS = ("received", "inserted", "updated", "unchanged", "rejected")
 # Where several apply, the first of these.
 PRECEDENCE = (78, 65, 75, 0)
 
@@ -43,7 +45,7 @@ class Result:
         found = {status for status, _ in self.reasons}
         if self.lost:
             found.add(65)
-        if any(day.state in (State.PENDING, State.INCOMPLETE) for day in self.days):
+        if any(day.state in UNFINISHED for day in self.days):
             found.add(75)
         return next((status for status in PRECEDENCE if status in found), 0)
 
@@ -57,51 +59,70 @@ class Result:
         """Batch days that are not complete and leave the window within 48 hours, nearest deadline first."""
         return at_risk(self.days, self.window)
 
+    def _counted(self) -> tuple[int, ...]:
+        """Batch days, as `DAY_COUNTS` names them."""
+        states = Counter(day.state for day in self.days)
+        unfinished = sum(states[state] for state in UNFINISHED)
+        return self.planned, states[State.SETTLED], states[State.OPEN], unfinished, len(self.lost)
+
     def as_json(self) -> dict[str, Any]:
         """The object of `sync --json`."""
-        states = Counter(day.state for day in self.days)
         return {
             "run_id": self.run_id,
             "status": self.status,
             "exit_code": self.exit_code,
-            "window": {"first": self.window.first.isoformat(), "last": self.window.last.isoformat()},
-            "batch_days": {
-                "planned": self.planned,
-                "settled": states[State.SETTLED],
-                "open": states[State.OPEN],
-                "incomplete": states[State.INCOMPLETE] + states[State.PENDING],
-                "lost": len(self.lost),
-            },
+            "window": window_as_json(self.window),
+            "batch_days": dict(zip(DAY_COUNTS, self._counted(), strict=True)),
             "requests": self.requests,
             "retries": self.retries,
-            "rows": {
-                "received": self.rows.received,
-                "inserted": self.rows.inserted,
-                "updated": self.rows.updated,
-                "unchanged": self.rows.unchanged,
-                "rejected": self.rows.rejected,
-            },
-            "at_risk": [risk_as_json(day, self.window) for day in self.at_risk],
+            "rows": {name: getattr(self.rows, name) for name in ROW_COUNTS},
+            "at_risk": risks_as_json(self.at_risk, self.window),
             "seconds": round(self.seconds, 3),
         }
 
 
+def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dict[str, Any]:
+    """The object of a `sync --json` that could not begin: what is not known is null."""
+    return {
+        "run_id": None,
+        "status": status,
+        "exit_code": exit_status,
+        "window": window_as_json(window),
+        "batch_days": dict.fromkeys(DAY_COUNTS, 0),
+        "requests": 0,
+        "retries": 0,
+        "rows": dict.fromkeys(ROW_COUNTS, 0),
+        "at_risk": [],
+        "seconds": 0.0,
+    }
+
+
 def at_risk(days: Iterable[BatchDay], window: Window) -> list[BatchDay]:
     """Those of `days` that are not complete and leave the window within 48 hours, nearest deadline first."""
-    unfinished = (day for day in days if day.state in (State.PENDING, State.INCOMPLETE))
+    unfinished = (day for day in days if day.state in UNFINISHED)
     return sorted(
         (day for day in unfinished if window.is_at_risk(day.date)), key=lambda day: (day.date, day.batch_no)
     )
 
 
-def risk_as_json(day: BatchDay, window: Window) -> dict[str, Any]:
-    """A batch day at risk, as `sync --json` and `status --json` tell it."""
-    return {
-        "batch_no": day.batch_no,
-        "date": day.date.isoformat(),
-        "deadline": moment_text(window.deadline(day.date)),
-        "missing_rows": day.missing,
-    }
+def window_as_json(window: Window | None) -> dict[str, str | None]:
+    """The dates of a window as every `--json` tells them; null where none is known."""
+    if window is None:
+        return {"first": None, "last": None}
+    return {"first": window.first.isoformat(), "last": window.last.isoformat()}
+
+
+def risks_as_json(days: Iterable[BatchDay], window: Window) -> list[dict[str, Any]]:
+    """Batch days with their deadlines, as `sync --json` and `plan --json` tell them."""
+    return [
+        {
+            "batch_no": day.batch_no,
+            "date": day.date.isoformat(),
+            "deadline": moment_text(window.deadline(day.date)),
+            "missing_rows": day.missing,
+        }
+        for day in days
+    ]
 
 
 def moment_text(moment: dt.datetime) -> str:

@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from etl.database.engine import reading
+from etl.database.sqlitefile import is_there
 from etl.database.types import MYSQL_FAMILY
 from etl.errors import Misconfigured, TryLater
 from etl.schema import comments, views
@@ -57,7 +58,7 @@ def current(engine: sa.Engine) -> str | None:
 
     Creates nothing, not even the file of SQLite.
     """
-    if engine.dialect.name == "sqlite" and not _has_file(engine.url):
+    if not is_there(engine.url):
         return None
     with reading(engine).connect() as connection:
         return _current(connection)
@@ -105,7 +106,7 @@ def check(engine: sa.Engine) -> list[str]:
 
 def views_there(engine: sa.Engine) -> set[str]:
     """The names of our views that are there."""
-    if engine.dialect.name == "sqlite" and not _has_file(engine.url):
+    if not is_there(engine.url):
         return set()
     with reading(engine).connect() as connection:
         return _views(connection)
@@ -155,11 +156,6 @@ def _current(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _has_file(url: sa.URL) -> bool:
-    name = url.database or ""
-    return name.startswith("file:") or Path(name).exists()
-
-
 def _revision_problem(found: str | None) -> str | None:
     needed = head()
     if found == needed:
@@ -195,7 +191,7 @@ def _require_room(connection: sa.Connection) -> None:
 
 
 def _room_problem(engine: sa.Engine) -> str | None:
-    if engine.dialect.name == "sqlite" and not _has_file(engine.url):
+    if not is_there(engine.url):
         return None
     with reading(engine).connect() as connection:
         return _another_program(connection)

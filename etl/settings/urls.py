@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from etl.errors import Misconfigured
 from etl.settings.kinds import BadSetting
 
 _UTF8MB4 = {"charset": "utf8mb4"}
@@ -22,7 +21,6 @@ _DRIVERS = {
     "mariadb": "mariadb+pymysql",
     "mariadb+pymysql": "mariadb+pymysql",
 }
-_EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
 _SECRET_PARAMETERS = ("password", "passwd", "sslpassword", "ssl_key_password")
 _MEMORY = (None, "", ":memory:")
 
@@ -69,18 +67,6 @@ def _with_driver(url: sa.URL) -> sa.URL:
     if url.drivername.endswith("+pymysql"):
         return url.set(query=_UTF8MB4 | dict(url.query))
     return url
-
-
-def require_driver(url: sa.URL) -> None:
-    """Raise Misconfigured, naming what to install, where the driver of this database is not installed."""
-    try:
-        url.get_dialect().import_dbapi()
-    except ImportError:
-        driver = url.get_driver_name()
-        package = f"'numbercheck-etl[{_EXTRAS[driver]}]'" if driver in _EXTRAS else f"the package for {driver}"
-        raise Misconfigured(
-            f"The driver for {url.get_backend_name()} databases is missing. Remedy: pip install {package}"
-        ) from None
 
 
 def secrets(url: sa.URL) -> Iterator[str]:

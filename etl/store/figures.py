@@ -1,28 +1,60 @@
-"""What the database knows of an account: of all its batch days and runs, not of this run alone."""
+"""What the database knows of an account as a whole: all of its batch days and runs, not those of one run."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
+from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
-from etl.core.batchday import State
-from etl.core.window import AT_RISK
+from etl.core.batchday import UNFINISHED, State
+from etl.core.window import AT_RISK, Window
 from etl.database.engine import connect, reading
+from etl.database.sqlitefile import is_there
 from etl.database.types import UtcTime
 from etl.schema.tables import sync_run
 from etl.store import accounts
+
+Figures = list[dict[str, Any]]
+"""Lines of a view by column. Dates and moments are typed, moments in UTC; what is counted is a whole number."""
+
+# The rule of `Window.is_at_risk`, for a database.
+_RISKY = "account = :account AND state IN :unfinished AND deadline <= :risk"
+_NAMED = (
+    "SELECT batch_no, check_date, deadline, missing_rows, note FROM v_coverage WHERE {} "
+    "ORDER BY deadline, batch_no"
+)
+
+
+def _with_risk(query: str) -> sa.TextClause:
+    return sa.text(query).bindparams(
+        sa.bindparam("risk", type_=UtcTime()), sa.bindparam("unfinished", list(UNFINISHED), expanding=True)
+    )
+
 
 _STATES = sa.text(
     "SELECT state, count(*) AS batch_days, sum(rejected_rows) AS rejected_rows FROM v_coverage "
     "WHERE account = :account GROUP BY state"
 )
-_AT_RISK = sa.text(
-    "SELECT missing_rows, submitted_rows FROM v_coverage "
-    "WHERE account = :account AND state IN ('pending', 'incomplete') AND deadline <= :risk"
-).bindparams(sa.bindparam("risk", type_=UtcTime()))
+_RISKS = _with_risk(f"SELECT missing_rows, submitted_rows FROM v_coverage WHERE {_RISKY}")  # noqa: S608
+_COVERAGE = sa.text(
+    "SELECT state, count(*) AS batch_days, sum(stored_rows) AS stored_rows, sum(missing_rows) AS missing_rows, "
+    "sum(unresolved_rows) AS unresolved_rows, sum(rejected_rows) AS rejected_rows FROM v_coverage "
+    "WHERE account = :account AND check_date BETWEEN :first AND :last GROUP BY state ORDER BY state"
+).bindparams(sa.bindparam("first", type_=sa.Date()), sa.bindparam("last", type_=sa.Date()))
+_DAYS: dict[str, sa.types.TypeEngine[Any]] = {"check_date": sa.Date(), "deadline": UtcTime()}
+_AT_RISK = _with_risk(_NAMED.format(_RISKY)).columns(**_DAYS)
+_LOST = (
+    sa.text(_NAMED.format("account = :account AND state = 'lost' AND check_date >= :since"))
+    .bindparams(sa.bindparam("since", type_=sa.Date()))
+    .columns(**_DAYS)
+)
+_RUNS = sa.text(
+    "SELECT run_id, started_at, finished_at, status, exit_code, requests, rows_inserted, rows_updated "
+    "FROM v_sync_run WHERE account = :account ORDER BY started_at DESC LIMIT :runs"
+).columns(started_at=UtcTime(), finished_at=UtcTime())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +69,7 @@ class Ledger:
 
 def read(url: sa.URL, account: str, moment: dt.datetime) -> Ledger | None:
     """The figures at `moment` (aware); None where there is no database yet. Raises SQLAlchemyError, EtlError."""
-    if not _is_there(url):
+    if not is_there(url):
         return None
     engine = connect(url)
     try:
@@ -47,22 +79,49 @@ def read(url: sa.URL, account: str, moment: dt.datetime) -> Ledger | None:
         engine.dispose()
 
 
+def coverage(connection: sa.Connection, account: str, window: Window) -> Figures:
+    """The batch days of the window and their rows, counted by state."""
+    return _lines(connection, _COVERAGE, account=account, first=window.first, last=window.last)
+
+
+def at_risk(connection: sa.Connection, account: str, moment: dt.datetime) -> Figures:
+    """Batch days that are not complete and leave the window within 48 hours of `moment`, or have left it."""
+    return _lines(connection, _AT_RISK, account=account, risk=moment + AT_RISK)
+
+
+def lost(connection: sa.Connection, account: str, since: dt.date) -> Figures:
+    """Batch days since that date which are lost."""
+    return _lines(connection, _LOST, account=account, since=since)
+
+
+def last_runs(connection: sa.Connection, account: str, number: int) -> Figures:
+    """The last runs, the newest first."""
+    return _lines(connection, _RUNS, account=account, runs=number)
+
+
+def _lines(connection: sa.Connection, query: sa.Executable, **values: Any) -> Figures:
+    # MariaDB and PostgreSQL add whole numbers up to a decimal one.
+    return [
+        {name: int(value) if isinstance(value, Decimal) else value for name, value in row._mapping.items()}
+        for row in connection.execute(query, values)
+    ]
+
+
 def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledger:
-    states = connection.execute(_STATES, {"account": account}).all()
-    risks = connection.execute(_AT_RISK, {"account": account, "risk": moment + AT_RISK}).all()
-    counted = {State(row.state): int(row.batch_days) for row in states}
+    states = _lines(connection, _STATES, account=account)
+    risks = _lines(connection, _RISKS, account=account, risk=moment + AT_RISK)
+    counted = {State(line["state"]): line["batch_days"] for line in states}
     return Ledger(
         batch_days={state: counted.get(state, 0) for state in State},
-        rows_at_risk=sum(_rows(risk) for risk in risks),
-        rejected_rows=sum(int(row.rejected_rows) for row in states),
+        rows_at_risk=sum(_rows_at_risk(**risk) for risk in risks),
+        rejected_rows=sum(line["rejected_rows"] for line in states),
         last_success=_last_success(connection, accounts.find(connection, account)),
     )
 
 
-def _rows(risk: sa.Row[tuple[int | None, int | None]]) -> int:
+def _rows_at_risk(missing_rows: int | None, submitted_rows: int | None) -> int:
     """At least one: of a batch day that is not complete, nobody knows that nothing is missing."""
-    missing = risk.submitted_rows if risk.missing_rows is None else risk.missing_rows
-    return max(1, int(missing or 0))
+    return max(1, (submitted_rows if missing_rows is None else missing_rows) or 0)
 
 
 def _last_success(connection: sa.Connection, account_id: int | None) -> dt.datetime | None:
@@ -70,9 +129,3 @@ def _last_success(connection: sa.Connection, account_id: int | None) -> dt.datet
     query = sa.select(sa.func.max(sync_run.c.finished_at, type_=UtcTime())).where(*mine)
     found: dt.datetime | None = connection.execute(query).scalar_one()
     return found
-
-
-def _is_there(url: sa.URL) -> bool:
-    """Looking must not make an empty SQLite file."""
-    name = (url.database or "").removeprefix("file:").partition("?")[0]
-    return url.get_backend_name() != "sqlite" or Path(name).exists()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.core.batchday import BatchDay, State
-from etl.core.line import Line
-from etl.core.planning import Known, RowsByDay
+from etl.core.line import NO_LISTS, Lists, RowsByDay
+from etl.core.planning import Known
 from etl.core.window import Window
 from etl.database.sql import STREAMED, Shared, look_anew
 from etl.schema.tables import awaited_check, batch, batch_day
@@ -20,7 +20,7 @@ from etl.store import listings
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
 
-# column of batch_day → attribute of BatchDay, in its order, as they are written after every answer
+# column of batch_day → attribute of BatchDay, as they are written after every answer
 FIGURES = {
     "state": "state",
     "reported_rows": "reported",
@@ -37,13 +37,11 @@ FIGURES = {
     "note": "note",
 }
 
-# The first fields of BatchDay.
+# What `_day` takes, in this order.
 _OWN = (batch.c.batch_no, batch_day.c.check_date, batch_day.c.batch_day_id, batch.c.appkey, batch_day.c.spill)
 
 
-def load(
-    connection: sa.Connection, account_id: int, lines: Collection[Line], window: Window, *, full: bool = False
-) -> Known:
+def load(connection: sa.Connection, account_id: int, lists: Lists, window: Window, *, full: bool = False) -> Known:
     """What the ledger knows that may matter now.
 
     Settled batch days come whole only where they may be asked for again: on the last date in the window, and
@@ -56,11 +54,11 @@ def load(
     again = in_window if full else batch_day.c.check_date == window.first
     back = sa.and_(batch_day.c.state == State.LOST, in_window)
     which = sa.or_(batch_day.c.state.in_(BEGUN), back, sa.and_(settled, again))
-    days = _pending(connection, mine) + _days(connection, sa.and_(mine, which))
+    days = _pending(connection, mine, lists) + _days(connection, sa.and_(mine, which), lists)
     for day in days:
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
-    return Known(lines, days, _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since))
+    return Known(lists, days, _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since))
 
 
 def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> RowsByDay:
@@ -72,22 +70,39 @@ def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> RowsBy
     return counts
 
 
-def _pending(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> list[BatchDay]:
+def _pending(connection: sa.Connection, mine: sa.ColumnElement[bool], lists: Lists) -> list[BatchDay]:
     """What was never asked for: there is nothing to know of it, and there may be 100,000 of it."""
     query = sa.select(*_OWN).join_from(batch_day, batch).where(mine, batch_day.c.state == State.PENDING)
     found = connection.execute(query.where(batch.c.retired_at.is_(None)), execution_options=STREAMED)
     dates = Shared()
-    return [BatchDay(intern(batch_no), dates[date], *rest) for batch_no, date, *rest in found]
+    return [_day(lists, intern(batch_no), dates[date], *rest) for batch_no, date, *rest in found]
 
 
-def _days(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[BatchDay]:
+def _days(connection: sa.Connection, which: sa.ColumnElement[bool], lists: Lists = NO_LISTS) -> list[BatchDay]:
     query = sa.select(*_OWN, *(batch_day.c[name] for name in FIGURES)).join_from(batch_day, batch).where(which)
     waiting, days, dates = _waiting(connection), [], Shared()
     for batch_no, date, *row in connection.execute(query, execution_options=STREAMED):
-        # By position, since there may be many: FIGURES are in the order of the fields.
-        fields: list[Any] = [*row[:3], None, State(row[3]), *row[4:8], *waiting.get(row[0], (0, None)), *row[8:]]
-        days.append(BatchDay(intern(batch_no), dates[date], *fields))
+        own, figures = row[: len(_OWN) - 2], dict(zip(FIGURES.values(), row[len(_OWN) - 2 :], strict=True))
+        figures["state"] = State(figures["state"])
+        figures["unresolved"], figures["next_outcome_at"] = waiting.get(own[0], (0, None))
+        days.append(_day(lists, intern(batch_no), dates[date], *own, **figures))
     return days
+
+
+def _day(
+    lists: Lists, batch_no: str, date: dt.date, number: int, appkey: str | None, spill: bool, **figures: Any
+) -> BatchDay:
+    """A batch day from its columns in `_OWN`, its figures, and what the lists say of it."""
+    return BatchDay(
+        batch_no=batch_no,
+        date=date,
+        id=number,
+        appkey=appkey,
+        spill=spill,
+        submitted=lists.submitted_on(batch_no, date),
+        dated=lists.dates(batch_no, date),
+        **figures,
+    )
 
 
 def _waiting(connection: sa.Connection) -> dict[int, tuple[int, dt.datetime | None]]:

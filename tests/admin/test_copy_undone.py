@@ -217,14 +217,14 @@ def session_that_locked(engine: sa.Engine) -> int:
 KILLED = """
 import os, signal, sys
 import sqlalchemy as sa
-from etl.store import copy
+from etl.admin import copying
 from etl.database.engine import connect
 
 def die(what, done, rows):
     if what == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-copy.copy(connect(sa.make_url(sys.argv[1])), connect(sa.make_url(sys.argv[2])), die)
+copying.copy(connect(sa.make_url(sys.argv[1])), connect(sa.make_url(sys.argv[2])), die)
 """
 MOMENTS = ["copying sync_run", "copying number_check", "checking number_check"]
 

@@ -21,7 +21,7 @@ from croniter import croniter
 from dotenv import dotenv_values
 
 from etl.database.silence import SILENCE
-from etl.settings import SETTINGS as KNOWN
+from etl.settings.settings import SETTINGS as KNOWN
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"

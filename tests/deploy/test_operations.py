@@ -21,7 +21,7 @@ from etl.database.engine import connect, reading
 from etl.emulator import Book, Emulator, utcnow
 from etl.emulator.book import Account
 from etl.schema import migrate
-from etl.settings import SETTINGS
+from etl.settings.settings import SETTINGS
 from tests.absent import absent
 from tests.cli.support import DAY
 from tests.conftest import Start

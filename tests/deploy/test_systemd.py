@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from etl.database.silence import SILENCE
-from etl.settings import SETTINGS
+from etl.settings.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "systemd"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
-from etl.cli import main
+from etl.cli.process import start
 from etl.report import ping, push, report
 from tests import another_day
 from tests.running import HANG
 
-LIMITS = ((ping, "SECONDS"), (push, "SECONDS"), (report, "FILE_SECONDS"), (report, "LEDGER_SECONDS"))
+LIMITS = ((ping, "PING_SECONDS"), (push, "PUSH_SECONDS"), (report, "FILE_SECONDS"), (report, "LEDGER_SECONDS"))
 """How long each report may take."""
 
 if __name__ == "__main__":
     another_day.install()
     for module, name in LIMITS:
         setattr(module, name, HANG)
-    main(sys.argv[1:], prog_name="numbercheck")
+    start()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from etl import settings
 from etl.core.batchday import BatchDay, State
 from etl.core.line import DATABASE_LIST, Entry, Line
-from etl.core.planning import Rules
+from etl.core.planning import Rules, Selection
 from etl.errors import Misconfigured
 from etl.run.gather import Gathered, gather, has_source, read_lists, require_batches
 from etl.schema.tables import batch_day
@@ -60,7 +60,7 @@ def settle(connection: sa.Connection, account_id: int, name: str, date: dt.date)
 
 def test_without_a_database_the_lists_are_all_that_is_known(tmp_path: Path) -> None:
     found = collect(None, batch_file=csv(tmp_path, "A,2026-03-01,5", "B", "C,2026-01-01"))
-    assert found.facts.lines == [Line("A", FIRST, 5), Line("B")]
+    assert found.facts.lists.lines == [Line("A", FIRST, 5), Line("B")]
     assert (found.facts.days, found.facts.settled, found.before, found.outside) == ([], {}, [], 1)
 
 
@@ -70,7 +70,7 @@ def test_nothing_set_and_nothing_known_is_told_with_the_remedy() -> None:
 
 
 def test_a_source_that_lists_nothing_is_fine(tmp_path: Path) -> None:
-    assert collect(None, batch_file=csv(tmp_path)).facts.lines == []
+    assert collect(None, batch_file=csv(tmp_path)).facts.lists.lines == []
     assert collect(None, batch_file=csv(tmp_path, "A,2020-01-01")).outside == 1
 
 
@@ -90,7 +90,7 @@ def test_which_settings_are_sources(given: dict[str, str], expected: bool) -> No
 @pytest.mark.parametrize("name", ["b", "B ", "X"])
 def test_an_unknown_batch_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(Misconfigured, match=f"The batch '{name}' is not known"):
-        collect(None, rules=Rules(batches=frozenset({name})), batch_file=csv(tmp_path, "B"))
+        collect(None, rules=Rules(selection=Selection(frozenset({name}))), batch_file=csv(tmp_path, "B"))
 
 
 # -- with one --------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_lists_and_ledger_together(engine: sa.Engine, account_id: int, tmp_path:
     }
     assert set(found.before) == mine, "what may spill into the window is known, too"
     assert set(found.entries) == mine | {Entry("file", Line("A", FIRST, 6)), Entry("file", Line("B"))}
-    assert sorted(map(str, found.facts.lines)) == sorted(str(entry.line) for entry in found.entries)
+    assert sorted(map(str, found.facts.lists.lines)) == sorted(str(entry.line) for entry in found.entries)
     assert found.facts.settled == {LAST - DAYS: {"S": 3}}
     assert found.outside == 1
 
@@ -138,7 +138,7 @@ class TestWhatIsKnown:
         with engine.begin() as connection:
             settle(connection, account_id, "S", LAST - DAYS)
             assert collect(connection).facts.days == []
-            assert len(collect(connection, rules=Rules(full=True)).facts.days) == 1
+            assert len(collect(connection, rules=Rules(selection=Selection(full=True))).facts.days) == 1
 
     @pytest.mark.parametrize("days", [0, 20, 400])
     def test_a_batch_that_was_ever_known_is_known(self, engine: sa.Engine, account_id: int, days: int) -> None:
@@ -146,15 +146,15 @@ class TestWhatIsKnown:
         with engine.begin() as connection:
             settle(connection, account_id, "S", FIRST)
         with engine.begin() as connection:
-            found = collect(connection, NOW + days * DAYS, Rules(batches=frozenset({"S"})))
-            assert (found.facts.lines == []) is (days > 0)
+            found = collect(connection, NOW + days * DAYS, Rules(selection=Selection(frozenset({"S"}))))
+            assert (found.facts.lists.lines == []) is (days > 0)
             require_batches(connection, given_settings())
 
     def test_a_retired_batch_is_known(self, engine: sa.Engine, account_id: int) -> None:
         with engine.begin() as connection:
             listings.add(connection, account_id, [Line("R")], more=True)
             listings.retire(connection, account_id, "R", NOW)
-            assert collect(connection, rules=Rules(batches=frozenset({"R"}))).facts.lines == []
+            assert collect(connection, rules=Rules(selection=Selection(frozenset({"R"})))).facts.lists.lines == []
 
     def test_what_another_account_knows_is_none_of_ours(self, engine: sa.Engine, account_id: int) -> None:
         with engine.begin() as connection:
@@ -167,7 +167,10 @@ class TestWhatIsKnown:
                     require_batches(connection, given_settings(account=account))
             with pytest.raises(Misconfigured, match="The batch 'S' is not known"):
                 collect(
-                    connection, account="other", batch_template="{date}", rules=Rules(batches=frozenset({"S"}))
+                    connection,
+                    account="other",
+                    batch_template="{date}",
+                    rules=Rules(selection=Selection(frozenset({"S"}))),
                 )
 
     def test_a_source_is_enough(self, engine: sa.Engine, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from etl.clock import Clock
 from etl.core.batchday import pages_of
-from etl.core.planning import Rules
+from etl.core.planning import Rules, Selection
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults
 from etl.emulator.wording import Wording
 from etl.vendor import backoff
@@ -80,7 +80,7 @@ def test_a_full_read_of_what_is_there_changes_nothing(engine: sa.Engine, tmp_pat
     with Emulator(book()) as vendor, a_job(engine, vendor, tmp_path) as job:
         job.sync(LATER)
         before = job.query("SELECT * FROM v_number_check ORDER BY message_id, phone")
-        full = job.sync(LATER + dt.timedelta(hours=1), Rules(full=True))
+        full = job.sync(LATER + dt.timedelta(hours=1), Rules(selection=Selection(full=True)))
         assert full.rows.unchanged == full.rows.received == sum(SMALLER)
         assert full.rows.updated == full.rows.inserted == 0
         assert job.query("SELECT * FROM v_number_check ORDER BY message_id, phone") == before

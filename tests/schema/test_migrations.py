@@ -86,7 +86,8 @@ def test_the_revisions_make_what_the_metadata_says(server: Server, engine: sa.En
 
 UPGRADE = """
 import sys, sqlalchemy
-from etl.store import engine, migrate
+from etl.database import engine
+from etl.schema import migrate
 database = engine.connect(sqlalchemy.make_url(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

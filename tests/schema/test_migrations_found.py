@@ -16,7 +16,8 @@ from etl.schema import migrate
 ROOT = Path(migrate.__file__).resolve().parents[2]
 FIND = """
 import pathlib, sqlalchemy
-from etl.store import engine, migrate
+from etl.database import engine
+from etl.schema import migrate
 database = engine.connect(sqlalchemy.make_url("sqlite:///found.db"))
 migrate.upgrade(database)
 print(migrate.script_directory(), migrate.check(database))

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.errors import Misconfigured
-from etl.settings import SETTINGS, Settings, load
+from etl.settings.settings import SETTINGS, Settings, load
 
 SECRET = "s3cr3t-value"
 FROM_FILE = {

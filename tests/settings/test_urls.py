@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 import sqlalchemy as sa
 
 from etl.errors import Misconfigured
-from etl.settings import Settings, load, urls
+from etl.settings import Settings, load
 
 SECRET = "s3cr3t-value"
 
@@ -66,25 +64,3 @@ def test_rows_are_not_kept_in_memory(url: str) -> None:
 def test_only_sqlite_migrates_by_itself(url: str, migrates: bool) -> None:
     assert settings(DATABASE_URL=url).auto_migrate is migrates
     assert settings(DATABASE_URL=url, AUTO_MIGRATE=str(not migrates)).auto_migrate is not migrates
-
-
-@pytest.mark.parametrize(
-    ("url", "module", "remedy"),
-    [
-        ("postgresql+psycopg://h/d", "psycopg", "pip install 'numbercheck-etl[postgresql]'"),
-        ("mysql+pymysql://h/d", "pymysql", "pip install 'numbercheck-etl[mysql]'"),
-        ("oracle+oracledb://h/d", "oracledb", "pip install the package for oracledb"),
-    ],
-)
-def test_a_missing_driver_is_named_with_its_remedy(
-    url: str, module: str, remedy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(Misconfigured) as error:
-        urls.require_driver(sa.make_url(url))
-    assert str(error.value).endswith(remedy)
-
-
-def test_drivers_that_are_there_are_accepted() -> None:
-    for url in ("sqlite:///x.db", "postgresql+psycopg://h/d", "mysql+pymysql://h/d"):
-        urls.require_driver(sa.make_url(url))

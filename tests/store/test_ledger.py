@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.core.batchday import BatchDay, State
-from etl.core.line import Line
+from etl.core.line import NO_LISTS, Line, Lists
 from etl.core.planning import Known
 from etl.schema.tables import batch, batch_day
 from etl.store import accounts, awaited, ledger, listings
@@ -48,7 +48,7 @@ class Book:
         return day
 
     def load(self, moment: dt.datetime = NOW, days: int = 14, **options: Any) -> Known:
-        return ledger.load(self.connection, self.account_id, [], window(moment, days), **options)
+        return ledger.load(self.connection, self.account_id, NO_LISTS, window(moment, days), **options)
 
     def states(self, **options: Any) -> dict[tuple[str, dt.date], State]:
         return {(day.batch_no, day.date): day.state for day in self.load(**options).days}
@@ -201,7 +201,7 @@ def test_unfinished_batch_days_come_however_old_they_are(book: Book, state: Stat
 
 def test_what_is_lost_is_left_alone(book: Book) -> None:
     book.put("B1", FIRST - DAY, state=State.LOST)
-    assert book.load() == Known([], [])
+    assert book.load() == Known(NO_LISTS, [])
 
 
 def test_what_is_lost_and_in_the_window_again_is_taken_up(book: Book) -> None:
@@ -219,13 +219,22 @@ def test_other_accounts_do_not_show(book: Book) -> None:
     other.put("B1", FIRST, state=State.SETTLED, reported=5)
     other.put("B1", LAST, state=State.SETTLED, reported=5)
     other.put("B1", LAST - DAY)
-    assert book.load() == Known([], [])
+    assert book.load() == Known(NO_LISTS, [])
     assert len(other.load().days) == 2
 
 
 def test_lines_are_handed_on(book: Book) -> None:
-    lines = [Line("B1", FIRST, 5)]
-    assert ledger.load(book.connection, book.account_id, lines, window()).lines == lines
+    lists = Lists.of([Line("B1", FIRST, 5)])
+    assert ledger.load(book.connection, book.account_id, lists, window()).lists is lists
+
+
+def test_a_batch_day_knows_what_the_lists_say_of_it(book: Book) -> None:
+    book.put("B1", FIRST)
+    book.put("B1", LAST, state=State.OPEN, reported=12)
+    lists = Lists.of([Line("B1", FIRST, 5), Line("B1", FIRST, 7), Line("B1", LAST), Line("B1", None, 3)])
+    days = ledger.load(book.connection, book.account_id, lists, window()).days
+    assert {day.date: (day.submitted, day.dated) for day in days} == {FIRST: (12, True), LAST: (None, True)}
+    assert [(day.submitted, day.dated) for day in book.load().days] == [(None, False)] * 2
 
 
 # -- retired batches -----------------------------------------------------------------------------------------

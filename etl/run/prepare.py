@@ -1,0 +1,68 @@
+"""What happens before the first request: lists and ledger are brought up to date, and the plan is made."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from etl.core import notes, planning
+from etl.core.batchday import BatchDay, State
+from etl.core.planning import Plan, Rules
+from etl.lists.listing import Listing
+from etl.run.gather import Gathered, gather, read_lists
+from etl.run.result import Result
+from etl.run.session import Session
+from etl.settings import Settings
+from etl.store import ledger, listings, runs
+from etl.version import version
+
+log = logging.getLogger(__name__)
+
+
+def prepare(session: Session, settings: Settings, rules: Rules, result: Result) -> Plan:
+    """The plan of a run, written down with what it takes no request to know. `result` gets its batch days."""
+    window = result.window
+    read = read_lists(settings, window)
+    _tell_problems(read, result)
+    with session.transaction() as connection:
+        known = gather(connection, session.account_id, read, settings, window, rules)
+        listings.save(connection, session.account_id, known.before, known.entries)
+        todo = planning.make(known.facts, window, rules)
+        new = [task.day for task in todo.tasks if not task.day.id]
+        ledger.record(connection, session.account_id, new, window)
+        _settle(connection, todo.settle)
+        _lose(connection, todo.lose)
+        runs.begin(connection, result.run_id, session.account_id, window, version())
+    if known.outside:
+        log.info("%d lines of the batch lists lie outside the window and are left alone", known.outside)
+    result.days = _of_this_run(known, todo, rules)
+    result.planned = len(todo.tasks)
+    return todo
+
+
+def _tell_problems(found: Iterable[Listing], result: Result) -> None:
+    for listing in found:
+        for problem in listing.problems:
+            result.because(problem.exit_status, problem.text)
+
+
+def _settle(connection: sa.Connection, days: list[BatchDay]) -> None:
+    for day in days:
+        day.state = State.SETTLED
+    ledger.save_all(connection, days)
+
+
+def _lose(connection: sa.Connection, days: list[BatchDay]) -> None:
+    for day in days:
+        day.state, day.note = State.LOST, notes.on_lost(day)
+    ledger.save_all(connection, days)
+
+
+def _of_this_run(known: Gathered, todo: Plan, rules: Rules) -> list[BatchDay]:
+    """Those asked for, those that need something else than a request, and those that only settled now."""
+    covered = [day for day in known.facts.days if rules.selection.covers(day) and day.state is not State.SETTLED]
+    asked = {id(task.day) for task in todo.tasks}
+    unasked = [day for day in covered if id(day) not in asked and day.state is not State.LOST]
+    return [task.day for task in todo.tasks] + unasked + todo.settle

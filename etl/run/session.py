@@ -1,0 +1,49 @@
+"""The connection that writes, with the account's lock on it: nothing is committed once the lock is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from etl.store import accounts, lock
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An account's lock, held, and the only connection that writes meanwhile."""
+
+    connection: sa.Connection
+    account_id: int
+    held: lock.Lock
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection broke: then the database has rolled back, and let the lock go."""
+        return self.connection.invalidated
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction that is committed only while the lock is still held."""
+        with self.connection.begin():
+            yield self.connection
+            lock.verify(self.held)
+
+
+@contextmanager
+def locked(engine: sa.Engine, account: str, key: str, holder: str) -> Iterator[Session]:
+    """A session of `account`, which syncs with the accessKey `key`. Raises Locked, Misconfigured.
+
+    `holder`: who has the lock, for whoever finds it taken.
+    """
+    with engine.connect() as connection:
+        with connection.begin():
+            account_id = accounts.register(connection, account)
+            accounts.check_key(connection, account_id, key, keep=False)
+        held = lock.acquire(connection, account_id, holder)
+        try:
+            yield Session(connection, account_id, held)
+        finally:
+            held.release()
