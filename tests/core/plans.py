@@ -11,7 +11,7 @@ from etl.core import planning
 from etl.core.batchday import BatchDay, State
 from etl.core.line import Line, Lists, RowsByDay
 from etl.core.planning import Known, Plan, Rules, Selection, Why
-from etl.core.window import Window
+from etl.core.window import GRACE, Window
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAYS, HOURS = dt.timedelta(days=1), dt.timedelta(hours=1)

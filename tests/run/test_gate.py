@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from etl.errors import RunEnded
 from etl.run.gate import MARGIN
-from tests.conftest import Start
-from tests.gates import Gates, for_ever, many, opened
+from tests.gates import Gates, for_ever, many
 
 INTERVAL = 0.05
 PACE = INTERVAL * (1 + MARGIN)
 """What the gate makes of it."""
-
-
-@pytest.fixture
-def gates(start_server: Start, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gates]:
-    with opened(start_server, monkeypatch) as made:
-        yield made
 
 
 # -- bounds ----------------------------------------------------------------------------------------------------

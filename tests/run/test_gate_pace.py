@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
 from typing import cast
 
 import pytest
 
 from etl.run.gate import MARGIN, Bounds, Gate
 from tests import pace
-from tests.conftest import Start
-from tests.gates import Gates, for_ever, many, opened
+from tests.gates import Gates, for_ever, many
 from tests.running import wait_until
 
 INTERVAL = 0.4
 PACE = INTERVAL * (1 + MARGIN)
 """What the gate makes of it."""
-
-
-@pytest.fixture
-def gates(start_server: Start, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gates]:
-    with opened(start_server, monkeypatch) as made:
-        yield made
 
 
 def start_one(gates: Gates, gate: Gate, late: float = 0.0) -> float:
