@@ -16,7 +16,7 @@ ARGS    :=
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format lock docs clean
+.PHONY: help demo test test-all lint format hooks lock docs dist clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -40,6 +40,9 @@ format: $(STAMP) ## put imports and layout right
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
+hooks: $(STAMP) ## run lint before each commit and the tests before each push, from now on
+	@$(BIN)/pre-commit install
+
 lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml; ARGS=--upgrade for newer versions
 	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements.lock
 	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
@@ -48,6 +51,9 @@ lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml;
 
 docs: $(STAMP) ## write docs/tables.md again after a change of a table, a view or their words
 	@$(BIN)/python docs/generate_tables.py
+
+dist: $(STAMP) ## build wheel and source archive into dist/ and try both; tags and publishes nothing
+	@.ci/dist
 
 clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
 	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist

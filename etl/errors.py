@@ -1,16 +1,31 @@
 """Errors, grouped by what the person on duty has to do; each knows its exit status.
 
-A message is one or two sentences for a person: the thing, what is wrong with it, the remedy. It never
-holds a secret or a whole phone number.
+An error is data (docs/adr/0014): its class says of which kind it is, and only that is decided on. `str` makes the
+message, one or two sentences for a person. It never holds a secret or a whole phone number.
 """
 
 from __future__ import annotations
 
 
 class EtlError(Exception):
-    """What this job can tell a person without a traceback."""
+    """What this job can tell a person without a traceback.
+
+    `problem`: what is wrong, in whole sentences. `remedy`: what helps, as it goes on after the word; empty where
+    there is none. `subject`: what the problem is about where its sentence does not say so, such as "The target".
+    """
 
     exit_status = 1
+    before_remedy = "Remedy: "
+
+    def __init__(self, problem: str, remedy: str = "", subject: str = "") -> None:
+        super().__init__(problem, remedy, subject)
+        self.problem, self.remedy, self.subject = problem, remedy, subject
+
+    def __str__(self) -> str:
+        """The message."""
+        about = f"{self.subject}: " if self.subject else ""
+        helps = f" {self.before_remedy}{self.remedy}" if self.remedy else ""
+        return about + self.problem + helps
 
 
 class Misconfigured(EtlError):
@@ -21,6 +36,8 @@ class Misconfigured(EtlError):
 
 class CredentialsRefused(Misconfigured):
     """The vendor refuses the account itself: no further request of this run can succeed."""
+
+    before_remedy = ""  # as for BatchDayFailed
 
 
 class TryLater(EtlError):
@@ -39,6 +56,9 @@ class Locked(TryLater):
 
 class BatchDayFailed(TryLater):
     """One batch day could not be read to its end in this run; the others go on."""
+
+    # What helps against failures of the vendor is a whole sentence: often just "The next run asks again."
+    before_remedy = ""
 
 
 class Unanswered(BatchDayFailed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.absent import absent
 
 ROOT = Path(__file__).parents[1]
 ALLOWED = {".py", ".sql", ".csv", ".ini", ".mako"}
@@ -87,12 +90,45 @@ def test_the_sdist_builds_the_same_wheel_as_the_checkout(built: Built) -> None:
     assert content(built.wheel) == content(built.wheel_of_checkout)
 
 
-def test_the_sdist_holds_sources_and_tests_but_nothing_private(built: Built) -> None:
+def in_sdist(built: Built) -> set[str]:
     with tarfile.open(built.sdist) as archive:
-        names = {name.split("/", 1)[1] for name in archive.getnames()}
+        return {member.name.split("/", 1)[1] for member in archive if member.isfile()}
+
+
+def known_to_git(*options: str) -> set[str]:
+    """Files that are there and that git tracks, or that it would (`--others`)."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        absent("what a release has to hold is asked of git: run this in a clone, with git")
+    command = ["git", "ls-files", "-z", "--exclude-standard", "--cached", *options]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    return {name for name in listed if name and (ROOT / name).is_file()}
+
+
+def test_the_sdist_holds_sources_and_tests_but_nothing_private(built: Built) -> None:
+    names = in_sdist(built)
     assert {"pyproject.toml", "README.md", "LICENSE", "requirements.lock", "tests/test_wheel.py"} <= names
+    assert {"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/release.md", ".ci/run", "Makefile"} <= names
     assert tracked("etl") | tracked("migrations") <= names
-    assert not [name for name in names if re.match(r"\.venv|\.env|secrets|.*\.db$", name)]
+    assert not [name for name in names if re.match(r"\.venv|\.env$|secrets|.*\.db$", name)]
+
+
+def test_the_sdist_holds_every_file_that_git_tracks(built: Built) -> None:
+    """So a test finds whatever it reads, and whoever has the archive can do what a checkout can."""
+    assert known_to_git() - in_sdist(built) == set()
+
+
+def test_the_sdist_holds_nothing_that_git_ignores(built: Built) -> None:
+    assert in_sdist(built) - known_to_git("--others") == {"PKG-INFO"}
+
+
+def test_the_tests_of_the_sdist_are_found_in_it(built: Built, tmp_path: Path) -> None:
+    run("tar", "-xzf", built.sdist, cwd=tmp_path)  # tarfile's filter is younger than Debian's Python
+    [folder] = tmp_path.iterdir()
+    probe = "import etl, pytest, sys; print(etl.__file__); sys.exit(pytest.main(sys.argv[1:]))"
+    said = run(sys.executable, "-c", probe, "--collect-only", "-q", "-p", "no:randomly", "tests", cwd=folder)
+    assert Path(said.splitlines()[0]).is_relative_to(folder)
+    found = {line.split("::")[0] for line in said.splitlines() if "::" in line}
+    assert found == {name for name in in_sdist(built) if re.fullmatch(r"tests/(.*/)?test_\w+\.py", name)}
 
 
 @pytest.fixture(scope="module")

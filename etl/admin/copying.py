@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from etl.admin.checksum import Checksum
 from etl.database.engine import explain, reading
+from etl.database.explain import OWN, TARGET, Database
 from etl.database.sqlitefile import file_of
 from etl.errors import EtlError, Misconfigured, TryLater
 from etl.schema import migrate
@@ -42,7 +43,6 @@ COPIED_TABLES = tuple(table for table in metadata.sorted_tables if table is not 
 _LEFT_OUT = account.c.holder
 
 _UNDONE = "Nothing was written to the target"
-_HERE, _THERE = "NUMBERCHECK_DATABASE_URL", "NUMBERCHECK_COPY_TO_DATABASE_URL"
 
 _Rows = Sequence[Sequence[Any]]
 CopyProgress = Callable[[str, int, int], None]
@@ -61,7 +61,7 @@ def copy(source: sa.Engine, target: sa.Engine, progress: CopyProgress) -> dict[s
     Differs where the target does not hold, in the end, exactly what was read from the source.
     """
     _require_schemas(source, target)
-    with _no_sync(source) as alone, of_target(), migrate.alone(target) as there:
+    with _no_sync(source) as alone, _of_target(), migrate.alone(target) as there:
         _require_empty(there)
         tell = _Teller(progress, alone)
         with _snapshot(source) as here:
@@ -75,42 +75,16 @@ def copy(source: sa.Engine, target: sa.Engine, progress: CopyProgress) -> dict[s
     return {name: checksum.rows for name, checksum in sent.items()}
 
 
-@contextmanager
-def of_target() -> Iterator[None]:
-    """An error of a database in here is the target's, and says so."""
-    try:
-        yield
-    except sa.exc.SQLAlchemyError as error:
-        known = explain(error)
-        if known is not None:
-            raise in_target(known) from error
-        if not isinstance(error, sa.exc.IntegrityError | sa.exc.DataError):
-            raise
-        raise Misconfigured(
-            f"The target does not take a row of the source (it says: {error.orig}). {_UNDONE}. Remedy: see that "
-            "nothing else writes to it, and that `numbercheck db check` finds nothing in either database."
-        ) from error
-
-
-def in_target(error: EtlError) -> EtlError:
-    """The same error, its words being about the target."""
-    text = str(error).replace(_HERE, _THERE).replace("; what was stored is kept", "")
-    return type(error)("The target: " + text.replace("db upgrade`", f"db upgrade` with {_HERE} naming it"))
-
-
 # -- before and around ------------------------------------------------------------------------------------
 
 
 def _require_schemas(source: sa.Engine, target: sa.Engine) -> None:
     if _place(source.url) == _place(target.url):
-        raise Misconfigured(f"{_HERE} and {_THERE} name the same database. Remedy: correct one of them.")
-    with _of_source():
+        raise Misconfigured(f"{OWN.setting} and {TARGET.setting} name the same database.", "correct one of them.")
+    with _of(OWN):
         migrate.require_current(source)
-    try:
-        with of_target():
-            migrate.require_current(target)
-    except Misconfigured as error:
-        raise error if str(error).startswith("The target") else in_target(error) from None
+    with _of(TARGET):
+        migrate.require_current(target, TARGET)
 
 
 def _place(url: sa.URL) -> object:
@@ -124,9 +98,10 @@ def _require_empty(connection: sa.Connection) -> None:
     if found:
         names = ", ".join(table.name for table in found)
         raise Misconfigured(
-            f"The target is not empty, there are rows in {names}. {_UNDONE}. Remedy: name an empty database in "
-            f"{_THERE}, or see that nobody needs these rows, drop them with `numbercheck db downgrade base` and "
-            f"run `numbercheck db upgrade`, both with {_HERE} naming the target."
+            f"The target is not empty, there are rows in {names}. {_UNDONE}.",
+            f"name an empty database in {TARGET.setting}, or see that nobody needs these rows, drop them with "
+            f"`numbercheck db downgrade base` and run `numbercheck db upgrade`, both with {OWN.setting} naming "
+            "the target.",
         )
 
 
@@ -149,7 +124,7 @@ def _no_sync(source: sa.Engine) -> Iterator[Callable[[], None]]:
             stack.callback(locks[-1].release)
 
         def alone() -> None:
-            with _of_source():
+            with _of(OWN):
                 held = all(each.held() for each in locks)
                 connection.rollback()
             if not held:
@@ -163,7 +138,7 @@ def _no_sync(source: sa.Engine) -> Iterator[Callable[[], None]]:
 @contextmanager
 def _snapshot(source: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that sees the source as it was at its first query."""
-    with _of_source():
+    with _of(OWN):
         connection = reading(source).connect()
         if connection.dialect.name != "sqlite":  # whose readers see nothing else
             connection.execution_options(isolation_level="REPEATABLE READ")
@@ -175,15 +150,29 @@ def _snapshot(source: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def _of_source() -> Iterator[None]:
-    """An error of a database in here is the source's, whatever stands around it."""
+def _of(database: Database) -> Iterator[None]:
+    """An error of a database in here is of this one, whatever stands around it."""
     try:
         yield
     except sa.exc.SQLAlchemyError as error:
-        known = explain(error)
+        known = explain(error, database)
         if known is None:
             raise
         raise known from error
+
+
+@contextmanager
+def _of_target() -> Iterator[None]:
+    """The same for the target, which may also refuse what the source holds."""
+    try:
+        with _of(TARGET):
+            yield
+    except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        raise Misconfigured(
+            f"The target does not take a row of the source (it says: {error.orig}). {_UNDONE}.",
+            "see that nothing else writes to it, and that `numbercheck db check` finds nothing in either "
+            "database.",
+        ) from error
 
 
 # -- one table --------------------------------------------------------------------------------------------
@@ -212,7 +201,7 @@ def _columns(table: sa.Table) -> list[sa.Column[Any]]:
 
 
 def _count(connection: sa.Connection, table: sa.Table) -> int:
-    with _of_source():
+    with _of(OWN):
         return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
@@ -222,12 +211,12 @@ def _query(connection: sa.Connection, table: sa.Table) -> sa.CursorResult[Any]:
 
 
 def _query_source(connection: sa.Connection, table: sa.Table) -> sa.CursorResult[Any]:
-    with _of_source():
+    with _of(OWN):
         return _query(connection, table)
 
 
 def _chunks_of_source(result: sa.CursorResult[Any]) -> Iterator[_Rows]:
-    with _of_source():
+    with _of(OWN):
         yield from result.partitions()
 
 
@@ -269,11 +258,11 @@ def _verify(here: sa.Connection, there: sa.Connection, table: sa.Table, sent: Ch
         raise Differs(
             f"The table {table.name} differs in the target: {sent.rows:,} rows were copied, {arrived.rows:,} "
             f"arrived, and {'their content' if arrived.rows == sent.rows else 'the number'} is not the same. All "
-            "of it was undone, and this target must not be used. Remedy: look for triggers and rules on it; "
-            "where there are none, please report this as a defect."
+            "of it was undone, and this target must not be used.",
+            "look for triggers and rules on it; where there are none, please report this as a defect.",
         )
     if now != sent:
         raise TryLater(
-            f"Somebody wrote to the table {table.name} of the source while it was copied. {_UNDONE}. "
-            "Remedy: stop what writes to the source, and run this again."
+            f"Somebody wrote to the table {table.name} of the source while it was copied. {_UNDONE}.",
+            "stop what writes to the source, and run this again.",
         )

@@ -44,7 +44,7 @@ class Grant:
 
     reader: str
     views: tuple[str, ...]
-    lacking: tuple[str, ...]
+    missing: tuple[str, ...]
     """Statements that only the owner of the database may run."""
     beyond: tuple[str, ...]
     """What the role reaches besides; nobody granted it with this command."""
@@ -61,16 +61,16 @@ def grant(engine: sa.Engine, name: str, *, masked: bool) -> Grant:
         reader = server.find(connection, name)
         _bring_about(connection, reader, server.held(connection, reader), wanted)
         # On MariaDB and MySQL, who may read a view may use its database.
-        lacking = grants_postgresql.let_in(connection, reader) if server is grants_postgresql else []
+        missing = grants_postgresql.let_in(connection, reader) if server is grants_postgresql else []
         others = {view.name for view in views.VIEWS} - set(wanted)
         hidden = [(view.name, c) for view in views.VIEWS if view.name in wanted for c in sorted(view.hidden)]
         beyond = server.beyond(connection, reader, HIDDEN_TABLES | others, hidden)
-    return Grant(str(reader), tuple(wanted), tuple(lacking), tuple(beyond))
+    return Grant(str(reader), tuple(wanted), tuple(missing), tuple(beyond))
 
 
 @contextlib.contextmanager
 def kept(connection: sa.Connection) -> Iterator[None]:
-    """Give readers back what a revision in between took from them by making a view anew."""
+    """Give readers back what a revision in between took from them by making a view again."""
     if connection.dialect.name != "postgresql":
         yield  # MariaDB and MySQL keep what was granted on a name
         return
@@ -85,8 +85,8 @@ def _server(dialect: sa.Dialect) -> _Server:
     if dialect.name in MYSQL_FAMILY:
         return grants_mysql
     raise Misconfigured(
-        "SQLite has no roles: who may read the file may read all of it. "
-        "Remedy: let readers have a copy without what they must not see, or use PostgreSQL or MariaDB."
+        "SQLite has no roles: who may read the file may read all of it.",
+        "let readers have a copy without what they must not see, or use PostgreSQL or MariaDB.",
     )
 
 

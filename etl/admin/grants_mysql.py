@@ -50,12 +50,13 @@ def find(connection: sa.Connection, name: str) -> Reader:
     fitting = [entry for entry in found if entry[0] == name or entry == (user, host)]
     if not fitting:
         raise Misconfigured(
-            f"There is no user or role {name!r} on this server. Remedy: let its administrator run "
-            f"CREATE USER {_quoted(connection, user, host)} IDENTIFIED BY '…', then run this again."
+            f"There is no user or role {name!r} on this server.",
+            f"let its administrator run CREATE USER {_quoted(connection, user, host)} IDENTIFIED BY '…', "
+            "then run this again.",
         )
     if len(fitting) > 1:
         names = ", ".join(repr(f"{user}@{host}") for user, host in fitting)
-        raise Misconfigured(f"There are several {name!r}: {names}. Remedy: name one of these.")
+        raise Misconfigured(f"There are several {name!r}: {names}.", "name one of these.")
     user, host = fitting[0]
     own = connection.scalar(sa.text("SELECT current_user()"))
     definers = sa.text("SELECT DISTINCT definer FROM information_schema.views WHERE table_schema = database()")

@@ -72,8 +72,8 @@ def find(connection: sa.Connection, name: str) -> Reader:
     ).first()
     if found is None:
         raise Misconfigured(
-            f"There is no role {name!r} on this server. Remedy: let its administrator run "
-            f"CREATE ROLE {quoted} LOGIN PASSWORD '…', then run this again."
+            f"There is no role {name!r} on this server.",
+            f"let its administrator run CREATE ROLE {quoted} LOGIN PASSWORD '…', then run this again.",
         )
     if found[0] or name in set(connection.scalars(_OWNERS, {"tables": sorted(HIDDEN_TABLES)})):
         raise refuse_owner(name)
@@ -109,7 +109,7 @@ def give_back(connection: sa.Connection, before: Iterable[Granted]) -> None:
 
 def let_in(connection: sa.Connection, reader: Reader) -> list[str]:
     """Open database and schema to the role; the statements that somebody else must run for that."""
-    lacking = []
+    missing = []
     for kind, function, privilege in (("DATABASE", "database", "CONNECT"), ("SCHEMA", "schema", "USAGE")):
         name = connection.scalar(sa.text(f"SELECT current_{function}()"))
         may = sa.text(f"SELECT has_{function}_privilege(CAST(:who AS name), :name, :privilege)")
@@ -119,8 +119,8 @@ def let_in(connection: sa.Connection, reader: Reader) -> list[str]:
         if connection.scalar(may, {"who": me, "name": name, "privilege": f"{privilege} WITH GRANT OPTION"}):
             execute(connection, statement)
         elif not connection.scalar(may, values | {"who": reader.name}):
-            lacking.append(statement)
-    return lacking
+            missing.append(statement)
+    return missing
 
 
 def beyond(

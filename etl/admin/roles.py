@@ -37,7 +37,7 @@ class Held(NamedTuple):
 def refuse_owner(name: str) -> Misconfigured:
     """What to raise where the role is the job's own: taking rights from it would break the job."""
     return Misconfigured(
-        f"{name!r} is the job's own role: it owns the tables. Remedy: let readers have a role of their own."
+        f"{name!r} is the job's own role: it owns the tables.", "let readers have a role of their own."
     )
 
 

@@ -85,7 +85,7 @@ def import_(ctx: click.Context, file: Path) -> None:
             f"{_name(file)}: {count(len(found.lines), 'batch and date', 'batches and dates')} on the list now."
         )
     for problem in found.problems:
-        tell(problem.text)
+        tell(problem)
     ctx.exit(max((problem.exit_status for problem in found.problems), default=0))
 
 

@@ -100,5 +100,6 @@ def require_loopback(found: Settings) -> None:
     if not is_loopback(found.api_url):
         raise Misconfigured(
             "--now is for drills against an emulator: it is refused unless NUMBERCHECK_API_URL names a loopback "
-            "address. Remedy: leave --now out, or start `numbercheck emulator`."
+            "address.",
+            "leave --now out, or start `numbercheck emulator`.",
         )

@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from etl.admin.copying import CopyProgress as Told
 from etl.admin.copying import copy as copy_rows
-from etl.admin.copying import in_target
 from etl.cli import output
 from etl.cli.common import load_settings
 from etl.database.engine import connect
+from etl.database.explain import TARGET
 from etl.errors import Misconfigured, TryLater
 from etl.settings import Settings
 
@@ -57,14 +57,11 @@ No sync may write to the old database any more; keep it until the first sync int
 def _engines(found: Settings) -> Iterator[tuple[sa.Engine, sa.Engine]]:
     if found.copy_to_database_url is None:
         raise Misconfigured(
-            "NUMBERCHECK_COPY_TO_DATABASE_URL is not set. Remedy: let it name the database to copy to; "
-            "NUMBERCHECK_DATABASE_URL names the one to copy from."
+            "NUMBERCHECK_COPY_TO_DATABASE_URL is not set.",
+            "let it name the database to copy to; NUMBERCHECK_DATABASE_URL names the one to copy from.",
         )
     source = connect(found.database_url, patient=True)
-    try:
-        target = connect(found.copy_to_database_url, patient=True)
-    except Misconfigured as error:
-        raise in_target(error) from None
+    target = connect(found.copy_to_database_url, patient=True, database=TARGET)
     try:
         yield source, target
     finally:

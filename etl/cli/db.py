@@ -10,6 +10,7 @@ from etl.cli.grant_reader import grant_reader
 from etl.cli.output import NAMED
 from etl.errors import Misconfigured
 from etl.schema import migrate
+from etl.schema.differences import cure_of
 
 
 @click.group(short_help="The schema of the database.")
@@ -69,7 +70,7 @@ def check() -> None:
         differences = migrate.check(engine)
     if differences:
         more = f" And {len(differences) - NAMED} more." if len(differences) > NAMED else ""
-        raise Misconfigured(" ".join(differences[:NAMED]) + more + _remedy(differences))
+        raise Misconfigured(" ".join(map(str, differences[:NAMED])) + more, cure_of(differences))
     click.echo(f"The schema is as it should be: {migrate.head()}.")
 
 
@@ -91,17 +92,6 @@ def _to_readers(views: list[str]) -> str:
     if not views:
         return ""
     return f" New: {', '.join(views)}. Readers get them by `numbercheck db grant-reader`, once more for each role."
-
-
-def _remedy(differences: list[str]) -> str:
-    """What helps against them, where they do not say so themselves."""
-    if "Remedy: " in differences[0]:
-        return ""
-    if all(text.startswith(("The comment of view ", "The comment of column v_")) for text in differences):
-        return f" {migrate.UPGRADE}, which writes them anew."
-    if all(text.endswith("its definer is gone.") for text in differences):
-        return " Remedy: let the server's administrator create that user again: SHOW CREATE VIEW names it."
-    return " Remedy: undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."
 
 
 db.add_command(copy)

@@ -17,7 +17,7 @@ from etl.cli.group import explained
 from etl.cli.output import count
 from etl.clock import Clock
 from etl.core.window import Window
-from etl.errors import BatchDayFailed, CredentialsRefused, EtlError, Misconfigured, TryLater
+from etl.errors import EtlError, Misconfigured, TryLater
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.settings import Settings
@@ -104,8 +104,8 @@ class Patient:
                 yield f"the {listing.source} lists {_entries(len(listing.lines))}"
         problems = [problem for listing in read for problem in listing.problems]
         if problems:
-            wrong = any(problem.exit_status == Misconfigured.exit_status for problem in problems)
-            raise (Misconfigured if wrong else TryLater)(" ".join(problem.text for problem in problems))
+            wrong = any(isinstance(problem, Misconfigured) for problem in problems)
+            raise (Misconfigured if wrong else TryLater)(" ".join(map(str, problems)))
         if not has_source(self._settings):
             yield from self._own_list()
 
@@ -128,7 +128,7 @@ class Patient:
         with open_database(self._settings) as engine:
             gate = Gate(Slots(engine, self._account_id), settings.request_interval, Bounds())
             with Client(settings, gate) as client:
-                _try(client, self._window)
+                client.ask(Question(NO_BATCH, self._window.last, called="A trial request"))
         yield f"{urlsplit(settings.api_url).hostname} answers and takes the credentials"
         with self._connected() as connection:
             accounts.check_key(connection, self._account_id, key, accept=accept)
@@ -158,14 +158,6 @@ class Patient:
 
 def _entries(number: int) -> str:
     return count(number, "batch and date", "batches and dates")
-
-
-def _try(client: Client, window: Window) -> None:
-    """One request, for a batch that does not exist."""
-    try:
-        client.ask(Question(NO_BATCH, window.last))
-    except (BatchDayFailed, CredentialsRefused) as failure:
-        raise type(failure)(str(failure).replace(f"Batch {NO_BATCH}", "A trial request")) from None
 
 
 def _clock(difference: float | None) -> Iterator[str]:

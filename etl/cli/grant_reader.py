@@ -9,6 +9,8 @@ from etl.cli.common import load_settings, open_database
 from etl.cli.output import NAMED, count
 from etl.errors import Misconfigured
 
+REMEDY = "let its administrator take that away, or name another role."
+
 
 @click.command(name="grant-reader", short_help="Let a role read the views, and nothing else.")
 @click.argument("role")
@@ -28,21 +30,18 @@ def grant_reader(role: str, masked: bool) -> None:
     with open_database(load_settings(), patient=True) as engine:
         done = grants.grant(engine, role, masked=masked)
     click.echo(f"{done.reader} may read {count(len(done.views), 'view')}: {', '.join(done.views)}.")
-    if done.lacking or done.beyond:
-        raise Misconfigured(" ".join((*_lacking(done), *_beyond(done))))
+    if done.missing or done.beyond:
+        raise Misconfigured(" ".join((*_missing(done), *_beyond(done))), REMEDY if done.beyond else "")
 
 
-def _lacking(done: grants.Grant) -> list[str]:
-    if not done.lacking:
+def _missing(done: grants.Grant) -> list[str]:
+    if not done.missing:
         return []
-    return [f"{done.reader} cannot get there yet: let the database's owner run {'; '.join(done.lacking)}."]
+    return [f"{done.reader} cannot get there yet: let the database's owner run {'; '.join(done.missing)}."]
 
 
 def _beyond(done: grants.Grant) -> list[str]:
     if not done.beyond:
         return []
     more = f" and {len(done.beyond) - NAMED} more" if len(done.beyond) > NAMED else ""
-    return [
-        f"{done.reader} reaches more than that, not by this command: {', '.join(done.beyond[:NAMED])}{more}. "
-        "Remedy: let its administrator take that away, or name another role."
-    ]
+    return [f"{done.reader} reaches more than that, not by this command: {', '.join(done.beyond[:NAMED])}{more}."]

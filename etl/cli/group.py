@@ -58,11 +58,9 @@ def explained(error: BaseException) -> EtlError | None:
         case KeyboardInterrupt():
             return TryLater("Stopped by a signal. What was stored is kept.")
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return TryLater("The disk is full, so the output cannot be written. Remedy: make room.")
+            return TryLater("The disk is full, so the output cannot be written.", "make room.")
         case OSError(filename=str() | bytes() as name, strerror=str() as reason):
-            return Misconfigured(
-                f"{name!r} cannot be used ({reason}). Remedy: see that it is there and permitted."
-            )
+            return Misconfigured(f"{name!r} cannot be used ({reason}).", "see that it is there and permitted.")
     return None
 
 

@@ -57,7 +57,7 @@ def plan(
     known = _gather(settings, window, rules, read)
     made = planning.make(known.facts, window, rules)
     for problem in problems:
-        tell(problem.text)
+        tell(problem)
     if as_json:
         print_json(_plan_as_json(made, window, settings))
     else:

@@ -160,9 +160,8 @@ def _not_begun(error: EtlError, window: Window | None, as_json: bool) -> int:
 
 
 def _tell_reasons(result: Result) -> None:
-    """Why the run did not end with 0; what failed of single batch days was logged when it happened."""
-    logged = {day.note for day in result.days}
-    reasons = list(dict.fromkeys(reason for _, reason in result.reasons if reason not in logged))
+    """Why the run did not end with 0, each sentence once; what failed of single batch days is in the log."""
+    reasons = list(dict.fromkeys(map(str, result.reasons)))
     for reason in reasons[:SHOWN]:
         tell(reason)
     if len(reasons) > SHOWN:

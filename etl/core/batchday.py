@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 PAGE_SIZE = 100
 """Rows a page, the most that the vendor allows."""
@@ -23,6 +23,31 @@ class State(StrEnum):
 
 UNFINISHED = (State.PENDING, State.INCOMPLETE)
 """What is lost with its deadline."""
+
+
+class NoteKind(Enum):
+    """What a note tells a person; the value is its sentence, with a place for each of its figures."""
+
+    MISSING = "{:,} of {:,} reported rows did not turn up in several passes"
+    UNACCOUNTED = "{:,} rows are held, {:,} are reported, and no pass accounts for them"
+    FEWER_THAN_SUBMITTED = "{:,} numbers were submitted, the vendor reports {:,} rows"
+    NO_ROW = "The batch is listed with this date, the vendor reports no row: is the batch number right?"
+    VANISHED = "{:,} rows are kept that the vendor no longer lists"
+    NEVER_ANSWERED = "It was never answered for before it left the vendor's window"
+    NOT_FINAL = "It was last looked at before its rows were final, and then left the vendor's window"
+    NOT_COMPLETE = "It was not complete when it left the vendor's window"
+    WORDS = "{}"  # of an error, or of a note that an earlier run wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person should know of a batch day; the log and the ledger hold it as the text that `str` makes."""
+
+    kind: NoteKind
+    figures: tuple[int | str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.kind.value.format(*self.figures)
 
 
 @dataclass(slots=True)
@@ -53,7 +78,7 @@ class BatchDay:
     last_asked_at: dt.datetime | None = None
     last_synced_at: dt.datetime | None = None
     last_look_at: dt.datetime | None = None
-    note: str | None = field(default=None, repr=False)
+    note: Note | None = field(default=None, repr=False)
     dated: bool = False
 
     @property

@@ -1,48 +1,59 @@
-"""What a person should know of a batch day, in a sentence: for the log and the ledger's note."""
+"""When there is something that a person should know of a batch day, and what."""
 
 from __future__ import annotations
 
-from etl.core.batchday import BatchDay, State
+import re
+
+from etl.core.batchday import BatchDay, Note, NoteKind, State
 from etl.core.window import Window
 
-NO_LONGER_LISTED = " that the vendor no longer lists"
+# As NoteKind.VANISHED has it. Whoever words that differently lets this match both: ledgers hold the old sentence.
+_VANISHED = re.compile("(0|[1-9][0-9]{0,2}(?:,[0-9]{3})*) rows are kept that the vendor no longer lists")
 
 
-def lacking(day: BatchDay) -> str:
+def on_incomplete(day: BatchDay) -> Note:
     """Why a batch day that was read to its end is not complete."""
+    reported = day.reported or 0
     if day.missing and day.missing < 0:
-        return f"{day.accounted:,} rows are held, {day.reported:,} are reported, and no pass accounts for them"
-    return f"{day.missing or 0:,} of {day.reported or 0:,} reported rows did not turn up in several passes"
+        return Note(NoteKind.UNACCOUNTED, (day.accounted, reported))
+    return Note(NoteKind.MISSING, (day.missing or 0, reported))
 
 
-def on_complete(day: BatchDay, window: Window) -> str | None:
+def on_complete(day: BatchDay, window: Window) -> Note | None:
     """What is odd about a batch day that holds all that the vendor reports."""
+    reported = day.reported or 0
     if not window.is_over(day.date) or day.spill:
         return None
-    if day.submitted is not None and (day.reported or 0) < day.submitted:
-        return f"{day.submitted:,} numbers were submitted, the vendor reports {day.reported or 0:,} rows"
-    if day.dated and not day.reported and day.submitted is None:
-        return "The batch is listed with this date, the vendor reports no row: is the batch number right?"
+    if day.submitted is not None and reported < day.submitted:
+        return Note(NoteKind.FEWER_THAN_SUBMITTED, (day.submitted, reported))
+    if day.dated and not reported and day.submitted is None:
+        return Note(NoteKind.NO_ROW)
     return None
 
 
-def vanished(rows: int) -> str:
-    """That rows are held which the vendor does not list any more."""
-    return f"{rows:,} rows are kept{NO_LONGER_LISTED}"
-
-
-def still_true(day: BatchDay) -> str | None:
-    """What was said of a batch day at an earlier look, and stays so."""
-    return day.note if day.note and day.note.endswith(NO_LONGER_LISTED) else None
-
-
-def on_lost(day: BatchDay) -> str:
+def on_lost(day: BatchDay) -> Note:
     """How a batch day came to be lost."""
     if day.reported is None:
-        return "It was never answered for before it left the vendor's window"
-    if day.state is State.OPEN:
-        return "It was last looked at before its rows were final, and then left the vendor's window"
-    return "It was not complete when it left the vendor's window"
+        return Note(NoteKind.NEVER_ANSWERED)
+    return Note(NoteKind.NOT_FINAL if day.state is State.OPEN else NoteKind.NOT_COMPLETE)
+
+
+def still_true(day: BatchDay) -> Note | None:
+    """What was said of a batch day at an earlier look, and stays so."""
+    return day.note if day.note and day.note.kind is NoteKind.VANISHED else None
+
+
+def from_ledger(text: str | None) -> Note | None:
+    """The note of which the ledger holds this text: `str` makes the same text of it.
+
+    Only the kind that outlives a run is told from the others, whose words are all that is known of them.
+    """
+    if text is None:
+        return None
+    vanished = _VANISHED.fullmatch(text)
+    if vanished:
+        return Note(NoteKind.VANISHED, (int(vanished[1].replace(",", "")),))
+    return Note(NoteKind.WORDS, (text,))
 
 
 def place(day: BatchDay) -> dict[str, str]:

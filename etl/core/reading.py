@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping
 
-from etl.core import notes
-from etl.core.batchday import PAGE_SIZE, BatchDay, State, pages_of
+from etl.core.batchday import PAGE_SIZE, BatchDay, Note, NoteKind, State, pages_of
 from etl.core.checkrow import Key
 from etl.core.page import Page
 from etl.core.pageset import PageSet
@@ -33,7 +32,7 @@ class Reading:
 
     def __init__(self, day: BatchDay, memory: Memory, *, full: bool = False, look: bool = True) -> None:
         self.day = day
-        self.note: str | None = None
+        self.note: Note | None = None
         self._memory = memory
         self._full = full
         self._look_wanted = look
@@ -74,7 +73,7 @@ class Reading:
             yield from self._pass_until_proven()
 
     def _unread(self) -> Steps:
-        """The pages that are lacking. A total that grows meanwhile adds some, so look again at the end."""
+        """The pages that are missing. A total that grows meanwhile adds some, so look again at the end."""
         self._passes += not self._read
         self._collecting = True
         for _ in range(MAX_PASSES):
@@ -180,7 +179,7 @@ class Reading:
         self.day.needs_pass = False
         self.conclude()
         if kept > 0:
-            self.note = notes.vanished(kept)
+            self.note = Note(NoteKind.VANISHED, (kept,))
         return True
 
     def _outcomes(self) -> Steps:

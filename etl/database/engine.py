@@ -12,7 +12,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from etl.database import silence
 from etl.database.driver import require_driver
-from etl.database.explain import explain, words
+from etl.database.explain import OWN, Database, explain, words
 from etl.database.sqlitefile import file_of
 from etl.database.types import MYSQL_FAMILY
 from etl.database.upsert import COPIED
@@ -43,15 +43,15 @@ _MYSQL = {
 }
 
 
-def connect(url: sa.URL, *, patient: bool = False) -> sa.Engine:
+def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> sa.Engine:
     """An engine for `url`; nothing is connected yet. What the URL's query says wins over our defaults.
 
     `patient`: for statements during which a server may say nothing for longer than `silence.SILENCE`.
-    Raises Misconfigured where the driver's package or the directory of an SQLite file is missing.
+    Raises Misconfigured, about `database`, where the driver's package or an SQLite file's directory is missing.
     """
-    require_driver(url)
+    require_driver(url, database.called)
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, database)
     engine = _mysql(url) if url.get_backend_name() in MYSQL_FAMILY else _postgresql(url)
     if not patient:
         silence.bound(engine)
@@ -92,12 +92,13 @@ def _mysql(url: sa.URL) -> sa.Engine:
     return _engine(url, _defaults(url, _MYSQL) | {"charset": "utf8mb4"}, isolation_level="READ COMMITTED")
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
+def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
     file = file_of(url)
     if file is not None and not file.parent.is_dir():
         raise Misconfigured(
-            f"The directory of the SQLite file {file} does not exist. "
-            "Remedy: create it, or correct NUMBERCHECK_DATABASE_URL."
+            f"The directory of the SQLite file {file} does not exist.",
+            f"create it, or correct {database.setting}.",
+            database.called,
         )
     engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))
     sa.event.listen(engine, "connect", _prepare_sqlite)

@@ -11,20 +11,36 @@ from etl.scrub import scrub
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """A database as messages know it.
+
+    `setting`: the one that names it. `called`: what it is called, where it is not the job's own. `keeps`: what was
+    written before an error stays.
+    """
+
+    setting: str
+    called: str = ""
+    keeps: bool = True
+
+
+OWN = Database("NUMBERCHECK_DATABASE_URL")
+TARGET = Database("NUMBERCHECK_COPY_TO_DATABASE_URL", "The target", keeps=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Meaning:
-    """A sentence, what helps, and with it the exit status."""
+    """A sentence, what helps, and with it the exit status.
+
+    In `remedy`, {setting} is the one that names the database, and {kept} what is said of one that keeps its rows.
+    """
 
     sentence: str
     remedy: str
     error: type[EtlError] = DatabaseUnreachable
 
 
-_DOWN = Meaning(
-    "The database does not answer", "start it, or correct NUMBERCHECK_DATABASE_URL; then run this again"
-)
-_LOST = Meaning(
-    "The connection to the database was lost", "run this again once it answers; what was stored is kept"
-)
+_DOWN = Meaning("The database does not answer", "start it, or correct {setting}; then run this again")
+_LOST = Meaning("The connection to the database was lost", "run this again once it answers{kept}")
 _CROWDED = Meaning("The database has no connection or memory left", "free some, then run this again")
 _FULL = Meaning("The disk of the database is full", "make room, then run this again")
 _DISK = Meaning("The database cannot read or write its files", "look at its disk, then run this again")
@@ -37,10 +53,10 @@ _BUSY = Meaning(
 )
 _LOGIN = Meaning(
     "The database refuses this user",
-    "correct the user and the password in NUMBERCHECK_DATABASE_URL, or let this host in",
+    "correct the user and the password in {setting}, or let this host in",
     Misconfigured,
 )
-_UNKNOWN = Meaning("There is no such database", "create it, or correct NUMBERCHECK_DATABASE_URL", Misconfigured)
+_UNKNOWN = Meaning("There is no such database", "create it, or correct {setting}", Misconfigured)
 _FORBIDDEN = Meaning(
     "The database user is not permitted to do this", "grant it to the user, or name another", Misconfigured
 )
@@ -113,8 +129,8 @@ _SQLITE = {
 }
 
 
-def explain(error: BaseException) -> EtlError | None:
-    """The error to show for one of SQLAlchemy or of a driver; None: a defect of this job."""
+def explain(error: BaseException, database: Database = OWN) -> EtlError | None:
+    """The error to show for one of SQLAlchemy or of a driver, about `database`; None: a defect of this job."""
     driver_error = getattr(error, "orig", None) or error
     meaning = _meaning(driver_error)
     if meaning is None and getattr(error, "connection_invalidated", False):
@@ -122,7 +138,9 @@ def explain(error: BaseException) -> EtlError | None:
     if meaning is None:
         return None
     said = " ".join(words(driver_error).split()).rstrip(".") or "nothing"
-    return meaning.error(f"{meaning.sentence} (it says: {said}). Remedy: {meaning.remedy}.")
+    kept = "; what was stored is kept" if database.keeps else ""
+    remedy = meaning.remedy.format(setting=database.setting, kept=kept)
+    return meaning.error(f"{meaning.sentence} (it says: {said}).", f"{remedy}.", database.called)
 
 
 def words(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from etl.core.line import Line
+from etl.errors import Misconfigured
 from etl.lists.listing import HEADER, BadLine, Collector, Listing, failed, line_of, positions
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -37,21 +38,21 @@ def read_csv(stream: BinaryIO, name: str) -> Listing:
         return _unreadable(name, error)
     if len(content) > MAX_FILE_BYTES:
         limit = f"{MAX_FILE_BYTES // 1024**2} MiB"
-        return failed("file", f"{name} is larger than {limit}. Remedy: leave out dates that are long over.")
+        return _failed(f"{name} is larger than {limit}.", "leave out dates that are long over.")
     if content.startswith(_UTF16):
-        return failed("file", f"{name} is UTF-16 text. Remedy: save it as CSV in UTF-8.")
+        return _failed(f"{name} is UTF-16 text.", "save it as CSV in UTF-8.")
     return _read(content.removeprefix(_BOM).splitlines(), name)
 
 
 def _read(lines: list[bytes], name: str) -> Listing:
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
-        return failed("file", f"{name} is empty. Remedy: its first line must be a header such as {EXAMPLE}.")
+        return _failed(f"{name} is empty.", f"its first line must be a header such as {EXAMPLE}.")
     try:
         header = _fields(lines[first])
         places = positions(header)
     except BadLine as error:
-        return failed("file", f"{name}: the header cannot be used ({error}). {_header_remedy(lines[first])}")
+        return _failed(f"{name}: the header cannot be used ({error}).", _header_remedy(lines[first]))
     collector = Collector("file", name, "line")
     for number, line in enumerate(lines[first + 1 :], first + 2):
         if line.strip(b" \t,"):
@@ -62,8 +63,8 @@ def _read(lines: list[bytes], name: str) -> Listing:
 def _header_remedy(header: bytes) -> str:
     for sign, spoken in ((b";", "semicolons"), (b"\t", "tabs")):
         if sign in header and b"," not in header:
-            return f"Remedy: separate the columns by commas, not by {spoken}."
-    return f"Remedy: the first line must be a header such as {EXAMPLE}, of which only batch_no is required."
+            return f"separate the columns by commas, not by {spoken}."
+    return f"the first line must be a header such as {EXAMPLE}, of which only batch_no is required."
 
 
 def _line(raw: bytes, places: dict[str, int]) -> Line:
@@ -88,4 +89,8 @@ def _fields(raw: bytes) -> list[str]:
 
 def _unreadable(name: str, error: Exception) -> Listing:
     reason = getattr(error, "strerror", None) or "it cannot be opened"
-    return failed("file", f"{name} cannot be read ({reason}). Remedy: see that it is there and may be read.")
+    return _failed(f"{name} cannot be read ({reason}).", "see that it is there and may be read.")
+
+
+def _failed(problem: str, remedy: str) -> Listing:
+    return failed("file", Misconfigured(problem, remedy))

@@ -10,6 +10,7 @@ from functools import lru_cache
 from sys import intern
 
 from etl.core.line import CONTROL, MAX_BATCH_NO, Line
+from etl.errors import EtlError, Misconfigured
 
 HEADER = ("batch_no", "date", "rows", "appkey")
 NAMED_LINES = 5
@@ -21,27 +22,17 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a source and what to do about it.
-
-    `exit_status` is 78, or 75 for a database that does not answer.
-    """
-
-    text: str
-    exit_status: int = 78
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """What one source lists; `source` is "file", "query" or "template".
 
-    One line a batch and date: the rows of several are added up. Not `whole`: the source could not be read;
-    nothing may be concluded from what is not in `lines`.
+    One line a batch and date: the rows of several are added up. `problems`: what is wrong with the source, as
+    errors that nobody raises: Misconfigured, or TryLater for a database that does not answer. Not `whole`: the
+    source could not be read; nothing may be concluded from what is not in `lines`.
     """
 
     source: str
     lines: tuple[Line, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[EtlError, ...] = ()
     whole: bool = True
 
 
@@ -49,9 +40,9 @@ class BadLine(Exception):
     """Why a line cannot be used; never holds a value of it."""
 
 
-def failed(source: str, text: str, exit_status: int = 78) -> Listing:
+def failed(source: str, problem: EtlError) -> Listing:
     """The listing of a source that could not be read."""
-    return Listing(source, problems=(Problem(text, exit_status),), whole=False)
+    return Listing(source, problems=(problem,), whole=False)
 
 
 def positions(header: Iterable[str]) -> dict[str, int]:
@@ -120,15 +111,16 @@ class Collector:
 
     def listing(self) -> Listing:
         """All lines so far."""
-        problems = (Problem(self._complaint()),) if self._bad else ()
+        problems = (self._problem(),) if self._bad else ()
         return Listing(self._source, tuple(self._lines.values()), problems)
 
-    def _complaint(self) -> str:
+    def _problem(self) -> Misconfigured:
         units = self._unit if self._bad == 1 else f"{self._unit}s"
         more = f"; and {self._bad - len(self._named):,} more" if self._bad > len(self._named) else ""
-        return (
-            f"{self._name}: {self._bad:,} {units} cannot be used ({'; '.join(self._named)}{more}). "
-            "Remedy: correct them; everything else in it is used."
+        return Misconfigured(
+            f"{self._bad:,} {units} cannot be used ({'; '.join(self._named)}{more}).",
+            "correct them; everything else in it is used.",
+            subject=self._name,
         )
 
 

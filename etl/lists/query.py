@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from etl.core.line import Line
 from etl.database import silence
 from etl.database.driver import require_driver
-from etl.errors import Misconfigured
+from etl.errors import Misconfigured, TryLater
 from etl.lists.listing import BadLine, Collector, Listing, failed, line_of, positions
 from etl.scrub import scrub
 from etl.settings.urls import secrets
@@ -51,14 +51,16 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date) -> Listin
     """The batches that `query` returns; `:first_date` and `:last_date` stand for these. Never raises."""
     unknown = sorted(set(_names(query)) - {"first_date", "last_date"})
     if unknown:
-        remedy = r"Remedy: use :first_date and :last_date only; a colon that is just a colon is written \:"
-        return failed("query", f"{_SETTING} uses :{unknown[0]}. {remedy}.")
+        remedy = r"use :first_date and :last_date only; a colon that is just a colon is written \:."
+        return _wrong(f"{_SETTING} uses :{unknown[0]}.", remedy)
     try:
         require_driver(url)
         engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
         silence.bound(engine, QUERY_SECONDS)
-    except (Misconfigured, SQLAlchemyError, TypeError, ValueError) as error:
-        return failed("query", f"{_DATABASE} cannot be used: {_reason(error, url)}")
+    except Misconfigured as error:
+        return _wrong(f"{_DATABASE} cannot be used: {error.problem}", error.remedy)
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        return _wrong(f"{_DATABASE} cannot be used: {_reason(error, url)}")
     try:
         with _connected(engine) as connection:
             dates = {"first_date": first, "last_date": last}
@@ -114,8 +116,8 @@ def _read(connection: sa.Connection, query: str, dates: Mapping[str, dt.date]) -
         try:
             places = positions(result.keys())
         except BadLine as error:
-            remedy = "Remedy: its columns are batch_no and, where they are known, date, rows, appkey."
-            return failed("query", f"{_SETTING} cannot be used ({error}). {remedy}")
+            remedy = "its columns are batch_no and, where they are known, date, rows, appkey."
+            return _wrong(f"{_SETTING} cannot be used ({error}).", remedy)
         collector = Collector("query", _SETTING, "row")
         for number, row in enumerate(result, 1):
             collector.add(number, lambda row=row: _line(row, places))  # type: ignore[misc]
@@ -144,9 +146,9 @@ def _text(value: object) -> str:
 
 def _not_connected(reason: str) -> Listing:
     if _NOT_LET_IN.search(reason):
-        remedy = "Remedy: correct NUMBERCHECK_BATCH_DATABASE_URL, or let its user in."
-        return failed("query", f"{_DATABASE} cannot be opened: {reason}. {remedy}")
-    return failed("query", f"{_DATABASE} does not answer: {reason}. The next run tries again.", exit_status=75)
+        remedy = "correct NUMBERCHECK_BATCH_DATABASE_URL, or let its user in."
+        return _wrong(f"{_DATABASE} cannot be opened: {reason}.", remedy)
+    return failed("query", TryLater(f"{_DATABASE} does not answer: {reason}. The next run tries again."))
 
 
 def _query_failed(error: Exception, url: sa.URL) -> Listing:
@@ -155,8 +157,12 @@ def _query_failed(error: Exception, url: sa.URL) -> Listing:
     # PostgreSQL's driver keeps OperationalError for what is no fault of the query; others do not.
     lost = lost or (isinstance(error, OperationalError) and url.get_backend_name() == "postgresql")
     if lost or _BUSY.search(reason):
-        return failed("query", f"{_DATABASE} broke off: {reason}. The next run tries again.", exit_status=75)
-    return failed("query", f"{_SETTING} fails: {reason}. Remedy: correct the query.")
+        return failed("query", TryLater(f"{_DATABASE} broke off: {reason}. The next run tries again."))
+    return _wrong(f"{_SETTING} fails: {reason}.", "correct the query.")
+
+
+def _wrong(problem: str, remedy: str = "") -> Listing:
+    return failed("query", Misconfigured(problem, remedy))
 
 
 def _reason(error: BaseException | None, url: sa.URL) -> str:

@@ -113,7 +113,8 @@ class Run:
         try:
             fetcher.run(self._readings(tasks))
         except RunEnded as end:
-            self._result.because(75, f"Stopped before the end: {end}. The next run goes on from here.")
+            stopped = TryLater(f"Stopped before the end: {end}. The next run goes on from here.")
+            self._result.reasons.append(stopped)
         except (EtlError, sa.exc.SQLAlchemyError) as error:
             self._blame(error)
 
@@ -122,7 +123,7 @@ class Run:
         known = explain(error) if isinstance(error, sa.exc.SQLAlchemyError) else error
         if known is None:
             raise error
-        self._result.because(known.exit_status, str(known))
+        self._result.reasons.append(known)
 
     # -- the requests ------------------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class Run:
             ledger.save(connection, day)
         self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
         if failure is not None and not record.needs_nothing(day, failure):
-            self._result.because(75, str(failure))
+            self._result.failed += 1
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
         if self._unanswered >= NOBODY_ANSWERS:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 import sqlalchemy as sa
 
 from etl.core import notes, planning
 from etl.core.batchday import BatchDay, State
 from etl.core.planning import Plan, Rules
-from etl.lists.listing import Listing
 from etl.run.gather import Gathered, gather, read_lists
 from etl.run.result import Result
 from etl.run.session import Session
@@ -25,7 +23,8 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
     """The plan of a run, written down with what it takes no request to know. `result` gets its batch days."""
     window = result.window
     read = read_lists(settings, window)
-    _tell_problems(read, result)
+    for listing in read:
+        result.reasons += listing.problems
     with session.transaction() as connection:
         known = gather(connection, session.account_id, read, settings, window, rules)
         listings.save(connection, session.account_id, known.before, known.entries)
@@ -40,12 +39,6 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
     result.days = _of_this_run(known, todo, rules)
     result.planned = len(todo.tasks)
     return todo
-
-
-def _tell_problems(found: Iterable[Listing], result: Result) -> None:
-    for listing in found:
-        for problem in listing.problems:
-            result.because(problem.exit_status, problem.text)
 
 
 def _settle(connection: sa.Connection, days: list[BatchDay]) -> None:

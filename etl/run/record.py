@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from etl.core import notes, planning
-from etl.core.batchday import BatchDay, State
+from etl.core.batchday import BatchDay, Note, NoteKind, State
 from etl.core.page import Page
 from etl.core.planning import Task, Why
 from etl.core.reading import Reading
@@ -66,7 +66,7 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
     if task.why is Why.LAST_LOOK:
         day.last_look_at = window.moment
     if not day.proven:
-        day.state, day.note = State.INCOMPLETE, notes.lacking(day)
+        day.state, day.note = State.INCOMPLETE, notes.on_incomplete(day)
     else:
         day.note = reading.note or notes.still_true(day) or notes.on_complete(day, window)
         if day.state is not State.SETTLED:
@@ -92,5 +92,5 @@ def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
         day.state = State.LOST
     elif not day.proven:
         day.state = State.INCOMPLETE
-    day.note = str(failure)
+    day.note = Note(NoteKind.WORDS, (str(failure),))
     log.warning("%s", failure, extra=notes.place(day))

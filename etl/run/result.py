@@ -10,6 +10,7 @@ from typing import Any
 
 from etl.core.batchday import UNFINISHED, BatchDay, State
 from etl.core.window import Window
+from etl.errors import EtlError
 from etl.store.checks import Stored
 
 STATUS = {0: "complete", 65: "lost", 75: "incomplete", 78: "misconfigured"}
@@ -21,7 +22,11 @@ PRECEDENCE = (78, 65, 75, 0)
 
 @dataclass(slots=True)
 class Result:
-    """The figures of one run; `reasons` say why it did not end with 0."""
+    """The figures of one run.
+
+    `failed`: batch days that could not be read to their end, each of which was logged when it happened. `reasons`:
+    what else kept the run from ending with 0, which the command has yet to tell.
+    """
 
     run_id: str
     window: Window
@@ -33,16 +38,15 @@ class Result:
     throttled: int = 0
     rows: Stored = field(default_factory=Stored)
     seconds: float = 0.0
-    reasons: list[tuple[int, str]] = field(default_factory=list)
-
-    def because(self, exit_status: int, reason: str) -> None:
-        """Note why the run cannot end with 0."""
-        self.reasons.append((exit_status, reason))
+    reasons: list[EtlError] = field(default_factory=list)
+    failed: int = 0
 
     @property
     def exit_code(self) -> int:
         """The exit status (CONTRACT: Exit status)."""
-        found = {status for status, _ in self.reasons}
+        found = {reason.exit_status for reason in self.reasons}
+        if self.failed:
+            found.add(75)
         if self.lost:
             found.add(65)
         if any(day.state in UNFINISHED for day in self.days):

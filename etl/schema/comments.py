@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import ObjectKind
 
+from etl.schema.differences import Cure, Difference
 from etl.schema.views import VIEWS
 
 _Place = tuple[str, str | None]
@@ -18,21 +19,23 @@ _Place = tuple[str, str | None]
 
 def apply(connection: sa.Connection) -> None:
     """Give the views that are there the comments of the catalog; nothing is written where they have them."""
-    for (view, column), comment in _lacking(connection):
+    for (view, column), comment in _wrong(connection):
         name = connection.dialect.identifier_preparer.quote
         what = f"VIEW {name(view)}" if column is None else f"COLUMN {name(view)}.{name(column)}"
         connection.exec_driver_sql(f"COMMENT ON {what} IS {_literal(connection, comment)}")
 
 
-def differences(connection: sa.Connection) -> list[str]:
-    """Which comments are not the catalog's, one sentence each."""
-    return [
-        f"The comment of {f'view {view}' if column is None else f'column {view}.{column}'} differs."
-        for (view, column), _ in _lacking(connection)
-    ]
+def differences(connection: sa.Connection) -> list[Difference]:
+    """Which comments are not the catalog's: an upgrade writes them again."""
+    wrong = [place for place, _ in _wrong(connection)]
+    return [Difference(f"comment of {_name(*place)}", "differs", Cure.UPGRADE) for place in wrong]
 
 
-def _lacking(connection: sa.Connection) -> list[tuple[_Place, str]]:
+def _name(view: str, column: str | None) -> str:
+    return f"view {view}" if column is None else f"column {view}.{column}"
+
+
+def _wrong(connection: sa.Connection) -> list[tuple[_Place, str]]:
     if connection.dialect.name != "postgresql":
         return []
     found = _found(connection)

@@ -1,8 +1,10 @@
-"""What of a schema is not as it should be, in words."""
+"""What of a schema is not as it should be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,17 +14,50 @@ from etl.database.types import MYSQL_FAMILY
 _NO_DEFINER = 1449  # of MariaDB and MySQL
 
 
-def sentences(entries: list[Any]) -> list[str]:
+class Cure(StrEnum):
+    """What helps against a difference; the value goes on after "Remedy: "."""
+
+    BY_HAND = "undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."
+    UPGRADE = "run `numbercheck db upgrade`, which writes them again."
+    DEFINER = "let the server's administrator create that user again: SHOW CREATE VIEW names it."
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A part of the schema (`subject`), what is wrong with it, what helps; `str`: the first two in a sentence."""
+
+    subject: str
+    fault: str
+    cure: Cure = Cure.BY_HAND
+
+    def __str__(self) -> str:
+        return f"The {self.subject} {self.fault}."
+
+
+def cure_of(differences: Collection[Difference]) -> Cure:
+    """What helps against all of them together: where they need different things, looking at each."""
+    cures = {difference.cure for difference in differences}
+    return cures.pop() if len(cures) == 1 else Cure.BY_HAND
+
+
+def of_comparison(entries: list[Any]) -> list[Difference]:
     """One for each entry of Alembic's comparison."""
-    return [_sentence(entry) for entry in _flat(entries)]
+    return [_difference(entry) for entry in _flat(entries)]
 
 
-def orphans(connection: sa.Connection, views: Iterable[str]) -> list[str]:
-    """Views of MariaDB or MySQL whose definer was dropped: nobody can read them."""
+def of_views(connection: sa.Connection, needed: Iterable[str], there: Collection[str]) -> list[Difference]:
+    """The views that are missing, and those that nobody can read."""
+    missing = [Difference(f"view {view}", "is missing") for view in needed if view not in there]
+    gone = "cannot be read: its definer is gone"
+    return missing + [Difference(f"view {view}", gone, Cure.DEFINER) for view in _orphans(connection, there)]
+
+
+def _orphans(connection: sa.Connection, views: Collection[str]) -> list[str]:
+    """Views of MariaDB or MySQL whose definer was dropped."""
     if connection.dialect.name not in MYSQL_FAMILY:
         return []
     found = []
-    for view in views:
+    for view in sorted(views):
         try:
             connection.exec_driver_sql(f"SELECT 1 FROM {view} LIMIT 0")  # noqa: S608  (our own names)
         except sa.exc.DBAPIError as error:
@@ -37,19 +72,22 @@ def _flat(entries: list[Any]) -> Iterator[tuple[Any, ...]]:
         yield from entry if isinstance(entry, list) else [entry]
 
 
-def _sentence(entry: tuple[Any, ...]) -> str:
-    """One entry of Alembic's comparison, whose shape depends on its first item, as a sentence."""
+def _difference(entry: tuple[Any, ...]) -> Difference:
+    """One entry of Alembic's comparison, whose shape depends on its first item."""
     kind, *rest = entry
     match kind, rest:
         case "add_table", [table]:
-            return f"The table {table.name} is missing."
+            return Difference(f"table {table.name}", "is missing")
         case (("add_column" | "remove_column"), [_, table, column]):
-            return f"The column {table}.{column.name} is {'missing' if kind == 'add_column' else 'not ours'}."
+            return Difference(f"column {table}.{column.name}", _there_or_not(kind))
         case str(), [_, str(table), str(column), _, found, needed] if kind.startswith("modify_"):
             what = kind.removeprefix("modify_")
-            return f"The {what} of column {table}.{column} is {found!r}, not {needed!r}."
+            return Difference(f"{what} of column {table}.{column}", f"is {found!r}, not {needed!r}")
         case (("add_table_comment" | "remove_table_comment"), [table, *_]):
-            return f"The comment of table {table.name} differs."
+            return Difference(f"comment of table {table.name}", "differs")
     item = rest[0]
-    verb = "is missing" if kind.startswith("add_") else "is not ours"
-    return f"The {kind.split('_', 1)[1]} {item.name} of table {item.table.name} {verb}."
+    return Difference(f"{kind.split('_', 1)[1]} {item.name} of table {item.table.name}", _there_or_not(kind))
+
+
+def _there_or_not(kind: str) -> str:
+    return "is missing" if kind.startswith("add_") else "is not ours"

@@ -19,15 +19,15 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from etl.database.engine import reading
+from etl.database.explain import OWN, Database
 from etl.database.sqlitefile import is_there
 from etl.database.types import MYSQL_FAMILY
 from etl.errors import Misconfigured, TryLater
 from etl.schema import comments, views
-from etl.schema.differences import orphans, sentences
+from etl.schema.differences import Difference, of_comparison, of_views
 from etl.schema.tables import metadata
 
 VIEW_NAMES = tuple(view.name for view in views.VIEWS)
-UPGRADE = "Remedy: run `numbercheck db upgrade`"
 WAIT_SECONDS = 120
 """How long an upgrade waits for another one."""
 TABLE_WAIT_SECONDS = 30
@@ -44,7 +44,8 @@ def script_directory(package: Path = _PACKAGE) -> Path:
             return directory
     raise Misconfigured(
         f"The migrations are missing: neither {package / 'migrations'} nor {package.parent / 'migrations'} "
-        "holds an env.py. Remedy: install numbercheck-etl again."
+        "holds an env.py.",
+        "install numbercheck-etl again.",
     )
 
 
@@ -67,7 +68,7 @@ def current(engine: sa.Engine) -> str | None:
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     """Bring the schema to `revision`. Two at once: the second waits, and finds nothing to do."""
     with alone(engine) as connection:
-        _require_known(connection)
+        _require_known(_current(connection))
         _require_room(connection)
         _run(command.upgrade, connection, revision)
         comments.apply(connection)
@@ -76,32 +77,36 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
 def downgrade(engine: sa.Engine, revision: str) -> None:
     """Take the schema back to `revision` ("base": drop everything, rows included)."""
     with alone(engine) as connection:
-        _require_known(connection)
+        _require_known(_current(connection))
         _run(command.downgrade, connection, revision)
 
 
-def require_current(engine: sa.Engine) -> None:
-    """Raise Misconfigured unless the schema is the one that this version works with."""
-    problem = _revision_problem(current(engine))
-    if problem:
-        raise Misconfigured(problem)
+def require_current(engine: sa.Engine, database: Database = OWN) -> None:
+    """Raise Misconfigured, about `database`, unless the schema is the one that this version works with."""
+    found, needed = current(engine), head()
+    if found == needed:
+        return
+    _require_known(found, database)
+    is_at = "The database holds no schema yet" if found is None else f"The schema is at {found}"
+    where = "" if database is OWN else f" with {OWN.setting} naming it"
+    remedy = f"run `numbercheck db upgrade`{where}."
+    raise Misconfigured(f"{is_at}, this version needs {needed}.", remedy, database.called)
 
 
-def check(engine: sa.Engine) -> list[str]:
-    """What of the schema is not as this version needs it, one sentence each; empty: nothing."""
-    found = current(engine)
-    problem = (_room_problem(engine) if found is None else None) or _revision_problem(found)
-    if problem:
-        return [problem]
+def check(engine: sa.Engine) -> list[Difference]:
+    """What of the schema is not as this version needs it; empty: nothing.
+
+    Raises Misconfigured where it is another revision's, or another program's.
+    """
+    if is_there(engine.url):
+        with reading(engine).connect() as connection:
+            _require_room(connection)
+    require_current(engine)
     with reading(engine).connect() as connection:
-        there = _views(connection)
-        missing = [f"The view {view} is missing." for view in VIEW_NAMES if view not in there]
-        gone = [
-            f"The view {view} cannot be read: its definer is gone." for view in orphans(connection, sorted(there))
-        ]
         context = MigrationContext.configure(connection, opts=alembic_options(connection))
-        differences = sentences(compare_metadata(context, metadata))
-        return differences + missing + gone + comments.differences(connection)
+        compared = of_comparison(compare_metadata(context, metadata))
+        views_differ = of_views(connection, VIEW_NAMES, _views(connection))
+        return compared + views_differ + comments.differences(connection)
 
 
 def views_there(engine: sa.Engine) -> set[str]:
@@ -149,64 +154,34 @@ def _run(task: Any, connection: sa.Connection, revision: str) -> None:
     try:
         task(config, revision)
     except CommandError as error:
-        raise Misconfigured(f"{error}. Remedy: name one of the revisions of this version.") from error
+        raise Misconfigured(f"{error}.", "name one of the revisions of this version.") from error
 
 
 def _current(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _revision_problem(found: str | None) -> str | None:
-    needed = head()
-    if found == needed:
-        return None
-    if found is None:
-        return f"The database holds no schema yet, this version needs {needed}. {UPGRADE}."
-    if not _is_known(found):
-        return _unknown(found)
-    return f"The schema is at {found}, this version needs {needed}. {UPGRADE}."
-
-
-def _is_known(revision: str) -> bool:
-    return any(script.revision == revision for script in _scripts().walk_revisions())
-
-
-def _unknown(revision: str) -> str:
-    return (
+def _require_known(revision: str | None, database: Database = OWN) -> None:
+    """Raise Misconfigured where the revision is none of this version's; None: no schema, which is fine."""
+    if revision is None or any(script.revision == revision for script in _scripts().walk_revisions()):
+        return
+    raise Misconfigured(
         f"The schema is at {revision}, which this version (it needs {head()}) does not know: it is newer, "
-        "or another program's. Remedy: install the newer numbercheck-etl, or name another database."
+        "or another program's.",
+        "install the newer numbercheck-etl, or name another database.",
+        database.called,
     )
-
-
-def _require_known(connection: sa.Connection) -> None:
-    found = _current(connection)
-    if found is not None and not _is_known(found):
-        raise Misconfigured(_unknown(found))
 
 
 def _require_room(connection: sa.Connection) -> None:
-    problem = _another_program(connection)
-    if problem:
-        raise Misconfigured(problem)
-
-
-def _room_problem(engine: sa.Engine) -> str | None:
-    if not is_there(engine.url):
-        return None
-    with reading(engine).connect() as connection:
-        return _another_program(connection)
-
-
-def _another_program(connection: sa.Connection) -> str | None:
-    """Nothing of ours there yet: then tables with our names are somebody else's."""
+    """Raise Misconfigured where nothing of ours is there, but tables with our names: they are somebody else's."""
     tables = set(sa.inspect(connection).get_table_names())
     taken = sorted(tables.intersection(metadata.tables))
-    if not taken or "alembic_version" in tables:
-        return None
-    return (
-        f"The schema holds tables of another program: {', '.join(taken)}. "
-        "Remedy: give numbercheck a database or a schema of its own."
-    )
+    if taken and "alembic_version" not in tables:
+        raise Misconfigured(
+            f"The schema holds tables of another program: {', '.join(taken)}.",
+            "give numbercheck a database or a schema of its own.",
+        )
 
 
 # -- one upgrade at a time --------------------------------------------------------------------------------
@@ -253,7 +228,7 @@ def _on_mysql(connection: sa.Connection) -> Iterator[None]:
     connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {TABLE_WAIT_SECONDS}")
     connection.commit()
     if got != 1:
-        raise TryLater("Another upgrade of this database is running. Remedy: run this again later.")
+        raise TryLater("Another upgrade of this database is running.", "run this again later.")
     try:
         with connection.begin():
             yield

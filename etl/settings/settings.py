@@ -117,8 +117,9 @@ class Settings:
         given = {"ACCESS_KEY": self.access_key, "ACCESS_SECRET": self.access_secret}
         missing = " and ".join(PREFIX + name for name, value in given.items() if not value)
         raise Misconfigured(
-            f"Not set: {missing}. Remedy: put the vendor's credentials there, "
-            "or into files whose paths stand in the variable of the same name with _FILE at its end."
+            f"Not set: {missing}.",
+            "put the vendor's credentials there, "
+            "or into files whose paths stand in the variable of the same name with _FILE at its end.",
         )
 
     def with_bounds(self, max_requests: int | None, max_seconds: float | None) -> Settings:

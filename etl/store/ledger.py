@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.core import notes
 from etl.core.batchday import BatchDay, State
 from etl.core.line import NO_LISTS, Lists, RowsByDay
 from etl.core.planning import Known
@@ -83,7 +84,7 @@ def _days(connection: sa.Connection, which: sa.ColumnElement[bool], lists: Lists
     waiting, days, dates = _waiting(connection), [], Shared()
     for batch_no, date, *row in connection.execute(query, execution_options=STREAMED):
         own, figures = row[: len(_OWN) - 2], dict(zip(FIGURES.values(), row[len(_OWN) - 2 :], strict=True))
-        figures["state"] = State(figures["state"])
+        figures["state"], figures["note"] = State(figures["state"]), notes.from_ledger(figures["note"])
         figures["unresolved"], figures["next_outcome_at"] = waiting.get(own[0], (0, None))
         days.append(_day(lists, intern(batch_no), dates[date], *own, **figures))
     return days
@@ -163,9 +164,14 @@ def save(connection: sa.Connection, day: BatchDay) -> None:
 
 def save_all(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
     """Write the figures of several batch days."""
-    lines = [{column: getattr(day, name) for column, name in FIGURES.items()} | {"day_id": day.id} for day in days]
+    lines = [_figures(day) for day in days]
     if lines:
         connection.execute(_SAVE, lines)
+
+
+def _figures(day: BatchDay) -> dict[str, Any]:
+    note = None if day.note is None else str(day.note)
+    return {column: getattr(day, name) for column, name in FIGURES.items()} | {"note": note, "day_id": day.id}
 
 
 _SAVE = (

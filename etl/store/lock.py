@@ -130,8 +130,8 @@ class _FileLock:
             return None
         except OSError as error:
             raise Misconfigured(
-                f"The lock file {path} cannot be locked ({error.strerror}). Remedy: allow this user to write it "
-                "and its directory, or delete it while no sync is running."
+                f"The lock file {path} cannot be locked ({error.strerror}).",
+                "allow this user to write it and its directory, or delete it while no sync is running.",
             ) from error
 
     def held(self) -> bool:

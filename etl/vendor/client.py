@@ -20,7 +20,6 @@ from etl.vendor.outcomes import Action, Trouble
 from etl.vendor.question import DOCUMENTED, Question, body
 from etl.vendor.signing import Signature
 from etl.vendor.transport import Answer, Transport
-from etl.vendor.words import visible
 from etl.web.address import is_loopback
 
 __all__ = ["AnyGate", "Client", "Counts", "Question"]
@@ -194,10 +193,9 @@ class Client:
         )
 
     def _error(self, question: Question, attempt: Attempt, tries: int) -> EtlError:
-        subject = f"Batch {visible(question.batch_no)} on {question.date}, page {question.page}"
-        after = "1 try" if tries == 1 else f"{tries} tries"
+        subject = f"{question}, after {'1 try' if tries == 1 else f'{tries} tries'}"
         what = describe(attempt, self._known_secrets(question))
-        return attempt.found.error(f"{subject}, after {after}: {what}. {attempt.found.remedy}".rstrip())
+        return attempt.found.error(f"{what}.", attempt.found.remedy, subject)
 
     def _known_secrets(self, question: Question) -> tuple[str, ...]:
         return self._secrets if question.appkey is None else (*self._secrets, question.appkey)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from etl.core.batchday import PAGE_SIZE
+from etl.vendor.words import visible
 
 DOCUMENTED = "page"
 NEWER = "newer"
@@ -19,7 +20,7 @@ class Question:
     """One request. `date` is a day in the vendor's zone; `page` counts from 1.
 
     `message_id` and `phone` narrow the batch day to the rows that have them. `appkey` is a batch's own and
-    goes before the account's.
+    goes before the account's. `called`: what messages call it where it is not about a batch that anybody knows.
     """
 
     batch_no: str
@@ -28,6 +29,10 @@ class Question:
     message_id: str | None = None
     phone: str | None = None
     appkey: str | None = None
+    called: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.called or f'Batch {visible(self.batch_no)}'} on {self.date}, page {self.page}"
 
 
 def body(question: Question, appkey: str | None, wording: str) -> bytes:

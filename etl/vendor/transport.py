@@ -25,11 +25,12 @@ READ_BYTES = 64 * 1024
 
 BAD_URL = (
     "No request can be sent: NUMBERCHECK_API_URL, or a proxy's URL in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, is not"
-    " usable. Remedy: correct it."
+    " usable.",
+    "correct it.",
 )
 NO_CERTIFICATES = (
-    "No request can be sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names certificates that are not there. Remedy:"
-    " correct or unset it."
+    "No request can be sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names certificates that are not there.",
+    "correct or unset it.",
 )
 
 
@@ -89,10 +90,10 @@ class Transport:
                 proxies=self._proxies,
             )
         except UNUSABLE_URL:
-            raise Misconfigured(BAD_URL) from None
+            raise Misconfigured(*BAD_URL) from None
         except BROKEN as error:
             if type(error) is OSError:  # what happens on the network comes wrapped
-                raise Misconfigured(NO_CERTIFICATES) from None
+                raise Misconfigured(*NO_CERTIFICATES) from None
             return Answer(trouble=_trouble(error), reason=_reason(error))
         with response:
             received_at = self._now()

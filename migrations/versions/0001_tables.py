@@ -7,28 +7,21 @@ gets a new type. It can run again after it was interrupted on a server that cann
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import load_python_file
 
-from etl.database.types import (
-    MYSQL_FAMILY,
-    OPTIONS,
-    BigId,
-    ExactText,
-    JsonObject,
-    LongText,
-    Price,
-    Seconds,
-    UtcTime,
-)
+from etl.database.types import OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+steps = load_python_file(Path(__file__).resolve().parents[1], "steps.py")
 metadata = sa.MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -41,17 +34,7 @@ metadata = sa.MetaData(
 
 
 def upgrade() -> None:
-    connection = op.get_bind()
-    if connection.dialect.name in MYSQL_FAMILY:
-        create_what_is_missing(connection)
-    else:
-        metadata.create_all(connection, checkfirst=False)
-
-
-def create_what_is_missing(connection: sa.Connection) -> None:
-    metadata.create_all(connection)
-    for index in (index for table in metadata.sorted_tables for index in table.indexes):
-        index.create(connection, checkfirst=True)
+    steps.create_tables(metadata)
 
 
 def downgrade() -> None:

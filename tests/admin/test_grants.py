@@ -106,7 +106,7 @@ OWN: dict[str, list[str]] = {
 def test_a_reader_reads_its_views_and_nothing_else(engine: sa.Engine, reader: Role, masked: bool) -> None:
     done = grants.grant(engine, reader.name, masked=masked)
     mine = MASKED if masked else ALL
-    assert (done.views, done.lacking, done.beyond) == (tuple(mine), (), ())
+    assert (done.views, done.missing, done.beyond) == (tuple(mine), (), ())
     assert reader.may(*[reads(view) for view in mine]) == [reads(view) for view in mine]
     forbidden = [*COMMON, *OWN[engine.dialect.name]]
     for name in [*TABLES, *(UNMASKED if masked else [])]:

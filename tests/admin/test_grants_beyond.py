@@ -167,11 +167,11 @@ def test_a_database_that_is_not_open_to_everybody(engine: sa.Engine, reader: Rol
         with engine_for(engine.url.set(username=job.name)) as mine:
             migrate.upgrade(mine)
             done = grants.grant(mine, reader.name, masked=True)
-        assert len(done.lacking) == 1
-        assert done.lacking[0].startswith(f'GRANT CONNECT ON DATABASE "{database}" TO "Odd ""quoted""')
+        assert len(done.missing) == 1
+        assert done.missing[0].startswith(f'GRANT CONNECT ON DATABASE "{database}" TO "Odd ""quoted""')
         with pytest.raises(sa.exc.OperationalError), reader.connected():
             pass
-        run(engine, done.lacking[0])
+        run(engine, done.missing[0])
         assert reader.may(*[reads(view) for view in ALL]) == [reads(view) for view in MASKED]
         run(engine, f"ALTER ROLE {reader.sql} SET search_path = public")
         assert reader.may("SELECT run_id FROM v_sync_run") == []

@@ -16,6 +16,7 @@ from etl.cli.output import tell
 from etl.emulator import GeneratedDay
 from etl.schema import migrate
 from tests.cli.support import NOW, TODAY, Command, connected, real_time
+from tests.cli.tree import taking
 from tests.servers import PASSWORD
 
 NO_ADDRESS = "http://192.0.2.1/api/number/query"  # of documentation: nobody has it
@@ -164,8 +165,9 @@ def test_a_list_that_cannot_be_read_stops_no_batch_that_is_known(inside: Command
 def test_a_newer_schema(prepared: Command) -> None:
     prepared.query("UPDATE alembic_version SET version_num = '9999'")
     prepared.processes = False
-    for arguments in (["sync"], ["plan"], ["status"], ["batches", "list"]):
-        done = prepared(*arguments, "--json", status=78)
+    assert {"sync", "plan", "status", "batches list"} <= set(taking("--json"))
+    for name in taking("--json"):
+        done = prepared(*name.split(), "--json", status=78)
         assert "9999" in done.messages
         assert "newer" in done.messages
         assert (done.json["status"], done.json["exit_code"]) == ("misconfigured", 78)

@@ -89,7 +89,7 @@ def test_a_comment_of_a_view(check: Check, engine: sa.Engine) -> None:
     execute(engine, "COMMENT ON VIEW v_sync_run IS 'mine'", "COMMENT ON COLUMN v_coverage.note IS NULL")
     assert check() == (
         "The comment of column v_coverage.note differs. The comment of view v_sync_run differs. "
-        "Remedy: run `numbercheck db upgrade`, which writes them anew."
+        "Remedy: run `numbercheck db upgrade`, which writes them again."
     )
     migrate.upgrade(engine)
     assert migrate.check(engine) == []

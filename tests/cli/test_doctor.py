@@ -63,7 +63,8 @@ def test_a_wrong_secret(inside: Command) -> None:
     inside.secrets.append("another-secret")
     done = inside("doctor", status=78, access_secret="another-secret")
     assert lines(done) == dict.fromkeys(ALL, "ok") | {"vendor:": "FIX"}
-    assert "A trial request" in done.out
+    assert re.search(r"A trial request on [0-9-]{10}, page 1, after 1 try: the signature is refused", done.out)
+    assert "numbercheck-doctor" not in done.out
     assert "Check NUMBERCHECK_ACCESS_SECRET" in done.out
     assert len(inside.vendor.requests) == 1
 

@@ -39,7 +39,7 @@ def test_without_a_suitable_python_a_sentence_says_what_to_do(bare: Path) -> Non
 
 def test_make_alone_lists_the_targets(bare: Path) -> None:
     targets = re.findall(r"^  make (\w+)", make(bare).stdout, re.MULTILINE)
-    assert {"help", "demo", "test", "lint", "lock", "clean"} <= set(targets)
+    assert {"help", "demo", "test", "lint", "hooks", "lock", "dist", "clean"} <= set(targets)
 
 
 @pytest.fixture
@@ -92,14 +92,14 @@ def test_clean_keeps_what_make_did_not_make(bare: Path) -> None:
 
 
 def test_ci_runs_both_tiers_and_lint_and_stops_at_the_first_failure() -> None:
-    for script in [ROOT / ".ci" / "run", ROOT / ".ci" / "elsewhere"]:
+    for script in [ROOT / ".ci" / name for name in ("run", "elsewhere", "dist")]:
         assert script.stat().st_mode & stat.S_IXUSR
         assert subprocess.run(["bash", "-n", script]).returncode == 0
         lines = script.read_text(encoding="utf-8").splitlines()
         assert lines[0] == "#!/usr/bin/env bash"
         assert "set -euo pipefail" in lines
     steps = re.findall(r"^limit \d+ (.*)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
-    assert [step for step in steps if step.startswith("make")] == ["make lint", "make test-all"]
+    assert [step for step in steps if step.startswith("make")] == ["make lint", "make dist", "make test-all"]
     assert steps[0].startswith("python3 .ci/newcomer.py --pip"), "which runs `make test` as the README says"
 
 

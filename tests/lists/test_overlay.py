@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.line import DATABASE_LIST, Entry, Line
-from etl.lists.listing import Listing, Problem
+from etl.errors import Misconfigured
+from etl.lists.listing import Listing
 from etl.lists.overlay import overlay
 from tests.store.made import window
 
 D1, D2, OLD, LATE = dt.date(2026, 3, 1), dt.date(2026, 3, 2), dt.date(2026, 2, 28), dt.date(2026, 3, 15)
-TORN = (Problem("line 3 cannot be used"),)
+TORN = (Misconfigured("line 3 cannot be used"),)
 
 
 def listing(*lines: Line, source: str = "file") -> Listing:
@@ -26,7 +27,7 @@ def torn(*lines: Line, source: str = "file") -> Listing:
 
 def gone(source: str = "file") -> Listing:
     """A list that could not be read at all."""
-    return Listing(source, (), (Problem("cannot be read"),), whole=False)
+    return Listing(source, (), (Misconfigured("cannot be read"),), whole=False)
 
 
 def entries(*lines: Line, source: str = "file") -> list[Entry]:

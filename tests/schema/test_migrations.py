@@ -202,7 +202,8 @@ def test_a_database_that_is_not_at_head_is_told_from_one_that_is(empty: sa.Engin
     migrate.upgrade(empty, "0001")
     with pytest.raises(Misconfigured, match=f"at 0001, this version needs {HEAD}.*db upgrade"):
         migrate.require_current(empty)
-    assert len(migrate.check(empty)) == 1
+    with pytest.raises(Misconfigured, match=f"at 0001, this version needs {HEAD}.*db upgrade"):
+        migrate.check(empty)
     migrate.upgrade(empty)
     migrate.require_current(empty)
     with empty.begin() as connection:
@@ -244,15 +245,15 @@ def test_check_tells_what_differs_and_ignores_what_others_added(engine: sa.Engin
                 "MODIFY holder VARCHAR(7)" if engine.dialect.name == "mariadb" else "ALTER holder TYPE VARCHAR(7)"
             )
             connection.exec_driver_sql(f"ALTER TABLE account {change}")
-    found = migrate.check(engine)
+    found = set(map(str, migrate.check(engine)))
     expected = {
         "The view v_sync_run is missing.",
         "The index ix_number_check_phone of table number_check is missing.",
         "The column carrier.colour is not ours.",
         "The table repeated_key is missing.",
     }
-    assert expected <= set(found)
-    rest = " ".join(set(found) - expected)
+    assert expected <= found
+    rest = " ".join(found - expected)
     assert ("type of column account.holder" in rest) is not sqlite
     assert "somebody_elses" not in rest
     assert "a_dbas" not in rest
@@ -263,7 +264,7 @@ def test_check_sees_a_comment_that_is_gone(engine: sa.Engine) -> None:
     change = {"mariadb": "ALTER TABLE batch COMMENT ''", "postgresql": "COMMENT ON TABLE batch IS NULL"}
     with engine.begin() as connection:
         connection.exec_driver_sql(change[engine.dialect.name])
-    assert migrate.check(engine) == ["The comment of table batch differs."]
+    assert list(map(str, migrate.check(engine))) == ["The comment of table batch differs."]
 
 
 @pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)

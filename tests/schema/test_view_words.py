@@ -128,7 +128,7 @@ def test_a_comment_that_differs_is_told_and_put_right(engine: sa.Engine, monkeyp
         connection.exec_driver_sql("COMMENT ON VIEW v_sync_run IS 'what?'")
         connection.exec_driver_sql("COMMENT ON COLUMN v_sync_run.run_id IS NULL")
     expected = ["The comment of view v_sync_run differs.", "The comment of column v_sync_run.run_id differs."]
-    assert migrate.check(engine) == expected
+    assert list(map(str, migrate.check(engine))) == expected
     odd = """it's "50 %" of :all %s \\' -- {x} − 🎈"""
     run = next(view for view in views.VIEWS if view.name == "v_sync_run")
     monkeypatch.setattr(comments, "VIEWS", [dataclasses.replace(run, comment=odd)])
@@ -141,7 +141,7 @@ def test_a_comment_that_differs_is_told_and_put_right(engine: sa.Engine, monkeyp
 def test_a_view_that_is_missing_has_no_comment_to_differ(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP VIEW v_daily_summary")
-    assert migrate.check(engine) == ["The view v_daily_summary is missing."]
+    assert list(map(str, migrate.check(engine))) == ["The view v_daily_summary is missing."]
 
 
 # -- docs/tables.md -----------------------------------------------------------------------------------------

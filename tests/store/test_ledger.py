@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from etl.core.batchday import BatchDay, State
+from etl.core.batchday import BatchDay, Note, NoteKind, State
 from etl.core.line import NO_LISTS, Line, Lists
 from etl.core.planning import Known
 from etl.schema.tables import batch, batch_day
@@ -123,7 +123,7 @@ FULL: dict[str, Any] = {
     "last_asked_at": NOW + dt.timedelta(microseconds=1),
     "last_synced_at": NOW - HOUR,
     "last_look_at": NOW.astimezone(ZONE) + HOUR,
-    "note": "批次 😀 'quoted\" \\ %s :x\n" * 400,
+    "note": Note(NoteKind.WORDS, ("批次 😀 'quoted\" \\ %s :x {} {0}\n" * 400,)),
 }
 ELSEWHERE = {"batch_no", "date", "id", "appkey", "spill", "submitted", "unresolved", "next_outcome_at", "dated"}
 
@@ -153,6 +153,13 @@ def test_each_field_stands_in_its_own_column(book: Book, name: str) -> None:
     [found] = book.load().days
     assert found == day
     assert name == "state" or found != BatchDay("B1", LAST, id=day.id, state=State.INCOMPLETE)
+
+
+def test_a_note_that_outlives_a_run_comes_back_as_what_it_is(book: Book) -> None:
+    day = book.put("B1", LAST, state=State.OPEN, note=Note(NoteKind.VANISHED, (1_234,)))
+    text = book.connection.scalar(sa.select(batch_day.c.note).where(batch_day.c.batch_day_id == day.id))
+    assert text == "1,234 rows are kept that the vendor no longer lists"
+    assert book.load().days == [day]
 
 
 def test_a_save_touches_no_other_batch_day(book: Book) -> None:
@@ -303,8 +310,11 @@ def test_a_sync_that_begins_does_not_wait_for_another_accounts(db: sa.Engine) ->
 # -- losses --------------------------------------------------------------------------------------------------
 
 
+GONE = Note(NoteKind.WORDS, ("gone",))
+
+
 def test_losses_are_told_once(book: Book) -> None:
-    lost, other = (book.put("B1", FIRST - n * DAY, state=State.LOST, note="gone") for n in (3, 4))
+    lost, other = (book.put("B1", FIRST - n * DAY, state=State.LOST, note=GONE) for n in (3, 4))
     assert {day.id for day in ledger.untold_losses(book.connection, book.account_id)} == {lost.id, other.id}
     ledger.losses_told(book.connection, [lost])
     assert ledger.untold_losses(book.connection, book.account_id) == [other]

@@ -92,7 +92,7 @@ def test_an_answer_that_trickles_in_ends_with_the_time_of_the_run(job: Job, cloc
     job.vendor.behaviour.faults = Third()
     result = job.sync(LATER, max_seconds=str(LIMIT), timeout="3600")
     assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)
-    [(_, reason)] = result.reasons
+    [reason] = map(str, result.reasons)
     assert reason.endswith("a request that was under way has been given up. The next run goes on from here.")
     assert_next_run_completes(job)
 
@@ -121,7 +121,7 @@ def test_sigterm_waits_for_one_request_at_most(job: Job, clock: HandSet, monkeyp
     job.vendor.behaviour.faults = Third(terminate)
     result = job.sync(LATER, timeout=str(LIMIT))
     assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)
-    [(_, reason)] = result.reasons
+    [reason] = map(str, result.reasons)
     assert reason == "Stopped before the end: SIGTERM came. The next run goes on from here."
     assert len(job.vendor.requests) == 3
     assert_next_run_completes(job)
