@@ -1,8 +1,8 @@
 # docker build -t numbercheck-etl:0.1.0 .
 # docker run --rm --init --read-only --tmpfs /data:uid=10001 --tmpfs /tmp numbercheck-etl:0.1.0 demo
 #
-# Where packages come from an index of your own, or through a proxy with its own certificate, add
-# --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem (in pip.conf then: cert = /run/secrets/ca): no layer keeps them.
+# If packages come from an index of your own, or through a proxy with its own certificate, add
+# --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem (and cert = /run/secrets/ca in pip.conf). No layer keeps them.
 # Without a Docker engine: deploy/image/build-without-docker.sh
 FROM python:3.11-slim-bookworm AS base
 
@@ -12,7 +12,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /src
 
-# The backend lives in an environment of its own, so that nothing of it reaches the image.
+# The build backend has an environment of its own, so that nothing of it gets into the image.
 COPY requirements-build.lock requirements-runtime.lock ./
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m venv /opt/backend \
@@ -42,7 +42,7 @@ ENV PATH=/opt/numbercheck/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
-# By number: Kubernetes cannot tell from a name that it is not root. /data is for SQLite; elsewhere nothing is written.
+# A number, because Kubernetes cannot tell from a name that it is not root. Nothing is written outside /data (SQLite).
 USER 10001:10001
 WORKDIR /data
 ENTRYPOINT ["numbercheck"]

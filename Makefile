@@ -1,7 +1,7 @@
-# `make demo` and `make test` need Python 3.11 or newer and make; everything else comes from requirements.lock.
+# `make demo` and `make test` need Python 3.11 or newer, and make. Everything else comes from requirements.lock.
 #
-# --no-deps: a lock is complete (a test proves it), and an older pip looks past it for a requirement with an extra as
-# soon as the index has a newer release.
+# Why --no-deps: a lock is complete (a test proves it). Without the option, an older pip looks beyond the lock for a
+# requirement with an extra as soon as the index has a newer release.
 
 VENV    := .venv
 STAMP   := $(VENV)/.installed
@@ -12,11 +12,11 @@ LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate
 WORKERS := -n auto --maxprocesses 8
 ARGS    :=
 
-# An environment whose Python is gone (the system's was replaced) counts as none.
+# An environment whose Python is gone, because the system's was replaced, counts as none.
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format hooks lock docs dist clean
+.PHONY: help demo test test-all lint format hooks lock tables docs dist clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -24,42 +24,46 @@ help: ## show this list
 demo: $(STAMP) ## the whole job on SQLite against the bundled emulator, nothing to configure
 	@$(BIN)/numbercheck demo $(ARGS)
 
-test: $(STAMP) ## the tests of every day, a few minutes; skips what this machine has no server for; ARGS="-k word" for some
+test: $(STAMP) ## the everyday tests, a few minutes; skips those whose server is missing here; ARGS="-k word" picks some
 	@$(BIN)/python -m pytest -q $(WORKERS) -m 'not full' -p no:randomly $(ARGS)
 
-test-all: $(STAMP) ## every test, with coverage, in a random order; fails where a server or a tool is missing
+test-all: $(STAMP) ## every test, with coverage, in a random order; fails if a server or a tool is missing
 	@seed=$$(date +%s) && echo "The order of this run: --randomly-seed=$$seed" && NUMBERCHECK_TEST_SKIP_NOTHING=1 \
 		$(BIN)/python -m pytest -q $(WORKERS) --cov --cov-report=term --randomly-seed=$$seed $(ARGS)
 
-lint: $(STAMP) ## lint, format and types; changes nothing
+lint: $(STAMP) ## check lint, format and types; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict etl
 
-format: $(STAMP) ## put imports and layout right
+format: $(STAMP) ## correct imports and layout
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
 hooks: $(STAMP) ## run lint before each commit and the tests before each push, from now on
 	@$(BIN)/pre-commit install
 
-lock: | $(STAMP) ## write the lock files again after a change in pyproject.toml; ARGS=--upgrade for newer versions
+lock: | $(STAMP) ## write the lock files again after a change to pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements.lock
 	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
 
-docs: $(STAMP) ## write docs/tables.md again after a change of a table, a view or their words
+tables: $(STAMP) ## write the generated pages again, after a change to a table, a view or its comments, or to the rooms
 	@$(BIN)/python docs/generate_tables.py
+	@cd docs && ../$(BIN)/python -c "import generate_rooms; generate_rooms.draw()"
+
+docs: $(STAMP) ## build the documentation as a site in site/; fails if a link leads nowhere
+	@$(BIN)/python docs/build_site.py
 
 dist: $(STAMP) ## build wheel and source archive into dist/ and try both; tags and publishes nothing
 	@.ci/dist
 
-clean: ## remove what make and the tools made: environment, caches, builds, the demo's output
-	@rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist
+clean: ## remove what make and the tools made: environment, caches, builds, the site, the demo's output
+	@rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build numbercheck-demo dist site
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Made anew where there is none of a suitable Python; otherwise only what the lock changed is installed.
+# Made again if there is none with a suitable Python. Otherwise only what changed in the lock is installed.
 $(STAMP): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		for python in $(PYTHONS) none; do \

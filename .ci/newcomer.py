@@ -1,11 +1,11 @@
-"""What a newcomer does: a fresh clone, the commands of the README as they stand there, their output compared.
+"""What a newcomer does: a fresh clone, the commands of the README as it shows them, their output compared.
 
     python3 .ci/newcomer.py [--pip VERSION] [--without "make test"]
 
-The clone, the home directory and the whole PATH are new. Of this machine's programs all but MariaDB, promtool and
-whatever is Python can be seen, and a Python that brings the pip that was asked for (default: its own). What the
-README's `.env` leaves to its reader is filled in for an emulator of the vendor. All of it lies in a directory with
-a space and an umlaut in its name. Needs Python 3.11, git and make.
+The clone, the home directory and the whole PATH are new. This machine's programs can be seen, except MariaDB,
+promtool and everything of Python. Instead there is a Python with the pip that was asked for (by default its own).
+What the README's `.env` leaves to its reader is filled in for an emulator of the vendor. Everything is in a
+directory with a space and an umlaut in its name. Needs Python 3.11, git and make.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from pathlib import Path
 from typing import IO, cast
 
 ROOT = Path(__file__).resolve().parents[1]
+# What is followed, in this order. The commands of docs/operate are run by tests/deploy/test_operations.py.
+PAGES = ("README.md", "docs/queries.md")
 PYTHON = os.path.realpath(sys.executable)
-# Installed with the clone, or to be thought of as missing.
+# Installed with the clone, or treated as missing.
 UNSEEN = re.compile(r"(mariadb|mysql|mysqld|promtool|python|pip|numbercheck|pytest|uv)[\w.-]*")
-# What leads back to this machine's environment or to the settings of whoever calls this.
+# What would lead back to the environment or the settings of the caller.
 FOREIGN = re.compile(r"NUMBERCHECK_|PYTHON|PYENV_|VIRTUAL_ENV|COVERAGE|COV_|MAKE|MFLAGS|HOME$|PATH$|PWD$|OLDPWD$")
 BLOCK = re.compile(
     r"<!-- (?P<mark>[^\n]*) -->\n```sh\n(?P<script>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL
@@ -41,10 +43,15 @@ MARK = "-- end of the block --"
 
 @dataclass(frozen=True)
 class Block:
-    """Commands of the README, and what it shows of their output."""
+    """Commands of a page, and what it shows of their output."""
 
     script: str
     shown: str
+
+
+def followed(checkout: Path) -> str:
+    """The pages that are followed, as one text."""
+    return "\n".join((checkout / name).read_text(encoding="utf-8") for name in PAGES)
 
 
 def blocks(readme: str) -> list[Block]:
@@ -84,7 +91,7 @@ def clone(folder: Path) -> Path:
 
 
 def environment(folder: Path, pip: str | None) -> dict[str, str]:
-    """Nothing of whoever calls this but the language, the time zone and where packages come from."""
+    """Nothing of the caller's but the language, the time zone and where packages come from."""
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     home = folder / "zu Hause"
     home.mkdir()
@@ -154,7 +161,7 @@ def _end_of(part: str, lines: list[str]) -> int | None:
 
 
 def queries_that_fail(readme: str, database: Path) -> list[str]:
-    """The README's queries that answer other columns in the demo's database, or no row."""
+    """The queries shown that answer other columns in the demo's database, or no row."""
     connection = sqlite3.connect(database)
     failing = []
     for query, head in QUERY.findall(readme):
@@ -201,7 +208,7 @@ def follow(readme: str, shell: Shell, home: Path, without: list[str]) -> list[st
             if block.script.startswith("numbercheck doctor"):
                 write_settings(readme, home / "numbercheck", stack.enter_context(emulator(home / "numbercheck")))
             if "numbercheck sync" in block.script:
-                shell.type("export NUMBERCHECK_REQUEST_INTERVAL=0")  # an emulator needs no sparing
+                shell.type("export NUMBERCHECK_REQUEST_INTERVAL=0")  # an emulator need not be spared
             print("".join(f"$ {line}\n" for line in block.script.splitlines()), end="", flush=True)
             began = time.monotonic()
             missing = difference(block.shown, shell.type(block.script))
@@ -219,7 +226,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="numbercheck ü ") as name:
         folder = Path(name)
         checkout = clone(folder)
-        readme = (checkout / "README.md").read_text(encoding="utf-8")
+        readme = followed(checkout)
         shell = Shell(checkout, environment(folder, pip))
         try:
             wrong = follow(readme, shell, folder / "zu Hause", given.without)
@@ -228,7 +235,7 @@ def main() -> None:
         finally:
             shell.close()
     if wrong:
-        sys.exit("The README shows what was not printed:\n\n" + "\n\n".join(wrong))
+        sys.exit(f"{' or '.join(PAGES)} shows what was not printed:\n\n" + "\n\n".join(wrong))
     print("The README holds.")
 
 

@@ -101,7 +101,7 @@ def noting(rows: int) -> Work:
         for page in range(1, last, 2):
             pages.add(page)
         for _ in range(20):
-            str(pages), pages.lacking(last)
+            str(pages), pages.missing(last)
 
     return work
 

@@ -80,7 +80,7 @@ class Outcome:
     requests: int = 0
     naive: int = 0
     looks: int = 0
-    lacking: int = 0
+    missing: int = 0
 
 
 def run(scenario: Scenario, days: int, seed: int, window_days: int = WINDOW_DAYS) -> Outcome:
@@ -110,7 +110,7 @@ def run(scenario: Scenario, days: int, seed: int, window_days: int = WINDOW_DAYS
                 outcome.requests += result.requests
                 outcome.naive += _naive(submitted, book, now, window_days)
                 outcome.looks += sum(now < moment(when, 37) for when, _, _ in submitted)
-        outcome.lacking = (
+        outcome.missing = (
             sum(rows for _, _, rows in submitted)
             - job.query("SELECT count(*) AS held FROM v_number_check")[0]["held"]
         )
@@ -140,7 +140,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     print(
-        f"{'scenario':<42} {'floor':>7} {'job':>7} {'ratio':>6} {'looks':>6} {'naive':>7} {'ratio':>6} lacking rows"
+        f"{'scenario':<42} {'floor':>7} {'job':>7} {'ratio':>6} {'looks':>6} {'naive':>7} {'ratio':>6} missing rows"
     )
     for scenario in SCENARIOS:
         if given.only in scenario.name:
@@ -148,7 +148,7 @@ def main() -> None:
             ratios = o.requests / o.floor, o.naive / o.floor
             print(
                 f"{scenario.name:<42} {o.floor:>7,} {o.requests:>7,} {ratios[0]:>6.3f} {o.looks:>6,} "
-                f"{o.naive:>7,} {ratios[1]:>6.1f} {o.lacking:>6}",
+                f"{o.naive:>7,} {ratios[1]:>6.1f} {o.missing:>6}",
                 flush=True,
             )
 

@@ -58,7 +58,7 @@ def picture(root: Path = ROOT) -> str:
     """The folders in Mermaid. An arrow that follows from other arrows is left out."""
     found = {room: others for room, others in rooms(root).items() if (root / "etl" / room).is_dir()}
     found = {room: others & found.keys() for room, others in found.items()}
-    lines = ["```mermaid", "flowchart TB"]
+    lines = ["```mermaid", "flowchart TB", "    accTitle: Which room of etl/ imports which"]
     for room, others in sorted(found.items()):
         through = {further for other in others for further in reached(found, other)}
         lines += [f"    {room} --> {other}" for other in sorted(others - through)]

@@ -1,4 +1,4 @@
-"""The moment that a run takes for now: the real one, or another for drills and tests (--now)."""
+"""The moment that a run treats as now: the real one, or another for drills and tests (--now)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import datetime as dt
 
 
 class Clock:
-    """Goes on from `start` (aware; None: now) at the pace of the real clock. Times are UTC."""
+    """Starts at `start` (aware; None: now) and runs at the pace of the real clock. Times are UTC."""
 
     def __init__(self, start: dt.datetime | None = None) -> None:
         real = dt.datetime.now(dt.UTC)
         self._offset = (start - real) if start else dt.timedelta()
 
     def now(self) -> dt.datetime:
-        """The moment, UTC."""
+        """The present moment, UTC."""
         return dt.datetime.now(dt.UTC) + self._offset

@@ -1,17 +1,17 @@
 """Errors, grouped by what the person on duty has to do; each knows its exit status.
 
-An error is data (docs/adr/0014): its class says of which kind it is, and only that is decided on. `str` makes the
-message, one or two sentences for a person. It never holds a secret or a whole phone number.
+An error is data (docs/adr/0014): its class says what kind it is, and decisions depend on nothing else. `str`
+makes the message, one or two sentences for a person. It never contains a secret or a whole phone number.
 """
 
 from __future__ import annotations
 
 
 class EtlError(Exception):
-    """What this job can tell a person without a traceback.
+    """An error that this job can explain to a person without a traceback.
 
-    `problem`: what is wrong, in whole sentences. `remedy`: what helps, as it goes on after the word; empty where
-    there is none. `subject`: what the problem is about where its sentence does not say so, such as "The target".
+    `problem`: what is wrong, in whole sentences. `remedy`: what helps, worded to follow `before_remedy`; empty if
+    nothing does. `subject`: what the problem is about where its sentence does not say so, such as "The target".
     """
 
     exit_status = 1
@@ -57,12 +57,12 @@ class Locked(TryLater):
 class BatchDayFailed(TryLater):
     """One batch day could not be read to its end in this run; the others go on."""
 
-    # What helps against failures of the vendor is a whole sentence: often just "The next run asks again."
+    # The remedy for a failure of the vendor is a whole sentence, often just "The next run asks again."
     before_remedy = ""
 
 
 class Unanswered(BatchDayFailed):
-    """Every try ended without an answer of the vendor (network, 5xx, throttled)."""
+    """Every try ended without an answer from the vendor (network, 5xx, throttled)."""
 
 
 class Unusable(BatchDayFailed):

@@ -1,7 +1,7 @@
 """Logs on standard error: text for a person at a terminal, else one JSON object a line.
 
-No secret and no whole phone number comes out here, whatever was logged: messages and tracebacks are masked
-when a record is written. Of a call's `extra`, only run_id, account, batch, date and page are shown, as they are.
+No secret and no whole phone number is written, whatever was logged: messages and tracebacks are masked when a
+record is written. Of a call's `extra`, only run_id, account, batch, date and page are shown, unmasked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MASK = "***"
 RECORD_FIELDS = ("run_id", "account", "batch", "date", "page")
 # Counts of rows have up to six digits, phone numbers have more.
 PHONE_DIGITS = 7
-# A shorter secret stands in every other word; masking it would tell more than it hides.
+# A shorter secret is part of every other word; masking it would reveal more than it hides.
 SHORTEST_SECRET = 4
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -34,8 +34,8 @@ _bound: dict[str, object] = {}
 def configure(log_format: str | None, secrets: Iterable[str]) -> None:
     """Send the root logger's records (from INFO) to standard error as "text" or "json".
 
-    None decides by whether that is a terminal. `secrets` are masked wherever they turn up. Calling it again
-    replaces what the last call set up, and forgets what was bound.
+    None means "text" if standard error is a terminal, else "json". `secrets` are masked wherever they appear.
+    Another call replaces what the last one set up, and forgets what was bound.
     """
     _bound.clear()
     handler = SafeHandler(secrets)
@@ -47,26 +47,26 @@ def configure(log_format: str | None, secrets: Iterable[str]) -> None:
         old.close()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    # Alembic tells at INFO which dialect it found, each time that it looks at the schema.
+    # Alembic logs at INFO which dialect it found, each time that it reads the schema.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 
 def bind(**fields: object) -> None:
-    """Put these fields (of FIELDS) into every later record, in all threads; None takes one out."""
+    """Put these fields (of RECORD_FIELDS) into every later record, in all threads; None removes one."""
     _bound.update(fields)
     for name in [name for name, value in _bound.items() if value is None]:
         del _bound[name]
 
 
 def stamp(record: logging.LogRecord) -> None:
-    """Give the record the fields that are bound, where it has none of its own."""
+    """Give the record the bound fields that it does not have itself."""
     for name in RECORD_FIELDS:
         setattr(record, name, getattr(record, name, _bound.get(name)))
 
 
 class SafeHandler(logging.StreamHandler[TextIO]):
-    """Writes to what `sys.stderr` is at that moment, so that a progress display may stand in for it."""
+    """Writes to whatever `sys.stderr` is at that moment, so that a progress display can take its place."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         logging.Handler.__init__(self)
@@ -77,7 +77,7 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         return sys.stderr
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text, masked; the record itself stays as it is, other handlers get it too."""
+        """The record as text, masked; the record itself is unchanged, because other handlers get it too."""
         record = copy.copy(record)
         if record.exc_info:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
@@ -89,14 +89,14 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         return super().format(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-        """Say that a record is lost. The original prints its arguments, which may be secret."""
+        """Say that a record is lost. The base class would print its arguments, which may be secret."""
         try:
             sys.stderr.write(f"A log record of {record.name}, line {record.lineno}, could not be written.\n")
-        except (OSError, ValueError):  # nobody reads standard error any more
+        except (OSError, ValueError):  # standard error is no longer read
             return
 
     def _mask(self, text: str, batch: object = None) -> str:
-        """The text without secrets and phone numbers; the number of the batch that it is about stays."""
+        """The text without secrets and phone numbers; the number of the batch that it is about is kept."""
         text = self._secrets.sub(MASK, text)
         if not isinstance(batch, str) or not batch:
             return scrub(text, PHONE_DIGITS)
@@ -137,7 +137,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
-    """Matches the secrets in every form in which a message may hold them; the longest one first."""
+    """Matches the secrets in every form in which a message may contain them; longer forms come first."""
     forms = {
         form
         for secret in secrets

@@ -6,5 +6,5 @@ import re
 
 
 def scrub(text: str, at_least: int = 6) -> str:
-    """`text` with every run of `at_least` or more digits masked, but for its last two digits."""
+    """`text` with every run of `at_least` or more digits masked, except for its last two digits."""
     return re.sub(rf"\d{{{at_least},}}", lambda run: "*" * (len(run[0]) - 2) + run[0][-2:], text)

@@ -1,4 +1,4 @@
-"""The version of this job, as its package tells."""
+"""The version of this job, from the metadata of its package."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What may be missing on a machine: a server, a right, a tool.
 
-Its tests are skipped with one line that says how to have it; where all tests have to run, they fail with that line.
+Tests that need it are skipped with one line that says how to get it; where all tests have to run, they fail.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from tests import servers
 
-# Read now: no test sees variables of this prefix.
+# Read now: variables with this prefix are hidden from tests.
 SKIP_NOTHING = os.environ.get("NUMBERCHECK_TEST_SKIP_NOTHING", "") not in ("", "0")
 REASONS: set[str] = set()
 
@@ -22,14 +22,14 @@ Made = TypeVar("Made")
 
 
 def absent(reason: str) -> NoReturn:
-    """Skip this test. `reason` says what is missing and how to have it."""
+    """Skip this test. `reason` says what is missing and how to get it."""
     REASONS.add(reason)
     (pytest.fail if SKIP_NOTHING else pytest.skip)(reason)
 
 
 @contextmanager
 def own_server(start: Callable[..., AbstractContextManager[Made]], *options: str) -> Iterator[Made]:
-    """A server for one test, which nobody else minds losing. `start`: one of those in tests/servers.py, or around it."""
+    """A server for one test, which may break it. `start`: a function of tests/servers.py, or a wrapper of one."""
     with ExitStack() as stack:
         try:
             server = stack.enter_context(start(*options))

@@ -1,8 +1,8 @@
 """The tests under `faketime`: waits that time out.
 
-libfaketime moves the monotonic clock too, but does not know the call by which Python waits for a lock with a limit of
-time (sem_clockwait): such a wait never times out. Here it looks again and again instead. Where time is real, nothing
-is changed. `python -m tests.another_day COMMAND ...` is the command, with such waits.
+libfaketime moves the monotonic clock too, but does not know the call with which Python waits for a lock for a
+limited time (sem_clockwait): such a wait never times out. Here the lock is polled instead. Where time is real,
+nothing is changed. `python -m tests.another_day COMMAND ...` is the command with such waits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A TCP proxy that falls silent: it takes everything, forwards nothing any more, and closes nothing."""
+"""A TCP proxy that falls silent: from then on it accepts everything, forwards nothing, and closes nothing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ COMMIT = rb"(?<!ON )COMMIT"
 
 
 class BlackHole:
-    """Stands before the server of `url`, and falls silent at the `at`-th message of a client that holds `pattern`.
+    """Sits in front of the server of `url`; falls silent at the `at`-th client message that contains `pattern`.
 
-    Messages count while `when` is true, and where their client sent one that holds `following` since the last one
-    with `pattern`, so that it is known which transaction a COMMIT ends. "swallowed": the server does not get that
-    message. "answer lost": it gets it, and nobody hears its answer. `note`: a file that is there from then on.
+    A message counts while `when` is true, and if its client has sent one that contains `following` since its last
+    one with `pattern`: this shows which transaction a COMMIT ends. "swallowed": the server does not receive that
+    message. "answer lost": the server receives it, but its answer is not passed on. `note`: a file that exists
+    from then on.
     """
 
     def __init__(

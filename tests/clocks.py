@@ -1,4 +1,4 @@
-"""Time as a test wants it."""
+"""A clock that a test sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class HandSet:
-    """Stands still until a test moves it on; `step`: what each look at it adds. `looks`: how often it was looked at."""
+    """Stands still until a test moves it on. `step`: how far a look moves it; `looks`: how often it was read."""
 
     now: float = 0.0
     step: float = 0.0
@@ -19,5 +19,5 @@ class HandSet:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass at once."""
+        """Let this much time pass at once."""
         self.now += seconds

@@ -1,4 +1,4 @@
-"""Databases for tests, and guards: nothing outside of loopback, nothing of the developer's is touched."""
+"""Databases for tests, and guards: nothing outside loopback and nothing of the developer's is touched."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {
 
 another_day.install()
 
-# A slow machine is no failure; nothing else is taken back from Hypothesis.
+# A slow machine is not a failure; no other check of Hypothesis is switched off.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
 
-# Where the tests run in the background of a shell, Ctrl-C is ignored, and so it is by every process they start.
+# Where the tests run in the background of a shell, they ignore Ctrl-C, and so does every process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -62,7 +62,7 @@ def start_server() -> Iterator[Start]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What is missing is told in one line, however many tests want it."""
+    """Report what is missing in one line, however many tests need it."""
     report = yield
     reason = getattr(call.excinfo.value, "msg", None) if call.excinfo else None
     if report.skipped and reason in absent.REASONS:
@@ -78,7 +78,7 @@ def server(request: pytest.FixtureRequest, start_server: Start) -> servers.Serve
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, server: servers.Server) -> Iterator[sa.URL]:
-    """The URL of a fresh database: empty, or what `engine` is connected to where a test asks for that too."""
+    """The URL of a fresh database: empty, or the database of `engine` where a test asks for that too."""
     url = server.create(at_head="engine" in request.fixturenames)
     yield url
     server.drop(url)
@@ -111,7 +111,7 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     look_up = socket.getaddrinfo
 
     def guarded_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        # .invalid never exists (RFC 6761): tests of a wrong host name may use it, and nobody is asked.
+        # .invalid never exists (RFC 6761): tests of a wrong host name may use it, and no name server is asked.
         if isinstance(host, str) and host.endswith(".invalid"):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         if not (host is None or _is_loopback(host)):

@@ -22,7 +22,7 @@ from tests.job import Job
 from tests.running import HANG, wait_until
 
 MEET = 200
-"""Rows among which accounts bring the same new codes."""
+"""In each group of this many rows, all accounts have the same new codes."""
 
 
 def names(count: int) -> list[str]:
@@ -34,13 +34,13 @@ def key_of(name: str) -> str:
 
 
 def register(book: Book, accounts: list[str]) -> None:
-    """Accounts of these names, each with a key of its own."""
+    """Accounts with these names, each with its own key."""
     for name in accounts:
         book.add_account(key_of(name), f"secret-of-{name}")
 
 
 def rows_with_new_codes(name: str, count: int) -> list[VendorRow]:
-    """Each row brings codes that nobody knows; every `MEET` of them are the same ones, in an account's own order."""
+    """Each row has unknown codes; every `MEET` of them are the same in all accounts, in an account's own order."""
     dice = random.Random(name)
     order = [code for first in range(0, count, MEET) for code in _shuffled(dice, first, min(first + MEET, count))]
     return [_row(name, place, code) for place, code in enumerate(order)]
@@ -62,7 +62,7 @@ def _row(name: str, place: int, code: int) -> VendorRow:
 
 
 def job(url: sa.URL, vendor: Emulator, name: str, directory: Path, **given: str) -> Job:
-    """The job of one account, with the list of all its batches in a directory of its own."""
+    """The job of one account, with the list of all its batches in a separate directory."""
     mine = directory / name
     mine.mkdir()
     lines = [f"{batch_no},{date}," for batch_no, date, _ in vendor.book.batch_days(key_of(name))]
@@ -76,7 +76,7 @@ def requests_of(vendor: Emulator, name: str) -> list[Received]:
 
 
 def gaps(vendor: Emulator, name: str) -> Iterator[float]:
-    """Seconds between the starts of an account's requests, one after the other."""
+    """Seconds between the starts of consecutive requests of an account."""
     starts = sorted(request.started for request in requests_of(vendor, name))
     return (later - earlier for earlier, later in pairwise(starts))
 
@@ -84,7 +84,7 @@ def gaps(vendor: Emulator, name: str) -> Iterator[float]:
 class Holding(Emulator):
     """Answers the first `free` requests of each account, and the others once `go` is set.
 
-    So every run is in the midst of its work until then, however slow the machine.
+    So until then, every run is in the middle of its work, however slow the machine is.
     """
 
     def __init__(self, book: Book, free: int) -> None:
@@ -110,10 +110,10 @@ class Holding(Emulator):
         return made
 
     def wait_until_held(self, accounts: Iterable[str], requests: int) -> None:
-        """Until so many requests of each of them wait for their answers."""
+        """Wait until this many requests of each account are waiting for their answers."""
         wait_until(lambda: all(self._asked[key_of(name)] >= self._free + requests for name in accounts))
 
 
 def settled_day(vendor: Emulator) -> dt.date:
-    """A date that is settled at the next run, whatever the time of day."""
+    """A date that will be settled at the next run, whatever the time of day."""
     return vendor.now().astimezone(vendor.behaviour.timezone).date() - dt.timedelta(days=3)

@@ -1,7 +1,7 @@
-"""A process whose children run orders, and die of `kill -9` where an order says so. Of its own, so that it may fork.
+"""A separate process, which can fork: its children run orders, and die of `kill -9` where an order says so.
 
-`Orders` is the tests' side. The module that it starts calls `serve`, which answers each order with the exit status of
-the child (-9: it died) and with what the child told of itself.
+`Orders` is the tests' side. The module that it starts calls `serve`, which answers each order with the exit
+status of the child (-9: it died) and with what the child reported.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ ROOT = Path(__file__).parents[1]
 
 Order = dict[str, Any]
 Work = Callable[[Order], tuple[int, Order]]
-"""Carries an order out in this process: its exit status, and what it has to tell."""
+"""Carries out an order in this process; returns its exit status and its report."""
 
 
 class Orders:
-    """The process of a module that serves; `with` lets it end. After a failure the next order is another process's."""
+    """The process of a module that serves; it ends with the `with` block. After a failure, the next is started."""
 
     module: str
 
@@ -37,7 +37,7 @@ class Orders:
         self._end()
 
     def give(self, order: Order) -> Order:
-        """What became of an order."""
+        """Give an order, and return its result."""
         self._process = self._process or self._start()
         try:
             return self._ask(self._process, order)
@@ -65,7 +65,7 @@ class Orders:
         return dict(json.loads(stdout.readline()))
 
     def _end(self) -> None:
-        """Whatever it is doing, and its child with it."""
+        """Kill the process and its child, whatever they are doing."""
         if self._process is not None:
             with self._process:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -73,9 +73,9 @@ class Orders:
 
 
 def serve(work: Work) -> None:
-    """Carry out the orders on standard input, a JSON object a line, each in a child.
+    """Carry out the orders on standard input, one JSON object per line, each in a child process.
 
-    One that is to be carried out `here` is not: what Python learns from it, it knows in the children that come.
+    An order with `here` is carried out in this process instead: later children then start with all that it loaded.
     """
     for line in sys.stdin:
         order = json.loads(line)

@@ -54,7 +54,7 @@ def _number_type(row: Row, value: str) -> bool:
 
 
 def plain(value: Any) -> str:
-    """A value as text; amounts in the shortest notation, and YES, NO, UNKNOWN in upper case."""
+    """A value as text: amounts in the shortest notation, and YES, NO, UNKNOWN in upper case."""
     if isinstance(value, Decimal | float):
         return format(Decimal(value).normalize(), "f")
     text = str(value)

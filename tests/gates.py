@@ -1,4 +1,4 @@
-"""Gates of one account in virtual time, with real slots on SQLite that go by the same clock."""
+"""Gates of one account in virtual time, with real slots on SQLite that use the same clock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Gates:
         self.clock = clock
 
     def open(self, interval: float = 0.0, requests: int | None = None, seconds: float | None = None) -> Gate:
-        """One more gate, as if in a process of its own."""
+        """One more gate, as if in a separate process."""
         return Gate(self.slots, interval, Bounds(requests, seconds), self.clock.monotonic, self.clock.sleep)
 
 
@@ -49,7 +49,7 @@ def opened(start_server: Start, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gat
 
 
 def many(count: int, work: Callable[[], object]) -> list[object]:
-    """What `work` came to in so many threads at once; the end of the run is a result."""
+    """The results of `work` in `count` threads at once; the end of the run is a result, too."""
 
     def attempt(_: int) -> object:
         ready.wait()
@@ -64,6 +64,6 @@ def many(count: int, work: Callable[[], object]) -> list[object]:
 
 
 def for_ever(work: Callable[[], object]) -> None:
-    """Do it again and again, until it raises."""
+    """Repeat `work` until it raises."""
     while True:
         work()

@@ -1,4 +1,4 @@
-"""The job against an emulated vendor, for tests: real HTTP, a real database, the moment handed in."""
+"""The job against an emulated vendor, for tests: real HTTP, a real database, and a moment chosen by the test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.equals import differing
 
 
 class Job:
-    """One account's job: `sync` runs it in this process at a given moment, and gives its result."""
+    """One account's job: `sync` runs it in this process at a given moment and returns its result."""
 
     def __init__(self, url: sa.URL, vendor: Emulator, lines: Iterable[str], directory: Any, **given: str) -> None:
         self.vendor = vendor
@@ -39,17 +39,17 @@ class Job:
             migrate.upgrade(self.engine)
 
     def list(self, lines: Iterable[str]) -> None:
-        """What the batch file says from now on, below its header."""
+        """Write these lines into the batch file, below its header."""
         self.batch_file.write_text("\n".join(["batch_no,date,rows", *lines]) + "\n", encoding="utf-8")
 
     def sync(self, moment: dt.datetime | None = None, rules: Rules | None = None, **given: str) -> Result:
-        """One run, as if it were `moment`; the vendor's time stands still there meanwhile."""
+        """One run, as if it were `moment`, at which the vendor's time stands still as well."""
         if moment is not None:
             self.vendor.now = lambda: moment
         return self.run_at(Clock(moment), rules, **given)
 
     def run_at(self, clock: Clock, rules: Rules | None = None, **given: str) -> Result:
-        """One run by this clock, with further settings."""
+        """One run by this clock, with additional settings."""
         further = {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
         found = settings.load(self.environment | further, None)
         rules = rules or Rules(found.spill_days, found.last_look)
@@ -69,7 +69,7 @@ class Job:
         return {key: row["state"] for key, row in self.coverage().items()}
 
     def assert_equals_vendor(self) -> None:
-        """Every row that the vendor lists for this account is held, field by field, and none that it does not list."""
+        """The rows held are those that the vendor lists for this account, field by field, and no others."""
         account = self.environment.get("NUMBERCHECK_ACCOUNT", "default")
         held = self.query("SELECT * FROM v_number_check WHERE account = :account", account=account)
         rows = {(row["message_id"], row["phone"]): row for row in held}
@@ -78,12 +78,12 @@ class Job:
             for sent in self.vendor.held(batch_no, date, access_key=access_key):
                 key = (sent.get("messageId") or sent["requestId"], sent["phone"])
                 seen.add(key)
-                assert key in rows, f"{batch_no} on {date} lacks a row"
+                assert key in rows, f"a row of {batch_no} on {date} is missing"
                 assert differing(sent, rows[key], batch_no) == [], (rows[key], sent)
         assert rows.keys() == seen
 
     def assert_claims_hold(self) -> None:
-        """No batch day is called open or settled that lacks a row which the vendor lists now."""
+        """No batch day is called open or settled while a row that the vendor now lists is missing."""
         held = {
             (row["message_id"], row["phone"]) for row in self.query("SELECT message_id, phone FROM v_number_check")
         }
@@ -94,4 +94,4 @@ class Job:
             listed = self.vendor.held(batch_no, dt.date.fromisoformat(date))
             sent_ids = ((sent.get("messageId") or sent.get("requestId"), sent["phone"]) for sent in listed)
             keys = {key for key in sent_ids if key[0]}
-            assert not keys - held, f"{batch_no} on {date} is {row['state']} and lacks {len(keys - held)} rows"
+            assert not keys - held, f"{batch_no} on {date} is {row['state']}: {len(keys - held)} rows are missing"

@@ -1,8 +1,8 @@
 """Runs syncs that kill themselves, kill -9, at a chosen point (see dying.py).
 
-An order: `point` (None: do not die), `requests_only`, `environment`, `moment`; told: how many points the run passed.
-A point lies before and after each request and, but for `requests_only`, before each statement, and before and after
-each commit.
+An order holds `point` (None: do not die), `requests_only`, `environment` and `moment`; its report says how many
+points the run passed. There is a point before and after each request and, unless `requests_only` is set, before
+each statement, and before and after each commit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Points:
         self._lock = threading.Lock()
 
     def pass_one(self, *_: Any, **__: Any) -> None:
-        with self._lock:  # else two threads at once pass a point unseen
+        with self._lock:  # otherwise two threads at once could pass a point unseen
             if self.passed == self._point:
                 os.kill(os.getpid(), signal.SIGKILL)
             self.passed += 1

@@ -1,4 +1,4 @@
-"""The pace as the database keeps it: a trigger notes every move of a slot, whoever makes it, by the slot's own clock."""
+"""The pace as the database keeps it: a trigger records each move of a slot, by the slot's own clock."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _UNDO = {
 
 
 def note_moves(engine: sa.Engine) -> None:
-    """From now on every move of a slot in this database is noted."""
+    """From now on, every move of a slot in this database is recorded."""
     _NOTED.create(engine)
     with engine.begin() as connection:
         for statement in _TRIGGER[engine.url.get_backend_name()]:
@@ -48,7 +48,7 @@ def note_moves(engine: sa.Engine) -> None:
 
 @contextmanager
 def noting_moves(engine: sa.Engine) -> Iterator[None]:
-    """The same for a database that others use, too: gone again at the end."""
+    """The same for a database that others use, too: the trigger is removed at the end."""
     note_moves(engine)
     try:
         yield
@@ -59,17 +59,17 @@ def noting_moves(engine: sa.Engine) -> Iterator[None]:
 
 
 def moves(engine: sa.Engine, account_id: int = 1) -> list[tuple[float, float]]:
-    """From where to where the slot of an account was moved, in this order."""
+    """The moves of the slots of an account in their order: from where, to where."""
     query = sa.select(_NOTED.c.was, _NOTED.c.next_at).where(_NOTED.c.account_id == account_id)
     with reading(engine).connect() as connection:
         return [(row.was, row.next_at) for row in connection.execute(query.order_by(_NOTED.c.move_id))]
 
 
 def assert_keeps_pace(made: list[tuple[float, float]], interval: float) -> None:
-    """Each grant moves the slot to an interval after itself, and comes no earlier than where the slot was.
+    """Each grant moves the slot to one interval after itself, and comes no earlier than the slot was.
 
-    So the slot goes forward by an interval at least; by more where it was free for a while, or pushed.
+    So the slot moves forward by at least one interval, and by more where it was free for a while or was pushed.
     """
-    assert all(before == was for (_, before), (was, _) in pairwise(made)), "a move that was not noted"
+    assert all(before == was for (_, before), (was, _) in pairwise(made)), "a move was not recorded"
     steps = [next_at - was for was, next_at in made]
     assert min(steps) >= interval - ROUNDING, f"a grant {interval - min(steps):.6f} s too early"

@@ -1,4 +1,4 @@
-"""How long the product waits for a silent database, counted by a clock of the test's: nobody loses patience too early."""
+"""How long the product waits for a silent database, by a clock of the test: a wait never ends too early."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Clock = Callable[[], float]
 
 
 class Timelapse:
-    """A clock that stands still but for while `runs`: then a minute is over soon."""
+    """A clock that stands still except while `runs` is true; then a minute is over soon."""
 
     def __init__(self, runs: Callable[[], object]) -> None:
         self._runs = runs
@@ -35,13 +35,13 @@ class Timelapse:
 
 
 def count_by(clock: Clock, patch: Callable[[Any, str, Any], object] = setattr) -> None:
-    """Let this process count by `clock` how long a database has been silent."""
+    """Make this process count with `clock` how long a database has been silent."""
     patch(silence, "time", SimpleNamespace(monotonic=clock))
     patch(pymysql.connections, "socket", _sockets(clock))
 
 
 def _sockets(clock: Clock) -> ModuleType:
-    """The module, but for the connections that it makes: their time limit counts by `clock`."""
+    """A copy of the module `socket` whose connections count their time limit with `clock`."""
 
     class Socket(socket.socket):
         def recv_into(self, *args: Any) -> int:

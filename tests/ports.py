@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port on which nobody listens, nor anybody will: it is taken."""
+    """A port on which nothing listens or will listen, because it is taken."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield int(taken.getsockname()[1])

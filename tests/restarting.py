@@ -17,7 +17,7 @@ from tests.running import wait_until
 
 
 class Restarting:
-    """The server behind `server`; what PostgreSQL notes in its directory tells how it was started."""
+    """The server behind `server`; PostgreSQL's own files in its directory say how it was started."""
 
     def __init__(self, server: servers.Postgresql) -> None:
         self._admin = sa.create_engine(server.create().set(database="postgres"), poolclass=sa.NullPool)
@@ -27,7 +27,7 @@ class Restarting:
         self._again: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
-        """Shut it down as `pg_ctl stop -m fast` does: what is not committed is undone, every session is ended."""
+        """Shut it down as `pg_ctl stop -m fast` does: what is not committed is rolled back, every session ends."""
         noted = self._data / "postmaster.pid"
         os.kill(int(noted.read_text().split()[0]), signal.SIGINT)
         wait_until(lambda: not noted.exists())
@@ -56,7 +56,7 @@ class Restarting:
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[tuple[servers.Postgresql, Restarting]]:
-    """A server of its own, which nobody else minds losing. Raises servers.NotHere."""
+    """A separate server, which a test may stop and break. Raises servers.NotHere."""
     with servers.postgresql() as server:
         restarting = Restarting(server)
         try:

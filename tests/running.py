@@ -1,4 +1,4 @@
-"""`numbercheck` as a process of its own, for a `Job` whose settings it gets, with as little patience as a test has."""
+"""`numbercheck` as a separate process with the settings of a `Job`, with as little patience as a test has."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 HANG = 300.0
-"""Seconds after which anything that a test waits for counts as never happening: only there to end a hang."""
+"""Seconds after which what a test waits for counts as never happening; only there to end a hang."""
 
-# What a process of its own gets of the one that runs the tests: not its settings, but its day, zone and language.
+# What a separate process inherits from the one that runs the tests: its day, zone and language, not its settings.
 INHERITED = re.compile(r"PATH|TMPDIR|TZ|LANG|LC_\w+|LD_PRELOAD|FAKETIME\w*|PYTHONPYCACHEPREFIX")
 
 
@@ -55,7 +55,7 @@ def start(
 
 
 def finish(process: subprocess.Popen[str], longest: float = HANG) -> Ended:
-    """Wait for its end; an error where it does not come in time. No traceback may be told."""
+    """Wait for its end; fails where that does not come in time, or where a traceback was logged."""
     try:
         out, err = process.communicate(timeout=longest)
     finally:
@@ -68,7 +68,7 @@ def finish(process: subprocess.Popen[str], longest: float = HANG) -> Ended:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = HANG) -> None:
-    """Wait for something to come true that another process does."""
+    """Wait until something that another process does has become true."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen"

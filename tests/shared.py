@@ -1,4 +1,4 @@
-"""A database that the tests of a module share: emptied for each, since making one takes a while on some servers."""
+"""A database that the tests of a module share: emptied for each, since creating one is slow on some servers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def shared(request: pytest.FixtureRequest, start_server: Start) -> Iterator[sa.E
 
 @pytest.fixture
 def db(request: pytest.FixtureRequest, shared: sa.Engine) -> Iterator[sa.Engine]:
-    """An engine for a database with the schema at head, and nothing in it but the seeds of lookups."""
+    """An engine for a database with the schema at head and nothing in it except the seeds of lookups."""
     yield shared
     pool: Any = shared.pool
     left = pool.checkedout()
     if left or request.node.stash.get(FAILED, True):
-        shared.dispose()  # who knows what was set or locked in these sessions
+        shared.dispose()  # something may still be set or locked in these sessions
     _clear(shared)
     assert not left, "this test left a session open"
 

@@ -1,4 +1,4 @@
-"""What work costs in a figure that is the same on every machine, however busy it is."""
+"""What work costs, as a figure that is the same on every machine, however busy it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def steps(work: Callable[[], object]) -> int:
-    """How many lines of Python it goes through, one in a loop each time; `benchmarks/budgets.py` measures real time."""
+    """How many lines of Python `work` executes, repeats counted; `benchmarks/budgets.py` measures real time."""
     counted = 0
 
     def count(_frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any]:
@@ -19,7 +19,7 @@ def steps(work: Callable[[], object]) -> int:
         return count
 
     before = sys.gettrace()
-    gc.disable()  # what it calls depends on what other tests left
+    gc.disable()  # what a collection calls depends on what other tests left behind
     sys.settrace(count)
     try:
         work()
@@ -30,7 +30,7 @@ def steps(work: Callable[[], object]) -> int:
 
 
 def assert_grows_no_faster(make: Callable[[int], Callable[[], object]], size: int) -> None:
-    """Work of twice the size, as `make` makes it ready, takes no more than twice the steps, but for a few."""
+    """Work of twice the size, prepared by `make`, takes no more than twice the steps, give or take a few."""
     once, twice = steps(make(size)), steps(make(2 * size))
     assert once > size, "nothing was done"
     assert twice < 2.1 * once

@@ -1,4 +1,4 @@
-"""Errors are data: a message is made of their parts, and what is told apart is their class."""
+"""Errors are data: a message is made of their parts, and their class says what kind they are."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ BUILD = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_holds_hashed_pins_and_nothing_else(lock: str) -> None:
-    """So no option, no host, no path, no direct address either."""
+    """This rules out options, hosts, paths and direct addresses, too."""
     assert PIN.sub("", COMMENT.sub("", text(lock))) == ""
     assert pins(lock)
 
@@ -73,13 +73,13 @@ def test_the_image_gets_what_the_tests_have_seen(lock: str) -> None:
 
 def test_the_image_gets_nothing_of_the_development_tools() -> None:
     development = {
-        canonicalize_name(requirement.name) for requirement in requirements("dev")[len(requirements()) :]
+        canonicalize_name(requirement.name) for requirement in requirements("dev", "docs")[len(requirements()) :]
     }
     assert not development & pins("requirements-runtime.lock").keys()
 
 
 def test_every_bound_is_two_sided_or_exact() -> None:
-    """Data numbered by date has no upper bound."""
+    """A package of data whose versions are dates has no upper bound."""
     for requirement in [*ALL, *BUILD]:
         operators = {specifier.operator for specifier in requirement.specifier}
         assert operators in [{"=="}, {">=", "<"}] or requirement.name == "tzdata", str(requirement)

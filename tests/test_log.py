@@ -1,4 +1,4 @@
-"""The log: what a line looks like, and what never comes out."""
+"""The log: what a line looks like, and what it never contains."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_counts_and_dates_are_not_masked(capsys: pytest.CaptureFixture[str]) -> 
     assert records(capsys)[0]["message"] == "999999 rows of 2026-11-02, abc"
 
 
-def test_a_record_that_cannot_be_written_tells_nothing_of_its_arguments(
+def test_a_record_that_cannot_be_written_reveals_none_of_its_arguments(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log.configure("text", [SECRET])

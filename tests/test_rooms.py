@@ -1,4 +1,4 @@
-"""The rooms of etl/ import what their docstrings say, and docs/architecture.md names what is there."""
+"""The rooms of etl/ import only what their docstrings allow, and docs/architecture.md names what exists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODULES = sorted(file for file in PACKAGE.rglob("*.py") if not file.name.startsw
 
 
 def allowed(room: str) -> set[str]:
-    """What the docstring of a room lets it import."""
+    """What the docstring of a room allows it to import."""
     words = re.search(r"^May import: (.*?)\.$", str(importlib.import_module(f"etl.{room}").__doc__), re.M | re.S)
     assert words, f"the docstring of etl/{room} does not say what it may import"
     if words[1].startswith("no other room"):

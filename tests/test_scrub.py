@@ -24,5 +24,5 @@ def test_long_digit_runs_keep_their_last_two(text: str, scrubbed: str) -> None:
     assert scrub(text) == scrubbed
 
 
-def test_how_long_a_run_is_left_alone_can_be_told() -> None:
+def test_the_length_from_which_runs_are_masked_can_be_set() -> None:
     assert scrub("123456 1234567", at_least=7) == "123456 *****67"

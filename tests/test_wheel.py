@@ -1,4 +1,4 @@
-"""What a release holds: sdist and wheel are built, looked into, a schema is made from the installed wheel."""
+"""What a release holds: sdist and wheel are built and inspected, and a schema is made from the installed wheel."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def content(wheel: Path) -> dict[str, bytes]:
 
 
 def tracked(folder: str) -> set[str]:
-    """The files of a folder of the checkout that the wheel is to hold."""
+    """The files of a folder of the checkout that the wheel must contain."""
     found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {path.relative_to(ROOT).as_posix() for path in found if folder == "etl" or path.suffix in ALLOWED}
 
@@ -96,9 +96,9 @@ def in_sdist(built: Built) -> set[str]:
 
 
 def known_to_git(*options: str) -> set[str]:
-    """Files that are there and that git tracks, or that it would (`--others`)."""
+    """Files that exist and that git tracks, or would track (`--others`)."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        absent("what a release has to hold is asked of git: run this in a clone, with git")
+        absent("git says what a release must contain: run this in a clone, with git")
     command = ["git", "ls-files", "-z", "--exclude-standard", "--cached", *options]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     return {name for name in listed if name and (ROOT / name).is_file()}
@@ -113,7 +113,7 @@ def test_the_sdist_holds_sources_and_tests_but_nothing_private(built: Built) -> 
 
 
 def test_the_sdist_holds_every_file_that_git_tracks(built: Built) -> None:
-    """So a test finds whatever it reads, and whoever has the archive can do what a checkout can."""
+    """So a test finds all files that it reads, and the archive serves as well as a checkout."""
     assert known_to_git() - in_sdist(built) == set()
 
 
@@ -158,7 +158,7 @@ def test_the_installed_package_is_not_the_checkout(installed: Path, tmp_path: Pa
 
 
 def test_a_schema_is_made_and_checked_from_the_installed_wheel(installed: Path, tmp_path: Path) -> None:
-    """Tables and views alike come from files that lie inside the package there."""
+    """There, tables and views come from files inside the package."""
     for command in ("upgrade", "check"):
         said = run(installed / "python", "-m", "etl", "db", command, cwd=tmp_path)
     assert said.startswith("The schema is as it should be")

@@ -1,4 +1,4 @@
-"""Cases of a test, on a server each, of which the quick tier keeps a sample."""
+"""Cases of a test, each on one server; the quick tier runs only a sample of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARKED = ("postgresql", "mariadb")
 
 
 def cases(kinds: Iterable[str], *values: Iterable[Any], quick: Collection[tuple[Any, ...]]) -> list[Any]:
-    """Every kind of server with every combination of the values; those not named `quick` are left to the full tier."""
+    """Every kind of server with each combination of the values; those not in `quick` run only in the full tier."""
     return [case(*one, full=one not in quick) for one in itertools.product(kinds, *values)]
 
 
@@ -23,11 +23,11 @@ def case(kind: str, *values: Any, full: bool = False) -> Any:
 
 
 def left_to_full(one: Any, *further: Any) -> Any:
-    """A case, perhaps with further values, that the quick tier leaves out."""
+    """A case, perhaps with additional values, that the quick tier leaves out."""
     return with_values(one, *further, marks=[pytest.mark.full])
 
 
 def with_values(one: Any, *further: Any, marks: Iterable[Any] = ()) -> Any:
-    """A case with further values."""
+    """A case with additional values."""
     name = "-".join(map(str, [one.id, *further])) if one.id else None
     return pytest.param(*one.values, *further, marks=[*one.marks, *marks], id=name)

@@ -1,4 +1,4 @@
-"""SQLite without its waits for the disk: they are most of the time of a test that makes thousands of commits."""
+"""SQLite without its waits for the disk, which take most of the time of a test that makes thousands of commits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 
 def unsynced(engine: sa.Engine) -> None:
-    """From now on, what `engine` commits may be lost with the machine's power; with a process it is not."""
+    """From now on, what `engine` commits may be lost in a power cut, but not if a process dies."""
     if engine.url.get_backend_name() == "sqlite":
         sa.event.listen(engine, "connect", _do_not_wait)
         engine.dispose()

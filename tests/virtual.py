@@ -1,4 +1,4 @@
-"""Time that passes only where a test lets it pass: nobody has to wait for it, and no busy machine is late."""
+"""Time that passes only where a test lets it pass: no test has to wait for it, and no busy machine is late."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Callable
 from etl import clock
 
 START = 1_000_000.0
-# Lets several threads fall asleep together; nothing depends on how long it really takes.
+# Lets several threads fall asleep together; nothing depends on how long that really takes.
 YIELD = 0.0005
 
 
 class Clock:
-    """Stands in for the module `time`, wherever that is all a module takes its time from.
+    """Replaces the module `time` in a module that gets its time from nowhere else.
 
-    It moves only where somebody sleeps, by as much. Threads that sleep at once sleep through the same time.
+    It moves only when a thread sleeps, by that much. Threads that sleep at once sleep through the same time.
     """
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class Clock:
         self._numbers = itertools.count()
 
     def time(self) -> float:
-        """The moment, seconds."""
+        """The present moment, in seconds."""
         self._mine.seen = now = self._now
         return now
 
     monotonic = time
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass, then do what fell due meanwhile."""
+        """Let `seconds` pass, then do what fell due in that time."""
         wakes = self._now + seconds
         time.sleep(YIELD)
         with self._lock:
@@ -46,7 +46,7 @@ class Clock:
             heapq.heappop(self._due)[2]()
 
     def at(self, seconds: float, action: Callable[[], object]) -> None:
-        """Have `action` done by the sleep that goes past so many seconds from the start."""
+        """Have `action` done by the sleep that passes `seconds` from the start."""
         heapq.heappush(self._due, (START + seconds, next(self._numbers), action))
 
     @property
@@ -56,7 +56,7 @@ class Clock:
 
     @property
     def seen(self) -> float:
-        """What this thread was told when it last asked for the time."""
+        """The time that this thread got when it last asked."""
         seen: float = self._mine.seen
         return seen
 
@@ -69,5 +69,5 @@ class Still(clock.Clock):
         self._moment = moment
 
     def now(self) -> dt.datetime:
-        """The moment, UTC."""
+        """The present moment, UTC."""
         return self._moment.astimezone(dt.UTC)

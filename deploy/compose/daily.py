@@ -1,7 +1,7 @@
 """Runs a command now, and once a day from then on: `daily.py 12:35 Asia/Shanghai numbercheck sync`.
 
-The standard library only, so that any Python runs it. The exit status of each run goes to standard error.
-SIGTERM is handed on to a run under way, and ends the waiting at once; so does SIGINT.
+It uses only the standard library, so any Python can run it. The exit status of each run goes to standard error.
+SIGTERM and SIGINT are passed on to a run under way, and end the waiting at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAP = 60.0
 def next_start(now: dt.datetime, at: dt.time, zone: ZoneInfo) -> dt.datetime:
     """The first moment after `now` (aware) that shows the time `at` on a clock of the zone; in UTC.
 
-    Where the hour is skipped in spring, the moment that is as far from midnight; where it comes twice, the first.
+    Where the hour is skipped in spring, it is the moment as far from midnight; where it comes twice, the first.
     """
     today = now.astimezone(zone).date()
     days = (dt.datetime.combine(today + dt.timedelta(days=n), at, zone).astimezone(dt.UTC) for n in range(3))

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the image without a Docker engine, looks into it and runs its demo: Debian 12, as root, some two minutes.
+# Builds the image without a Docker engine, examines it and runs its demo. On Debian 12, as root; takes about two minutes.
 #
 #   apt-get install -y --no-install-recommends buildah podman runc mmdebstrap
 #   deploy/image/build-without-docker.sh
 #
-# No base image is pulled: one with Debian's own python3 is made from this machine's apt sources and takes its name,
-# unless the name is there already. Packages come from where this machine's pip gets them; its settings are mounted.
+# No base image is pulled. If there is none with its name, one with Debian's own python3 is made from this machine's apt
+# sources. Packages come from where this machine's pip gets them: pip's settings are mounted.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -33,7 +33,7 @@ make_base() {
     buildah commit --quiet --rm "$container" "$BASE" >/dev/null
 }
 
-# This machine's pip settings (index, certificate) as one file; paths do not hold inside, the certificates are mounted.
+# This machine's pip settings (index, certificate) as one file. Paths mean nothing inside; the certificates are mounted.
 pip_settings() {
     echo "[global]"
     python3 -m pip config list \
@@ -49,7 +49,7 @@ build() {
         --tag "$IMAGE" . >"$WORK/build.log" 2>&1 || { tail -n 20 "$WORK/build.log"; fail "the build"; }
 }
 
-# As a cluster would: read-only, no capability, no new privileges; the user is the image's own.
+# As a cluster would run it: read-only, without capabilities or new privileges, as the image's own user.
 run() {
     podman --runtime "$(command -v runc)" run --rm --network host --read-only --read-only-tmpfs=false \
         --cap-drop all --security-opt no-new-privileges --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
@@ -66,7 +66,7 @@ check_rights() {
     echo "user 10001, nothing of the root file system can be written"
 }
 
-# Every layer, so that nothing hides below a later one: no settings of pip, no key, no .env, no pip.
+# Checks every layer, so that nothing is hidden below a later one: no pip settings, no key, no .env, no pip.
 check_secrets() {
     local layer layers
     podman save --quiet --format docker-archive "$IMAGE" --output "$WORK/image.tar"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Writes deploy/kubernetes/example/rendered.yaml, what `kubectl apply -k` sends, so that it can be read and checked where
-# there is no kubectl. Run it after a change of a manifest; a test notices when it was forgotten.
+# Writes deploy/kubernetes/example/rendered.yaml: what `kubectl apply -k` sends, so that it can be read and checked where
+# there is no kubectl. Run it after changing a manifest; a test notices if you forget.
 set -eu
 cd "$(dirname "$0")"
 
-# What the result is made of: sorted, so that the sum is the same on every machine.
+# What the result is made from, sorted so that the checksum is the same on every machine.
 sources() { find base migrate example -type f ! -name rendered.yaml | LC_ALL=C sort; }
 
 {

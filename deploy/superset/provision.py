@@ -1,4 +1,4 @@
-"""Brings connection, datasets, charts and dashboard of bundle/ into Superset, over what it has of them."""
+"""Imports connection, datasets, charts and dashboard of bundle/ into Superset, replacing what it has of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUNDLE = Path(__file__).parent / "bundle"
 
 
 def main(username: str) -> None:
-    """Import everything as this user; raises where anything of it cannot be used."""
+    """Import everything as this user; raises if any of it cannot be used."""
     with create_app().app_context():
         # These need the application.
         from superset import security_manager  # noqa: PLC0415

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Superset's own database, the user admin, and the dashboard; then the server. May be run again.
+# Prepares Superset's own database, the user admin and the dashboard, and then starts the server. It may be run again.
 set -eu
 here="$(dirname "$0")"
 secrets="${SUPERSET_SECRETS:-/run/secrets}"
@@ -8,7 +8,7 @@ password="$secrets/superset_admin_password"
 twice() { cat "$1" && echo && cat "$1" && echo; }
 
 superset db upgrade
-# The password goes in as if it were typed, so that no list of processes shows it.
+# The password is passed as if it were typed, so that no list of processes shows it.
 if superset fab list-users | grep -q 'username:admin '; then
     twice "$password" | superset fab reset-password --username admin
 else
@@ -17,7 +17,7 @@ else
 fi
 superset init
 
-# Only a bundle that is new: what was changed by hand since then stays.
+# Only a new bundle is imported, so changes made by hand since then are kept.
 bundle="$(find "$here/bundle" -type f -exec sha256sum {} + | sort | sha256sum)"
 if [ "$bundle" != "$(cat "$SUPERSET_HOME/imported" 2>/dev/null)" ]; then
     python3 "$here/provision.py" admin

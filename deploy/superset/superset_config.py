@@ -18,13 +18,13 @@ def _secret(name: str) -> str:
 def DB_CONNECTION_MUTATOR(  # noqa: N802  (Superset looks for this name)
     uri: Any, params: dict[str, Any], _username: str, _security_manager: Any, _source: Any
 ) -> tuple[Any, dict[str, Any]]:
-    """The password of the reader role is put in when a connection is made."""
+    """Insert the password of the reader role when a connection is made."""
     return (uri.set(password=_secret("reader_password")) if uri.username == READER else uri), params
 
 
 SECRET_KEY = _secret("superset_secret_key")
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{_HOME}/superset.db?check_same_thread=false"
 APP_NAME = "numbercheck"
-# Behind a proxy that adds https, set SESSION_COOKIE_SECURE too.
+# Behind a proxy that adds https, also set SESSION_COOKIE_SECURE.
 SESSION_COOKIE_SAMESITE = "Strict"
 FEATURE_FLAGS = {"DASHBOARD_RBAC": True}

@@ -1,4 +1,4 @@
-"""What the job is about, thought through without a network, a database or a clock.
+"""The concepts and decisions of the job, without a network, a database or a clock.
 
 Belongs here: the shared nouns (batch day, window, line of a list, check row, page) and the decisions that follow
 from them alone: what to ask for, in which order, and when a batch day is proven.

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 PAGE_SIZE = 100
-"""Rows a page, the most that the vendor allows."""
+"""Rows per page: the most that the vendor allows."""
 
 
 class State(StrEnum):
-    """What may be said of a batch day (CONTRACT: v_coverage.state)."""
+    """The state of a batch day (CONTRACT: v_coverage.state)."""
 
     PENDING = "pending"
     INCOMPLETE = "incomplete"
@@ -22,11 +22,11 @@ class State(StrEnum):
 
 
 UNFINISHED = (State.PENDING, State.INCOMPLETE)
-"""What is lost with its deadline."""
+"""The states in which a batch day is lost when its deadline passes."""
 
 
 class NoteKind(Enum):
-    """What a note tells a person; the value is its sentence, with a place for each of its figures."""
+    """The kind of a note; the value is its sentence, with a placeholder for each figure."""
 
     MISSING = "{:,} of {:,} reported rows did not turn up in several passes"
     UNACCOUNTED = "{:,} rows are held, {:,} are reported, and no pass accounts for them"
@@ -36,12 +36,12 @@ class NoteKind(Enum):
     NEVER_ANSWERED = "It was never answered for before it left the vendor's window"
     NOT_FINAL = "It was last looked at before its rows were final, and then left the vendor's window"
     NOT_COMPLETE = "It was not complete when it left the vendor's window"
-    WORDS = "{}"  # of an error, or of a note that an earlier run wrote
+    WORDS = "{}"  # the text of an error, or of a note that an earlier run wrote
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a person should know of a batch day; the log and the ledger hold it as the text that `str` makes."""
+    """What a person should know about a batch day; the log and the ledger hold the text that `str` returns."""
 
     kind: NoteKind
     figures: tuple[int | str, ...] = ()
@@ -52,10 +52,10 @@ class Note:
 
 @dataclass(slots=True)
 class BatchDay:
-    """One line of the ledger, as it stands in the database, or not there yet where `id` is 0.
+    """One line of the ledger; an `id` of 0 means that it is not in the database yet.
 
-    Times are UTC. `reported` is the vendor's count at the last look; None: it never answered. `dated`: a list
-    names this batch with this date.
+    Times are UTC. `reported` is the vendor's count at the last look, or None where it never answered. `dated`:
+    whether a list names this batch with this date.
     """
 
     batch_no: str
@@ -88,15 +88,15 @@ class BatchDay:
 
     @property
     def missing(self) -> int | None:
-        """Rows reported and not accounted for; negative: more are held than reported; None: never asked."""
+        """Rows reported but not accounted for; negative where more are held than reported; None if never asked."""
         return None if self.reported is None else self.reported - self.accounted
 
     @property
     def proven(self) -> bool:
         """Whether it holds all that the vendor reported at the last look.
 
-        The keys held are taken to be a subset of the vendor's, so as many as reported are the same ones;
-        once more were held than reported, that no longer follows, and a whole pass has to prove it.
+        The keys held are assumed to be a subset of the vendor's, so equal counts mean equal sets. Once more
+        rows were held than reported, that no longer follows, and a whole pass has to prove it.
         """
         return self.missing == 0 and not self.needs_pass
 

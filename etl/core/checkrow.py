@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from etl.core.fields import Fields, Part, of_part
 
 Key = tuple[str, str]
-"""Message id and phone: what a row is known by."""
+"""Message id and phone, which identify a row."""
 
 CALL_CHECK = 4
 HLR_CHECK = 5
@@ -25,7 +25,7 @@ _RESULTS: dict[int | None, tuple[int, ...]] = {
 class CheckRow(Fields):
     """One number check as the vendor reports it; None where the vendor leaves a field blank.
 
-    Texts stand exactly as sent, but for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
+    Texts are exactly as sent, except for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
     `currency`. `extra` holds, under the vendor's names, what has no column or does not fit into its column.
     """
 
@@ -51,8 +51,8 @@ class CheckRow(Fields):
 class RejectedRow:
     """A row that cannot be stored as it is. `payload`: the vendor's JSON as text, safe to store anywhere.
 
-    `digest`: SHA-256 (hexadecimal) of the payload whatever the order of its fields: how such rows are told
-    apart.
+    `digest`: SHA-256 (hexadecimal) of the payload, which does not depend on the order of its fields; it
+    distinguishes such rows.
     """
 
     reason: str

@@ -136,7 +136,7 @@ LATER_FIELDS = tuple(field for field in FIELDS if field.since != FIRST_REVISION)
 """Fields whose columns migrations appended to tables and views that were there."""
 
 MAX_LENGTH = {field.name: field.length for field in FIELDS if field.kind in ("text", "flag")}
-"""Characters that each text column holds."""
+"""How many characters each text column can hold."""
 
 
 def of_part(part: Part) -> tuple[Field, ...]:

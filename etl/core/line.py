@@ -9,16 +9,19 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 MAX_BATCH_NO = 64
-"""Characters of a batch number."""
+"""How many characters a batch number may have."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-"""What no batch number, name or secret may hold."""
+"""Characters that no batch number, name or secret may contain."""
 DATABASE_LIST = "database"
 """The source of lines given by `numbercheck batches`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A batch, perhaps its date (in the vendor's zone), how many numbers were submitted, its own appkey."""
+    """A batch and, where given, its date (in the vendor's zone) and its own appkey.
+
+    `rows`: how many numbers were submitted, where given.
+    """
 
     batch_no: str
     date: dt.date | None = None
@@ -28,18 +31,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line, and the list that it stands on."""
+    """A line, and the list that it is on."""
 
     source: str
     line: Line
 
     @property
     def key(self) -> tuple[str, str, dt.date | None]:
-        """What there is one entry for."""
+        """There is one entry for each of these keys."""
         return self.source, self.line.batch_no, self.line.date
 
 
-# By date and batch: pairs of them as keys would take a third of a large plan's time and memory.
+# Keyed by date, then by batch: pairs of the two as keys would take a third of a large plan's time and memory.
 RowsByDay = dict[dt.date, dict[str, int]]
 
 
@@ -47,8 +50,8 @@ RowsByDay = dict[dt.date, dict[str, int]]
 class Lists:
     """The lines of all lists together.
 
-    `submitted`: how many numbers, where lines tell; those of one batch and date add up. `named`: the batches by
-    the date that their lines give.
+    `submitted`: how many numbers were submitted, where lines say so; lines for one batch and date add up.
+    `named`: the batches, by the date on their lines.
     """
 
     lines: Collection[Line] = ()
@@ -68,7 +71,7 @@ class Lists:
         return cls(lines, dict(submitted), dict(named))
 
     def submitted_on(self, batch_no: str, date: dt.date) -> int | None:
-        """How many numbers were submitted to that batch for that date; None: no list tells."""
+        """How many numbers were submitted to that batch for that date; None where no list says so."""
         return self.submitted.get(date, _NOTHING).get(batch_no)
 
     def dates(self, batch_no: str, date: dt.date) -> bool:

@@ -1,4 +1,4 @@
-"""When there is something that a person should know of a batch day, and what."""
+"""What a person should know about a batch day, and when."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from etl.core.batchday import BatchDay, Note, NoteKind, State
 from etl.core.window import Window
 
-# As NoteKind.VANISHED has it. Whoever words that differently lets this match both: ledgers hold the old sentence.
+# The sentence of NoteKind.VANISHED. If its wording changes, match the old one too: it stays in ledgers.
 _VANISHED = re.compile("(0|[1-9][0-9]{0,2}(?:,[0-9]{3})*) rows are kept that the vendor no longer lists")
 
 
@@ -39,14 +39,14 @@ def on_lost(day: BatchDay) -> Note:
 
 
 def still_true(day: BatchDay) -> Note | None:
-    """What was said of a batch day at an earlier look, and stays so."""
+    """The note of an earlier look, where it is still true."""
     return day.note if day.note and day.note.kind is NoteKind.VANISHED else None
 
 
 def from_ledger(text: str | None) -> Note | None:
-    """The note of which the ledger holds this text: `str` makes the same text of it.
+    """The note whose text the ledger holds; its `str` is the same text.
 
-    Only the kind that outlives a run is told from the others, whose words are all that is known of them.
+    Only the kind that outlives a run is recognised; of any other note, only the words are known.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""One answer of the vendor, typed: what a reading learns from and the store keeps."""
+"""One answer from the vendor, typed: what a reading learns from and the store keeps."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from etl.core.checkrow import CheckRow, Key, RejectedRow
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the vendor.
+    """One answer from the vendor.
 
-    `number`: the page asked for. `total`: the vendor's totalSize. `rows` have distinct keys: of rows with one
-    key the first is kept, and one that says something else stands in `rejected` as `key_conflict`. `rejected`
-    have distinct digests. `repeats`: by key, how many rows only say once more what another row of this answer
-    said. `conflicts`: by key, how many rows stand in `rejected`. `received`: rows in the answer. `wording`:
-    which name its rows have for the message id.
+    `number`: the page asked for. `total`: the vendor's totalSize. `rows` have distinct keys: of rows with the
+    same key, the first is kept, and one that says something else is in `rejected` as `key_conflict`. `rejected`
+    have distinct digests. `repeats`: by key, how many rows only repeat another row of this answer. `conflicts`:
+    by key, how many rows are in `rejected`. `received`: rows in the answer. `wording`: which name its rows use
+    for the message id.
     """
 
     number: int

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 
 class PageSet:
-    """Page numbers from 1 on. A batch day of a million rows has 10,000 of them, written at every answer."""
+    """Page numbers, from 1. A batch day of a million rows has 10,000 of them, written after every answer."""
 
     __slots__ = ("_bits",)
 
@@ -18,14 +18,14 @@ class PageSet:
 
     @classmethod
     def up_to(cls, last: int) -> PageSet:
-        """The pages 1 to `last`."""
+        """The pages from 1 to `last`."""
         pages = cls()
         pages._bits = (1 << last + 1) - 2
         return pages
 
     @classmethod
     def parse(cls, text: str | None) -> PageSet:
-        """The pages that `str` wrote down."""
+        """The pages that `str` wrote as this text."""
         pages = cls()
         for part in filter(None, (text or "").split(",")):
             first, _, last = part.partition("-")
@@ -41,7 +41,7 @@ class PageSet:
         self._bits &= ~(1 << page)
 
     def shifted(self, rows: int, page_size: int) -> PageSet:
-        """The pages whose rows all lay in these pages before `rows` rows came in front of them."""
+        """The pages whose rows were all in these pages before `rows` rows were added in front of them."""
         whole, more = divmod(rows, page_size)
         pages = PageSet()
         pages._bits = self._bits << whole
@@ -49,8 +49,8 @@ class PageSet:
             pages._bits &= self._bits << whole + 1
         return pages
 
-    def lacking(self, last: int) -> list[int]:
-        """The pages 1 to `last` that are not in here, ascending."""
+    def missing(self, last: int) -> list[int]:
+        """The pages from 1 to `last` that are not in this set, in ascending order."""
         return [page for page in range(1, last + 1) if not self._bits >> page & 1]
 
     def __contains__(self, page: int) -> bool:

@@ -21,7 +21,7 @@ ONCE_A_DAY = dt.timedelta(hours=20)
 
 
 class Why(StrEnum):
-    """Why a batch day is asked for, in the order in which a run does it."""
+    """Why a batch day is asked for, in the order in which a run proceeds."""
 
     RESCUE = "not complete, leaves the window within 48 hours"
     FETCH = "never asked, or not complete"
@@ -48,8 +48,8 @@ class Task:
 class Known:
     """What is known before a run: what all lists say, and the ledger.
 
-    `days` holds every batch day that may still need something, with what the lists say of it (`submitted`,
-    `dated`); `settled` the reported rows of the others, by date and batch.
+    `days` holds every batch day that may still need something, with what the lists say about it (`submitted`,
+    `dated`); `settled` holds the reported rows of the others, by date and batch.
     """
 
     lists: Lists
@@ -59,7 +59,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a run is narrowed to; without batches, without dates: all of them. `full`: also what is settled."""
+    """What a run is narrowed to. No batches, or no dates, means all of them. `full`: also what is settled."""
 
     batches: frozenset[str] = frozenset()
     dates: frozenset[dt.date] = frozenset()
@@ -71,7 +71,7 @@ class Selection:
         return bool(self.batches or self.dates)
 
     def covers(self, day: BatchDay) -> bool:
-        """Whether this batch day is meant."""
+        """Whether it includes this batch day."""
         return (not self.batches or day.batch_no in self.batches) and (not self.dates or day.date in self.dates)
 
 
@@ -80,7 +80,7 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides what is asked for: settings, and what the run is narrowed to."""
+    """The settings that decide what is asked for, and what the run is narrowed to."""
 
     spill_days: int = 1
     last_look: bool = True
@@ -117,7 +117,7 @@ def make(known: Known, window: Window, rules: Rules) -> Plan:
 
 
 def can_settle(day: BatchDay, window: Window) -> bool:
-    """Whether nothing more is expected of this batch day: proven, over, and no outcome is waited for."""
+    """Whether nothing more is expected of this batch day: it is proven and over, and no outcome is awaited."""
     if not day.proven or day.state is State.INCOMPLETE or not window.is_over(day.date):
         return False
     if day.unresolved and window.moment < window.end(day.date) + OUTCOMES_WITHIN:
@@ -126,12 +126,12 @@ def can_settle(day: BatchDay, window: Window) -> bool:
 
 
 def wants_look(day: BatchDay, window: Window) -> bool:
-    """Whether an open batch day may have grown, for all that is known."""
+    """Whether an open batch day may have grown, as far as is known."""
     return not day.all_submitted_there and not _looked_after_settling(day, window)
 
 
 def will_miss(plan: Plan, window: Window, interval: float) -> list[BatchDay]:
-    """Batch days whose deadline comes before this plan gets to their end, one request each `interval` seconds."""
+    """Batch days whose deadline comes before this plan finishes them, at one request every `interval` seconds."""
     missed, requests = [], 0
     for task in plan.tasks:
         requests += task.requests
@@ -142,14 +142,14 @@ def will_miss(plan: Plan, window: Window, interval: float) -> list[BatchDay]:
 
 
 def _will_be_lost(day: BatchDay, window: Window) -> bool:
-    """Whether a batch day is lost when it is not asked for again."""
+    """Whether a batch day will be lost if it is not asked for again."""
     return day.state is not State.SETTLED and (day.state is not State.OPEN or wants_look(day, window))
 
 
 def _tasks(days: list[BatchDay], window: Window, rules: Rules, typical: int) -> list[Task]:
     reasons = ((day, _why(day, window, rules)) for day in days)
     tasks = [Task(day, why, _requests(day, why, typical)) for day, why in reasons if why]
-    # One after the other, what counts most at the end: 130,000 keys of all three would take 15 MB.
+    # Three sorts, by what counts most last: 130,000 keys made of all three would take 15 MB.
     tasks.sort(key=lambda task: task.day.batch_no)
     tasks.sort(key=lambda task: task.day.date)
     tasks.sort(key=_rank)
@@ -167,7 +167,7 @@ def _reported(known: Known) -> dict[dt.date, dict[str, int | None]]:
 
 
 def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[BatchDay]:
-    """Batch days that the lists call for and the ledger does not have."""
+    """Batch days that the lists call for but the ledger does not have."""
     lists, ledger = known.lists, _reported(known)
     appkeys = {line.batch_no: line.appkey for line in lists.lines if line.appkey}
     everywhere = lists.named.get(None, set())
@@ -190,7 +190,7 @@ def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[Batch
 
 
 def _perhaps_late(lists: Lists, date: dt.date, reported: Mapping[str, int | None]) -> set[str]:
-    """Those batches of a date that may have rows on the next one: not all that was submitted is reported."""
+    """The batches of a date that may have rows on a later one: not all submitted rows are known to be reported."""
     submitted = lists.submitted.get(date, {})
     return {
         name
@@ -239,7 +239,7 @@ def _last_look_is_due(day: BatchDay, window: Window) -> bool:
 
 
 def _typical_pages(known: Known) -> int:
-    """How many pages this account's batch days had so far, on the average: the guess for one never asked."""
+    """The average number of pages of this account's batch days so far: the guess for one that was never asked."""
     counts = [rows for of_date in known.settled.values() for rows in of_date.values() if rows]
     counts += [day.reported for day in known.days if day.reported]
     return round(sum(map(pages_of, counts)) / len(counts)) if counts else 1
@@ -256,9 +256,9 @@ def _requests(day: BatchDay, why: Why, typical: int) -> int:
 
 
 def _rank(task: Task) -> tuple[int, float]:
-    """What comes first; among looks, the stalest. Otherwise the nearest deadline comes first."""
+    """What comes first: among looks, the stalest; otherwise, the one with the nearest deadline."""
     day = task.day
     if task.why is Why.LOOK and day.last_synced_at:
         return RANK[Why.LOOK][0], day.last_synced_at.timestamp()
-    # --full spends nothing on what is there as long as something may be lost.
+    # --full spends no request on what is held while something else may still be lost.
     return RANK[Why.FETCH if task.why is Why.FULL and day.state is State.INCOMPLETE else task.why]

@@ -1,7 +1,7 @@
-"""How one batch day is read: which page comes next, and when what is held is proven to be all.
+"""How one batch day is read: which page comes next, and when the rows held are proven to be all.
 
-Pure: a reading yields steps of requests, is told each answer, and keeps the batch day's figures. It knows
-neither the network nor the database. Its decisions stand in docs/adr: 0002, 0003, 0004.
+Pure: a reading yields steps of requests, is given each answer, and keeps the batch day's figures. It knows
+neither the network nor the database. The decisions behind it are in docs/adr: 0002, 0003, 0004.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from etl.core.steps import Ask, Awaited, Listed, Memory, Step
 from etl.core.sweep import Sweep
 
 MAX_PASSES = 3
-# Keys asked for one by one after a pass, because they seem to be listed more than once.
+# How many keys are asked for one by one after a pass, because they seem to be listed more than once.
 MAX_CONFIRMATIONS = 500
 
 Steps = Generator[Step, None, None]
@@ -26,8 +26,8 @@ Steps = Generator[Step, None, None]
 class Reading:
     """One batch day in one run.
 
-    The caller sends the requests of each step. It hands every answer to `take`, adds what is new to the
-    day's figures, calls `conclude`, and stores all three in one transaction; then it goes on.
+    The caller sends the requests of each step. It passes every answer to `take`, adds what is new to the
+    day's figures, calls `conclude`, and stores the results in one transaction before it goes on.
     """
 
     def __init__(self, day: BatchDay, memory: Memory, *, full: bool = False, look: bool = True) -> None:
@@ -60,7 +60,7 @@ class Reading:
             yield from self._look_at(self.day.pages if self.day.growth == "end" else 1)
         yield from self._until_proven()
         if self.day.proven:
-            # After what was new: some that wait have been seen on the same pages.
+            # After the new rows: their pages may also have shown some of the awaited outcomes.
             yield from self._outcomes()
             yield from self._until_proven()
         if not self.day.proven:
@@ -73,11 +73,11 @@ class Reading:
             yield from self._pass_until_proven()
 
     def _unread(self) -> Steps:
-        """The pages that are missing. A total that grows meanwhile adds some, so look again at the end."""
+        """The missing pages. A total that grows in the meantime adds some, so check again at the end."""
         self._passes += not self._read
         self._collecting = True
         for _ in range(MAX_PASSES):
-            pages = [1] if self.day.reported is None else self._read.lacking(self.day.pages)
+            pages = [1] if self.day.reported is None else self._read.missing(self.day.pages)
             if not pages or self.day.proven:
                 break
             yield Step([Ask(page) for page in pages], lambda: self.day.proven)
@@ -89,22 +89,22 @@ class Reading:
         self._probe = None
 
     def _grown(self) -> Steps:
-        """Fetch what was added, if all of it was added in front, or all at the end."""
+        """Fetch what was added, if all of it was added at the front or all of it at the end."""
         held = self.day.accounted
         pages = {"front": 1, "end": held // PAGE_SIZE + 1}
         for side in sorted(pages, key=lambda side: side != (self.day.growth or "front")):
             nothing_new = self._sweep.is_whole(self.day.pages) or self.day.needs_pass
             if self.day.proven or (nothing_new and not self._grew_here):
                 return
-            if not self._grew_here and pages[side] in self._sweep.lacking(self.day.pages):
+            if not self._grew_here and pages[side] in self._sweep.missing(self.day.pages):
                 yield from self._look_at(pages[side])
             if self._grew_here:
                 yield from self._unread()
                 self._grew_here = False
 
     def _judge_probe(self, page: int) -> None:
-        """Whether a single page explains the growth: rows new on it just as many as must be, were they all
-        added on this side. Then the pages lacking are known, and written down with the rows."""
+        """Check whether a single page explains the growth: it has exactly as many new rows as if all of them had
+        been added on this side. If so, the missing pages are known, and are stored with the rows."""
         held, total = self._held_before, self.day.reported or 0
         new = self.day.accounted - held
         if page == 1 and 0 < new == min(total - held, PAGE_SIZE):
@@ -119,19 +119,19 @@ class Reading:
             self._read.discard(page + further)
 
     def _pass_until_proven(self, whole: bool = False) -> Steps:
-        """Passes, from alternate ends, each followed by the question whether keys really repeat.
+        """Passes from alternate ends, each followed by a check whether keys really repeat.
 
-        `whole`: read every page, whatever is proven before.
+        `whole`: read every page, even if the day is proven before that.
         """
         self._forget_pages()
         while True:
-            if pages := self._sweep.lacking(self.day.pages):
+            if pages := self._sweep.missing(self.day.pages):
                 if self._passes == MAX_PASSES:
                     return
                 self._passes += 1
                 pages = pages[::-1] if self._passes % 2 == 0 else pages
                 yield Step([Ask(page) for page in pages], lambda: self.day.proven and not whole)
-                if not self.day.proven and self._sweep.lacking(self.day.pages):
+                if not self.day.proven and self._sweep.missing(self.day.pages):
                     continue
             yield from self._confirm_repeats()
             if self.day.proven or self._accounts_for_all_listed():
@@ -139,7 +139,7 @@ class Reading:
             self._sweep = Sweep()
 
     def _confirm_repeats(self) -> Steps:
-        """Ask for each key that this pass showed more than once; the first refutation tells that rows shifted."""
+        """Ask for each key that this pass showed more than once; the first refutation means that rows shifted."""
         candidates = self._unconfirmed()
         if not candidates or not (self.day.needs_pass or sum(candidates.values()) == self.day.missing):
             return
@@ -164,8 +164,8 @@ class Reading:
         return dict(self._memory.listed()) | self._listed
 
     def _accounts_for_all_listed(self) -> bool:
-        """Whether one whole pass under one total accounts for every listed row: proof of the present set,
-        also where rows vanished. What is no longer listed is kept, and not counted."""
+        """Whether one whole pass under one total accounts for every listed row. That proves the present set,
+        even where rows vanished. What is no longer listed is kept but not counted."""
         sweep, again = self._sweep, sum(self._sweep.again.values())
         if not sweep.is_whole(self.day.pages) or self._unconfirmed():
             return False
@@ -183,7 +183,7 @@ class Reading:
         return True
 
     def _outcomes(self) -> Steps:
-        """Ask again for the checks whose outcome is due: by page or by message id, whichever is fewer."""
+        """Ask again for the checks whose outcome is due: by page or by message id, whichever takes fewer."""
         due = self._memory.awaited() if self.day.unresolved else []
         pages = {page for check in due for page in self._pages_of(check)}
         ids = {check.message_id for check in due}
@@ -194,7 +194,7 @@ class Reading:
             yield Step([Ask(page) for page in sorted(pages)], lambda: False)
 
     def _pages_of(self, check: Awaited) -> list[int]:
-        """Where a check stands now: it moves when rows come in front of it."""
+        """The pages that a check may be on now: it moves when rows are added in front of it."""
         moved = (self.day.reported or 0) - check.total
         if not moved or self.day.growth == "end":
             return [check.page]
@@ -203,10 +203,10 @@ class Reading:
         first, more = divmod(moved, PAGE_SIZE)
         return [check.page + first] if not more else [check.page + first, check.page + first + 1]
 
-    # -- what an answer tells ----------------------------------------------------------------------------
+    # -- what an answer says -----------------------------------------------------------------------------
 
     def take(self, ask: Ask, page: Page) -> Listed | None:
-        """Learn from an answer, before its rows are counted; how often a key is listed where it was asked for."""
+        """Learn from an answer before its rows are counted. If it was for a key: how often that key is listed."""
         self._rejected = self.day.rejected
         if not ask.whole_day:
             return self._take_key((ask.message_id or "", ask.phone), page) if ask.phone else None
@@ -218,8 +218,8 @@ class Reading:
         return None
 
     def conclude(self) -> None:
-        """Draw the conclusions once the rows of an answer are counted, to be stored with them."""
-        # A rejected row has no key: read twice and changed in between, it would count twice.
+        """Draw the conclusions once the rows of an answer are counted; they are stored with these rows."""
+        # A rejected row has no key: one that is read twice and changes in between would count twice.
         if (self.day.missing or 0) < 0 or self.day.rejected > self._rejected:
             self.day.needs_pass = True
         if self._probe is not None and self._total is not None and not self.day.proven:
@@ -231,10 +231,10 @@ class Reading:
             self.day.pages_read = str(self._read) or None
 
     def _take_total(self, page: Page) -> None:
-        """Within a run the highest total counts: a page answered late may still tell an older one."""
+        """Within a run, the highest total counts: a page answered late may still report an older one."""
         before = self.day.reported or 0
         if self._total is None and page.total < before:
-            # Rows vanished: what is held need not be a part of what is listed any more.
+            # Rows vanished: what is held may no longer be part of what is listed.
             self.day.needs_pass = True
         self._total = self.day.reported = max(page.total, self._total or 0)
         grown = self._total - before

@@ -1,4 +1,4 @@
-"""What a reading asks for, and what it may want to know of the past."""
+"""What a reading asks for, and what it may need to know about the past."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from etl.core.checkrow import Key
 
 
 class Listed(NamedTuple):
-    """How often a key is listed beyond its first time: saying the same, or something else."""
+    """How often a key is listed again after the first time: with the same content, or with other content."""
 
     repeats: int
     conflicts: int
@@ -32,7 +32,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Requests that may be under way together; `enough` tells that the rest of them is not needed."""
+    """Requests that may be under way together; `enough` says whether the rest of them can be skipped."""
 
     asks: Iterable[Ask]
     enough: Callable[[], bool]
@@ -49,7 +49,7 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the database remembers of a batch day, read only when a reading needs it."""
+    """What the database remembers about a batch day, read only when a reading needs it."""
 
     awaited: Callable[[], list[Awaited]] = list
     listed: Callable[[], Mapping[Key, Listed]] = dict

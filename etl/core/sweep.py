@@ -1,4 +1,4 @@
-"""What one pass over the pages of a batch day showed, as long as its total stood still."""
+"""What one pass over the pages of a batch day showed while its total stayed the same."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from etl.core.pageset import PageSet
 
 
 class Sweep:
-    """Pages read under one total, the keys that they listed, and which of them more than once.
+    """Pages read under one total, the keys that they listed, and which keys they listed more than once.
 
-    Keys are told apart by their hash: two that collide look like a repeat, which is then asked for and
+    Keys are compared by their hashes: two that collide look like a repeat, which is then asked for and
     refuted. A million keys take about 70 MB this way.
     """
 
@@ -35,7 +35,7 @@ class Sweep:
         return len(self._rejected)
 
     def take(self, page: Page) -> None:
-        """Add a page; another total than before starts the pass anew, since rows may have shifted."""
+        """Add a page; if the total has changed, the pass starts again, since rows may have shifted."""
         if page.total != self.total:
             self._begin(page.total)
         if page.number in self._pages:
@@ -54,10 +54,10 @@ class Sweep:
     def _note(self, key: tuple[str, str], times: int = 1) -> None:
         self.again[key] = self.again.get(key, 0) + times
 
-    def lacking(self, pages: int) -> list[int]:
-        """The pages that this pass still lacks."""
-        return self._pages.lacking(pages)
+    def missing(self, pages: int) -> list[int]:
+        """The pages from 1 to `pages` that this pass has not read yet."""
+        return self._pages.missing(pages)
 
     def is_whole(self, pages: int) -> bool:
         """Whether every page was read under the same total."""
-        return self.total is not None and pages_of(self.total) == pages and not self.lacking(pages)
+        return self.total is not None and pages_of(self.total) == pages and not self.missing(pages)

@@ -1,4 +1,4 @@
-"""Dates and moments: what the vendor still answers for, when a day is over, settles and is gone."""
+"""Dates and moments: which dates the vendor still answers for, and when a day is over, settled and gone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 AT_RISK = dt.timedelta(hours=48)
-# The vendor does not say whether its 14 days count today: ask this much longer before giving up.
+# The vendor does not say whether its 14 days include today: ask this much longer before giving up.
 GRACE = dt.timedelta(days=1)
-# How long after the end of its day a check is asked for again when it has no outcome.
+# How long after the end of its day a check without an outcome is still asked for again.
 OUTCOMES_WITHIN = dt.timedelta(hours=48)
 
 
 class Dates(Protocol):
-    """What of the settings decides about dates."""
+    """The settings on which dates depend."""
 
     @property
     def window_days(self) -> int: ...
@@ -82,7 +82,7 @@ class Window:
         return self.moment >= self.end(date)
 
     def is_gone(self, date: dt.date) -> bool:
-        """Whether `date` cannot be had any more, even from a vendor that counts generously."""
+        """Whether `date` is no longer available, even from a vendor that counts generously."""
         return self.moment >= self.deadline(date) + GRACE
 
     def is_at_risk(self, date: dt.date) -> bool:
@@ -90,7 +90,7 @@ class Window:
         return self.moment >= self.deadline(date) - AT_RISK
 
 
-# Cached: a plan asks for the same few dates some hundred thousand times.
+# Cached: a plan asks for the same few dates hundreds of thousands of times.
 @lru_cache(maxsize=16)
 def _date(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
     return moment.astimezone(zone).date()
@@ -98,5 +98,5 @@ def _date(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
 
 @lru_cache(maxsize=1024)
 def _midnight(date: dt.date, days: int, zone: ZoneInfo) -> dt.datetime:
-    """The first moment of the date that is so many days later, UTC."""
+    """The first moment of the date that is `days` days later, UTC."""
     return dt.datetime.combine(date + dt.timedelta(days=days), dt.time(), zone).astimezone(dt.UTC)

@@ -1,7 +1,7 @@
 """Where batch numbers come from besides the database: a CSV file, a query on another database, a template.
 
-Belongs here: reading a list, checking its lines, and laying new lists over those of earlier runs. A list is read
-as far as possible; what is wrong with it is told as a Problem and stops nothing.
+Belongs here: reading a list, checking its lines, and merging new lists with those of earlier runs. A list is read
+as far as possible; what is wrong with it is reported and stops nothing.
 Must not know: our own tables, the vendor.
 May import: core, database, settings.
 """

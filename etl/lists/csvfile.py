@@ -1,7 +1,7 @@
 """Batches from a CSV file.
 
-Every line of the file is a line of the list: a quoted field cannot go on in the next one. So a quotation mark
-that somebody forgot spoils its own line, and not the rest of the file.
+Every line of the file is a line of the list: a quoted field cannot continue on the next line. So a forgotten
+quotation mark spoils only its own line, not the rest of the file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_csv(stream: BinaryIO, name: str) -> Listing:
         return _unreadable(name, error)
     if len(content) > MAX_FILE_BYTES:
         limit = f"{MAX_FILE_BYTES // 1024**2} MiB"
-        return _failed(f"{name} is larger than {limit}.", "leave out dates that are long over.")
+        return _failed(f"{name} is larger than {limit}.", "leave out dates that are long past.")
     if content.startswith(_UTF16):
         return _failed(f"{name} is UTF-16 text.", "save it as CSV in UTF-8.")
     return _read(content.removeprefix(_BOM).splitlines(), name)
@@ -63,8 +63,8 @@ def _read(lines: list[bytes], name: str) -> Listing:
 def _header_remedy(header: bytes) -> str:
     for sign, spoken in ((b";", "semicolons"), (b"\t", "tabs")):
         if sign in header and b"," not in header:
-            return f"separate the columns by commas, not by {spoken}."
-    return f"the first line must be a header such as {EXAMPLE}, of which only batch_no is required."
+            return f"separate the columns with commas, not with {spoken}."
+    return f"the first line must be a header such as {EXAMPLE}; only batch_no is required."
 
 
 def _line(raw: bytes, places: dict[str, int]) -> Line:
@@ -80,7 +80,7 @@ def _fields(raw: bytes) -> list[str]:
     if '"' not in line:
         return line.split(",")
     if line.count('"') % 2:
-        raise BadLine("a quotation mark is opened and not closed on the same line")
+        raise BadLine("an opening quotation mark has no closing one on the same line")
     try:
         return next(csv.reader([line], strict=True, skipinitialspace=True))
     except csv.Error:
@@ -89,7 +89,7 @@ def _fields(raw: bytes) -> list[str]:
 
 def _unreadable(name: str, error: Exception) -> Listing:
     reason = getattr(error, "strerror", None) or "it cannot be opened"
-    return _failed(f"{name} cannot be read ({reason}).", "see that it is there and may be read.")
+    return _failed(f"{name} cannot be read ({reason}).", "check that it exists and can be read.")
 
 
 def _failed(problem: str, remedy: str) -> Listing:

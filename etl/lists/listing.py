@@ -1,4 +1,4 @@
-"""What a source lists, and the checks that every line of it has to pass, wherever it comes from."""
+"""What a source lists, and the checks that each of its lines has to pass, whatever the source."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Listing:
     """What one source lists; `source` is "file", "query" or "template".
 
-    One line a batch and date: the rows of several are added up. `problems`: what is wrong with the source, as
-    errors that nobody raises: Misconfigured, or TryLater for a database that does not answer. Not `whole`: the
-    source could not be read; nothing may be concluded from what is not in `lines`.
+    There is one line per batch and date; the rows of several are added up. `problems`: what is wrong with the
+    source, as errors that are not raised: Misconfigured, or TryLater for a database that does not answer.
+    `whole` is False where the source could not be read: then its absence from `lines` says nothing about a batch.
     """
 
     source: str
@@ -37,7 +37,7 @@ class Listing:
 
 
 class BadLine(Exception):
-    """Why a line cannot be used; never holds a value of it."""
+    """Why a line cannot be used; never contains a value from it."""
 
 
 def failed(source: str, problem: EtlError) -> Listing:
@@ -46,25 +46,25 @@ def failed(source: str, problem: EtlError) -> Listing:
 
 
 def positions(header: Iterable[str]) -> dict[str, int]:
-    """Where the known columns stand. Raises BadLine for one that is missing or stands there twice."""
+    """The positions of the known columns. Raises BadLine if batch_no is missing or a column appears twice."""
     names = [name.strip().casefold() for name in header]
     for name in HEADER:
         if names.count(name) > 1:
-            raise BadLine(f"the column {name} is there twice")
+            raise BadLine(f"the column {name} appears twice")
     if "batch_no" not in names:
         raise BadLine("there is no column batch_no")
     return {name: names.index(name) for name in HEADER if name in names}
 
 
 def line_of(batch_no: str, date: str = "", rows: str = "", appkey: str = "") -> Line:
-    """The line that these texts make; an empty one is not given. Raises BadLine."""
+    """The line made of these texts; an empty text counts as not given. Raises BadLine."""
     batch_no, date, rows, appkey = batch_no.strip(), date.strip(), rows.strip(), appkey.strip()
     if not batch_no:
         raise BadLine("the batch number is empty")
     if len(batch_no) > MAX_BATCH_NO:
         raise BadLine(f"the batch number has more than {MAX_BATCH_NO} characters")
     if CONTROL.search(batch_no) or CONTROL.search(appkey):
-        raise BadLine("there are control characters in it")
+        raise BadLine("it contains control characters")
     if _SURROGATE.search(batch_no + appkey):
         raise BadLine("it is not UTF-8 text")
     if rows and not _ROWS.fullmatch(rows):
@@ -119,7 +119,7 @@ class Collector:
         more = f"; and {self._bad - len(self._named):,} more" if self._bad > len(self._named) else ""
         return Misconfigured(
             f"{self._bad:,} {units} cannot be used ({'; '.join(self._named)}{more}).",
-            "correct them; everything else in it is used.",
+            "correct what is named; everything else is used.",
             subject=self._name,
         )
 

@@ -1,4 +1,4 @@
-"""What is known of batches: the lists of earlier runs, brought up to date with those of this one. Pure."""
+"""What is known about batches: the lists of earlier runs, brought up to date with those of this one. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from etl.lists.listing import Listing
 def overlay(
     known: Iterable[Entry], listings: Collection[Listing], window: Window, retired: Collection[str] = ()
 ) -> tuple[list[Entry], int]:
-    """The entries after these lists were read, and how many lines lie outside the window.
+    """The entries after these lists were read, and how many lines are outside the window.
 
     A dated line stays known when its list drops it, so that a shortened file loses nothing; a batch without a
-    date is looked for only as long as it is listed. Nothing of that kind, nor a count of submitted rows, is
-    concluded from a list with lines that could not be read.
+    date is looked for only as long as it is listed. A list with lines that could not be read drops no batch and
+    gives no count of submitted rows.
     """
     read_whole = {listing.source for listing in listings if listing.whole and not listing.problems}
     entries = {

@@ -27,7 +27,7 @@ _SETTING = "NUMBERCHECK_BATCH_QUERY"
 _DATABASE = "The database of NUMBERCHECK_BATCH_DATABASE_URL"
 CONNECT_SECONDS = 10
 QUERY_SECONDS = 600.0
-"""For which that database may say nothing: to look through years of submissions takes a while."""
+"""How long that database may be silent: searching years of submissions takes a while."""
 STREAMED_ROWS = 1000
 
 _READ_ONLY = {
@@ -36,7 +36,7 @@ _READ_ONLY = {
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
 }
-# What a database that does answer says to who cannot get in: waiting would not help.
+# What a database that does answer says to a user who is not let in: waiting would not help.
 _NOT_LET_IN = re.compile(
     r"authentication failed|does not exist|no pg_hba\.conf entry|no password supplied|permission denied"
     r"|access denied|unknown database|unable to open database file|invalid connection option"
@@ -48,10 +48,10 @@ _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9:.]+(Z|[+-][0-9:]+)?"
 
 
 def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date) -> Listing:
-    """The batches that `query` returns; `:first_date` and `:last_date` stand for these. Never raises."""
+    """The batches that `query` returns; its `:first_date` and `:last_date` stand for these. Never raises."""
     unknown = sorted(set(_names(query)) - {"first_date", "last_date"})
     if unknown:
-        remedy = r"use :first_date and :last_date only; a colon that is just a colon is written \:."
+        remedy = r"use only :first_date and :last_date; write any other colon as \:."
         return _wrong(f"{_SETTING} uses :{unknown[0]}.", remedy)
     try:
         require_driver(url)
@@ -78,7 +78,7 @@ def _names(query: str) -> list[str]:
 
 
 def _careful(url: sa.URL) -> sa.URL:
-    """This URL with a limit to how long connecting takes; SQLite must not create a file that is not there."""
+    """This URL with a limit on how long connecting takes; SQLite must not create a file that does not exist."""
     if url.get_driver_name() in ("psycopg", "pymysql"):
         return url.set(query={"connect_timeout": str(CONNECT_SECONDS)} | dict(url.query))
     if (
@@ -93,7 +93,7 @@ def _careful(url: sa.URL) -> sa.URL:
 
 
 class _NotConnected(Exception):
-    """The database did not let us in; the reason is its cause."""
+    """Connecting to the database failed; the reason is this exception's cause."""
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _read(connection: sa.Connection, query: str, dates: Mapping[str, dt.date]) -
         try:
             places = positions(result.keys())
         except BadLine as error:
-            remedy = "its columns are batch_no and, where they are known, date, rows, appkey."
+            remedy = "its columns must be batch_no and, where they are known, date, rows and appkey."
             return _wrong(f"{_SETTING} cannot be used ({error}).", remedy)
         collector = Collector("query", _SETTING, "row")
         for number, row in enumerate(result, 1):
@@ -141,12 +141,12 @@ def _text(value: object) -> str:
         value = int(value)
     if isinstance(value, (int, Decimal, float, dt.date, UUID)) and not isinstance(value, bool):
         return str(value)
-    raise BadLine(f"a column is of the type {type(value).__name__}")
+    raise BadLine(f"a column is of type {type(value).__name__}")
 
 
 def _not_connected(reason: str) -> Listing:
     if _NOT_LET_IN.search(reason):
-        remedy = "correct NUMBERCHECK_BATCH_DATABASE_URL, or let its user in."
+        remedy = "correct NUMBERCHECK_BATCH_DATABASE_URL, or give its user access."
         return _wrong(f"{_DATABASE} cannot be opened: {reason}.", remedy)
     return failed("query", TryLater(f"{_DATABASE} does not answer: {reason}. The next run tries again."))
 
@@ -154,10 +154,10 @@ def _not_connected(reason: str) -> Listing:
 def _query_failed(error: Exception, url: sa.URL) -> Listing:
     reason = _reason(error, url)
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    # PostgreSQL's driver keeps OperationalError for what is no fault of the query; others do not.
+    # PostgreSQL's driver raises OperationalError only for what is not the query's fault; other drivers do not.
     lost = lost or (isinstance(error, OperationalError) and url.get_backend_name() == "postgresql")
     if lost or _BUSY.search(reason):
-        return failed("query", TryLater(f"{_DATABASE} broke off: {reason}. The next run tries again."))
+        return failed("query", TryLater(f"{_DATABASE} broke off the query: {reason}. The next run tries again."))
     return _wrong(f"{_SETTING} fails: {reason}.", "correct the query.")
 
 
@@ -167,8 +167,8 @@ def _wrong(problem: str, remedy: str = "") -> Listing:
 
 def _reason(error: BaseException | None, url: sa.URL) -> str:
     """The first line of what the driver says, without the URL's secrets and whole phone numbers."""
-    told = str(getattr(error, "orig", None) or error).strip()
+    said = str(getattr(error, "orig", None) or error).strip()
     for secret in secrets(url):
-        told = told.replace(secret, "***")
-    first_line = (told.splitlines() or ["no reason given"])[0]
+        said = said.replace(secret, "***")
+    first_line = (said.splitlines() or ["no reason given"])[0]
     return scrub(first_line[:300]).rstrip(".")

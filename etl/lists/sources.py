@@ -1,6 +1,6 @@
 """Where batch numbers come from besides the database: a CSV file, a query on another database, a template.
 
-A source is read as far as it can be; what is wrong with it is told as a Problem, and stops nothing.
+A source is read as far as possible; what is wrong with it is reported in its `problems` and stops nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from etl.settings import Settings
 def read_sources(settings: Settings, first: dt.date, last: dt.date) -> list[Listing]:
     """What each source that is set lists, for the window from `first` to `last` (dates in the vendor's zone).
 
-    Lines outside the window are in it too, where the source has any. Never raises.
+    That includes lines outside the window, where the source has any. Never raises.
     """
     listings = []
     if settings.batch_file is not None:

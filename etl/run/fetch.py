@@ -1,6 +1,6 @@
-"""Sends the requests of many readings, several at once, and decides as late as possible what is asked next.
+"""Sends the requests of many readings, several at once, and decides as late as possible what to ask next.
 
-Threads send; the thread that calls `run` does everything else, so nothing here needs a lock.
+Worker threads send; the thread that calls `run` does everything else, so nothing here needs a lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from etl.vendor.client import Client, Question
 
 @dataclass(slots=True, eq=False)
 class Active:
-    """A reading that has begun, and what of its present step is still to be asked.
+    """A reading that has begun, and what is still to be asked in its present step.
 
     `under_way`: requests whose answers are not stored yet.
     """
@@ -50,13 +50,13 @@ class Active:
 
     @property
     def certain(self) -> bool:
-        """Whether its next request is needed whatever the answers say that are not stored yet."""
-        lacking = self.reading.day.missing or 0
-        return bool(self.asks) and not self.failure and lacking > PAGE_SIZE * self.under_way
+        """Whether its next request is needed, whatever the answers that are not stored yet may say."""
+        missing = self.reading.day.missing or 0
+        return bool(self.asks) and not self.failure and missing > PAGE_SIZE * self.under_way
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more is asked or awaited, once it is not `ready`."""
+        """Whether nothing more will be asked and nothing is awaited; valid after `ready` returned False."""
         return not self.under_way and (self.step is None or self.failure is not None)
 
 
@@ -70,9 +70,9 @@ class Arrival:
 
 
 class Fetcher:
-    """Runs readings. `store` is given the answers that arrived, `close` every reading that came to its end.
+    """Runs readings. `store` receives the answers that arrived, `close` every reading that has ended.
 
-    Both are called in the thread that calls `run`, one after the other.
+    Both are called in the thread that calls `run`, never at the same time.
     """
 
     def __init__(
@@ -92,14 +92,14 @@ class Fetcher:
         self._active: list[Active] = []
         self._under_way = 0
         self._answered = False
-        # Once storing failed, nothing more is stored: figures in memory may be ahead of the database.
+        # Once storing has failed, nothing more is stored: figures in memory may be ahead of the database.
         self._broken = False
 
     def run(self, readings: Iterable[Reading]) -> None:
-        """Read them all, in this order as far as the answers allow.
+        """Run all readings, in this order as far as the answers allow.
 
         Raises RunEnded where a bound or a signal ends the run, CredentialsRefused, and what `store` and
-        `close` raise. The answers that are under way at that moment are stored all the same.
+        `close` raise. The answers to the requests then under way are still stored.
         """
         waiting = iter(readings)
         with ThreadPoolExecutor(self._in_flight, thread_name_prefix="request") as pool:
@@ -110,17 +110,17 @@ class Fetcher:
                     self._collect(None)
 
     def wake(self) -> None:
-        """Let the loop look around; may be called from a signal handler."""
+        """Wake the loop while it waits; may be called from a signal handler."""
         self._arrived.put(None)
 
     def _loop(self, waiting: Iterator[Reading], pool: ThreadPoolExecutor) -> None:
         while (active := self._next(waiting)) or self._under_way:
-            # A wrong key or a clock that is off then costs one request, not several.
+            # This way, a wrong key or a wrong clock costs one request, not several.
             limit = self._in_flight if self._answered else 1
             if active is None or self._under_way >= limit:
-                self._tell(self._collect(None, pool))
+                self._raise_first(self._collect(None, pool))
             elif delay := self._gate.delay():
-                self._tell(self._collect(delay, pool))
+                self._raise_first(self._collect(delay, pool))
             elif self._gate.claim():
                 self._send(active, pool)
 
@@ -152,7 +152,7 @@ class Fetcher:
     def _ask(self, active: Active, ask: Ask) -> None:
         self._gate.granted()
         day = active.reading.day
-        # The vendor may mask the phones that it answers; it cannot find what it masked.
+        # The vendor may mask the phones in its answers; it cannot find a phone by its masked form.
         phone = None if ask.phone and "*" in ask.phone else ask.phone
         question = Question(day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey)
         result: Page | BaseException
@@ -163,9 +163,10 @@ class Fetcher:
         self._arrived.put(Arrival(active, ask, result))
 
     def _collect(self, timeout: float | None, pool: ThreadPoolExecutor | None = None) -> list[BaseException]:
-        """Wait for an arrival, take all that are there, store the answers; return what else went wrong.
+        """Wait for an arrival, take all that have arrived, store the answers; return the other errors.
 
-        With `pool`: while they are stored, the vendor is at work on what is needed in any case.
+        With `pool`, requests that are needed in any case are sent before the answers are stored, so that the
+        vendor works in the meantime.
         """
         arrivals = list(self._take(timeout))
         self._under_way -= len(arrivals)
@@ -185,14 +186,14 @@ class Fetcher:
         return list(failures)
 
     def _send_what_is_certain(self, pool: ThreadPoolExecutor) -> None:
-        with suppress(RunEnded):  # the loop will see for itself
+        with suppress(RunEnded):  # the loop will raise it again
             while self._under_way < self._in_flight and not self._gate.delay():
                 active = next((active for active in self._active if active.certain), None)
                 if active is None or not self._gate.claim():
                     return
                 self._send(active, pool)
 
-    def _tell(self, errors: list[BaseException]) -> None:
+    def _raise_first(self, errors: list[BaseException]) -> None:
         if errors:
             raise errors[0]
 

@@ -1,4 +1,4 @@
-"""The one place where a request may start: the pace, the bounds of the run, signals to stop."""
+"""The one place that lets requests start: it keeps the pace and the run's bounds, and heeds signals to stop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from etl.errors import RunEnded
 from etl.store.slots import Slots
 
-# How long a sleeping thread may take to notice that the run is to stop, seconds.
+# How many seconds a sleeping thread may take to notice that the run is to stop.
 NOTICE = 0.1
-# What a thread may take from here to the network, so that requests are seen the interval apart, too.
+# Added to the interval, as a share of it and at most in seconds: a thread takes a moment from here to the network,
+# and requests must be the interval apart when they reach the vendor, too.
 MARGIN = 0.01
 MOST_MARGIN = 0.005
 
@@ -26,10 +27,10 @@ class Bounds:
 
 
 class Gate:
-    """Lets requests of one account start, at least the interval apart, as long as the run may send any.
+    """Lets requests of one account start, at least the interval apart, as long as the run may send more.
 
-    `delay` and `claim` serve the loop that decides what is asked next, as late as possible; `take`, `pause`,
-    `slow_down` and `seconds_left` serve the client, from several threads.
+    `delay` and `claim` serve the loop that decides, as late as possible, what to ask next; `take`, `pause`,
+    `slow_down` and `seconds_left` serve the client, which calls them from several threads.
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class Gate:
         self._mine = threading.local()
 
     def stop(self, reason: str) -> None:
-        """Let no request start any more; those under way are kept."""
+        """Let no further request start; the answers to those under way are kept."""
         self._stop = reason
 
     def delay(self) -> float:
-        """Seconds until it is worth calling `claim`: no more where the run ends before that."""
+        """Seconds until it is worth calling `claim`; 0 where the run ends before that."""
         wait, left = max(0.0, self._not_before - self._clock()), self.seconds_left()
         return 0.0 if self._stop or (left is not None and wait >= left) else wait
 
@@ -91,13 +92,13 @@ class Gate:
             while not self.claim():
                 self.pause(self.delay())
         with self._lock:
-            # Threads may be late: what counts is where requests really start.
+            # Threads may be late: what counts is when requests really start.
             if (early := self._last_start + self._interval - self._clock()) > 0:
                 self._sleep(early)
             self._last_start = self._clock()
 
     def pause(self, seconds: float) -> None:
-        """Sleep. Raises RunEnded where the run is to end before that."""
+        """Sleep for `seconds`. Raises RunEnded where the run is to end before they are over."""
         until = self._clock() + seconds
         self._check(seconds)
         while (rest := until - self._clock()) > 0:
@@ -105,13 +106,13 @@ class Gate:
             self._check(0.0)
 
     def slow_down(self, seconds: float) -> None:
-        """The vendor throttles the account: let nobody start for so long, in any process."""
+        """The vendor throttles the account: let no process start a request for `seconds`."""
         self._slots.push(seconds)
         with self._lock:
             self._not_before = max(self._not_before, self._clock() + seconds)
 
     def seconds_left(self) -> float | None:
-        """Until the run's bound; None where it has none."""
+        """Seconds until the run's bound is reached; None where it has none."""
         if self._bounds.seconds is None:
             return None
         return max(0.0, self._began + self._bounds.seconds - self._clock())

@@ -26,7 +26,7 @@ NO_BATCHES = (
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """`entries` of all lists now, `before` as the database had them; `outside`: lines outside the window."""
+    """`entries`: all lists as of now; `before`: as the database had them; `outside`: lines outside the window."""
 
     facts: Known
     entries: list[Entry] = field(default_factory=list)
@@ -48,7 +48,7 @@ def require_batches(connection: sa.Connection, settings: Settings) -> None:
 
 
 def read_lists(settings: Settings, window: Window) -> list[Listing]:
-    """What the lists say now. Never raises: what is wrong with one stands in it."""
+    """What the lists say now. Never raises: what is wrong with a list is in its listing."""
     return read_sources(settings, window.first, window.last)
 
 
@@ -60,7 +60,7 @@ def gather(
     window: Window,
     rules: Rules,
 ) -> Gathered:
-    """Lists and ledger together. None for a database or an account that is not there yet: nothing is known.
+    """Lists and ledger together. `connection` or `account_id` is None where there is no database or account yet.
 
     Raises Misconfigured where there is nothing that could be asked for.
     """
@@ -90,7 +90,7 @@ def _require_some(
     missing = rules.selection.batches - {line.batch_no for line in lines}
     some = bool(lines) or has_source(settings)
     if connection is not None and account_id is not None:
-        # Of other dates than those of the window, or retired.
+        # These have dates outside the window only, or are retired.
         missing -= listings.batches(connection, account_id, missing).keys()
         some = some or listings.any_batch(connection, account_id)
     if not some:

@@ -36,20 +36,20 @@ from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.vendor.client import Client
 
-# Batch days in a row of which nobody answers any request: then it is not about them.
+# After this many batch days in a row without an answer, the cause is not the batch days.
 NOBODY_ANSWERS = 5
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, int], None]
-"""Told once there is a plan and after every answer: batch days done, batch days planned, requests sent."""
+"""Called once there is a plan, and after every answer, with batch days done, batch days planned, requests sent."""
 
 
 def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, progress: Progress) -> Result:
-    """Copy what the vendor holds of the window into the database, as far as the bounds allow.
+    """Copy what the vendor holds for the window into the database, as far as the bounds allow.
 
-    The schema must be the current one. Raises Misconfigured, Locked and other EtlErrors where nothing could
-    be begun; what goes wrong later stands in the result.
+    The schema must be the current one. Raises Misconfigured, Locked and other EtlErrors where the run could not
+    begin; what goes wrong later is in the result.
     """
     key, _ = settings.credentials()
     with reading(engine).connect() as connection:
@@ -66,7 +66,7 @@ def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, prog
 
 
 def _holder(result: Result) -> str:
-    """Who holds the lock, for the one who finds it taken."""
+    """Who holds the lock, for the message of a run that finds it taken."""
     began = result.window.moment.isoformat(timespec="seconds")
     return f"process {os.getpid()} on {socket.gethostname()}, run {result.run_id}, since {began}"[:255]
 
@@ -119,7 +119,7 @@ class Run:
             self._blame(error)
 
     def _blame(self, error: EtlError | sa.exc.SQLAlchemyError) -> None:
-        """Make an error part of the result; what is neither known nor explained is a defect, and raised."""
+        """Make an error part of the result; one that is neither known nor explained is a defect and is raised."""
         known = explain(error) if isinstance(error, sa.exc.SQLAlchemyError) else error
         if known is None:
             raise error
@@ -145,7 +145,7 @@ class Run:
         return Memory(waiting, listed)
 
     def _store(self, answers: list[tuple[Reading, Ask, Page]]) -> None:
-        """Rows, and the note of having them, in one transaction."""
+        """Store rows, and the figures that count them, in one transaction."""
         self._unanswered = 0
         with self._session.transaction() as connection:
             if not self._key_kept:
@@ -156,7 +156,7 @@ class Run:
         self._progress(self._done, self._result.planned, self._gate.requests)
 
     def _close(self, reading: Reading, failure: BatchDayFailed | None) -> None:
-        """A batch day came to its end in this run: settle it, or say why it is not complete."""
+        """A batch day has ended in this run: settle it, or record why it is not complete."""
         day = reading.day
         task, window = self._tasks.pop(day.id), Window.at(self._clock.now(), self._settings)
         with self._session.transaction() as connection:
@@ -177,7 +177,7 @@ class Run:
     # -- the end -----------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Tell what is lost, and write the run's record, where the database still answers."""
+        """Report what is lost and write the run's record, if the database still answers."""
         if self._session.lost:
             return
         try:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def prepare(session: Session, settings: Settings, rules: Rules, result: Result) -> Plan:
-    """The plan of a run, written down with what it takes no request to know. `result` gets its batch days."""
+    """The plan of a run, stored with everything that is known without a request. `result` gets its batch days."""
     window = result.window
     read = read_lists(settings, window)
     for listing in read:
@@ -35,7 +35,7 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
         _lose(connection, todo.lose)
         runs.begin(connection, result.run_id, session.account_id, window, version())
     if known.outside:
-        log.info("%d lines of the batch lists lie outside the window and are left alone", known.outside)
+        log.info("%d lines of the batch lists are outside the window and are ignored", known.outside)
     result.days = _of_this_run(known, todo, rules)
     result.planned = len(todo.tasks)
     return todo
@@ -54,7 +54,7 @@ def _lose(connection: sa.Connection, days: list[BatchDay]) -> None:
 
 
 def _of_this_run(known: Gathered, todo: Plan, rules: Rules) -> list[BatchDay]:
-    """Those asked for, those that need something else than a request, and those that only settled now."""
+    """The batch days asked for, those that are not settled but need no request now, and those settled just now."""
     covered = [day for day in known.facts.days if rules.selection.covers(day) and day.state is not State.SETTLED]
     asked = {id(task.day) for task in todo.tasks}
     unasked = [day for day in covered if id(day) not in asked and day.state is not State.LOST]

@@ -1,4 +1,4 @@
-"""What is written when an answer came, and when a batch day came to its end in a run."""
+"""What is written when an answer arrives, and when a batch day ends in a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def store_answers(
     answers: Sequence[tuple[Reading, Ask, Page]],
     moment: dt.datetime,
 ) -> checks.Stored:
-    """Rows, and the notes of having them, in the caller's transaction."""
+    """Store rows, and the figures that count them, in the caller's transaction."""
     load = checks.Load(connection, lookups, [page for _, _, page in answers], moment)
     stored = sum((_take(connection, load, *answer, moment) for answer in answers), checks.Stored())
     load.flush()
@@ -59,7 +59,7 @@ def _take(
 
 
 def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Window) -> None:
-    """A batch day was read to its end: settle it, or say why it is not complete. The caller saves it."""
+    """A batch day was read to its end: settle it, or record why it is not complete. The caller saves it."""
     day = task.day
     awaited.postpone(connection, day.id, window.moment)
     day.unresolved, day.next_outcome_at = awaited.of_day(connection, day.id)
@@ -78,7 +78,7 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
 
 
 def needs_nothing(day: BatchDay, failure: BatchDayFailed) -> bool:
-    """Whether a failure is none: the vendor no longer answers for a date of which all is held."""
+    """Whether a failure needs no action: the vendor no longer answers for the date, but all its rows are held."""
     return isinstance(failure, DateRefused) and day.proven
 
 

@@ -1,4 +1,4 @@
-"""What a run came to: the summary for people, the JSON for programs, the exit status."""
+"""The result of a run: the summary for people, the JSON for programs, the exit status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etl.store.checks import Stored
 STATUS = {0: "complete", 65: "lost", 75: "incomplete", 78: "misconfigured"}
 DAY_COUNTS = ("planned", "settled", "open", "incomplete", "lost")
 ROW_COUNTS = ("received", "inserted", "updated", "unchanged", "rejected")
-# Where several apply, the first of these.
+# Where several apply, the first of these counts.
 PRECEDENCE = (78, 65, 75, 0)
 
 
@@ -24,8 +24,8 @@ PRECEDENCE = (78, 65, 75, 0)
 class Result:
     """The figures of one run.
 
-    `failed`: batch days that could not be read to their end, each of which was logged when it happened. `reasons`:
-    what else kept the run from ending with 0, which the command has yet to tell.
+    `failed`: how many batch days could not be read to their end; each was logged when it happened. `reasons`: what
+    else kept the run from ending with 0; the command has yet to report it.
     """
 
     run_id: str
@@ -55,7 +55,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """The exit status in a word."""
+        """The exit status as a word."""
         return STATUS[self.exit_code]
 
     @property
@@ -86,7 +86,7 @@ class Result:
 
 
 def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dict[str, Any]:
-    """The object of a `sync --json` that could not begin: what is not known is null."""
+    """The object of a `sync --json` that could not begin; what is not known is null."""
     return {
         "run_id": None,
         "status": status,
@@ -110,14 +110,14 @@ def at_risk(days: Iterable[BatchDay], window: Window) -> list[BatchDay]:
 
 
 def window_as_json(window: Window | None) -> dict[str, str | None]:
-    """The dates of a window as every `--json` tells them; null where none is known."""
+    """The dates of a window as every `--json` gives them; null where none is known."""
     if window is None:
         return {"first": None, "last": None}
     return {"first": window.first.isoformat(), "last": window.last.isoformat()}
 
 
 def risks_as_json(days: Iterable[BatchDay], window: Window) -> list[dict[str, Any]]:
-    """Batch days with their deadlines, as `sync --json` and `plan --json` tell them."""
+    """Batch days with their deadlines, as `sync --json` and `plan --json` give them."""
     return [
         {
             "batch_no": day.batch_no,

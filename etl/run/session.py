@@ -1,4 +1,4 @@
-"""The connection that writes, with the account's lock on it: nothing is committed once the lock is lost."""
+"""The connection that writes and holds the account's lock: nothing is committed once the lock is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from etl.store import accounts, lock
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An account's lock, held, and the only connection that writes meanwhile."""
+    """An account's lock, held, and the only connection that writes while it is held."""
 
     connection: sa.Connection
     account_id: int
@@ -21,7 +21,7 @@ class Session:
 
     @property
     def lost(self) -> bool:
-        """Whether the connection broke: then the database has rolled back, and let the lock go."""
+        """Whether the connection broke: then the database has rolled back and released the lock."""
         return self.connection.invalidated
 
     @contextmanager
@@ -36,7 +36,7 @@ class Session:
 def locked(engine: sa.Engine, account: str, key: str, holder: str) -> Iterator[Session]:
     """A session of `account`, which syncs with the accessKey `key`. Raises Locked, Misconfigured.
 
-    `holder`: who has the lock, for whoever finds it taken.
+    `holder`: who has the lock, for the message of a run that finds it taken.
     """
     with engine.connect() as connection:
         with connection.begin():

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end a run in good order."""
+"""SIGTERM and SIGINT end a run in an orderly way."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from etl.run.gate import Gate
 
 @contextmanager
 def ending_on_signals(gate: Gate, wake: Callable[[], None]) -> Iterator[None]:
-    """While in here, a signal lets no further request start; the pages under way are kept.
+    """Inside this context, a signal stops further requests from starting; the pages under way are kept.
 
-    `wake` is called so that a loop which waits for something looks around. Only the main thread gets signals.
+    `wake` is called to wake a loop that is waiting for something. Only the main thread receives signals.
     """
 
     def stop(number: int, _frame: object) -> None:
-        gate.stop(f"{signal.Signals(number).name} came")
+        gate.stop(f"{signal.Signals(number).name} was received")
         wake()
 
     if threading.current_thread() is not threading.main_thread():

@@ -1,6 +1,6 @@
 """What the operator sets: the environment and the `.env` file, as one frozen object.
 
-Belongs here: the table of settings, what each of them may be, what the URL of a database may look like.
+Belongs here: the table of settings, what each of them may be, and what the URL of a database may look like.
 Must not know: what the settings are used for.
 May import: core.
 """

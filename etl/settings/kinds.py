@@ -1,6 +1,6 @@
 """What the text of a setting may be: each function turns it into a value, or says what is expected.
 
-A `BadSetting` never holds the text itself: it may be a secret.
+A `BadSetting` never contains the text itself, which may be a secret.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def name(value: str) -> str:
 
 
 def path(value: str) -> Path:
-    """The path of a file; whether it is there is seen when it is used."""
+    """The path of a file; whether the file exists is not checked before it is used."""
     return Path(value)
 
 
@@ -60,12 +60,12 @@ def secret(value: str) -> str:
 def header(value: str) -> str:
     """A secret that travels in an HTTP header."""
     if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
-        raise BadSetting("must be plain ASCII letters, digits and signs, without white space around it")
+        raise BadSetting("must be plain ASCII letters, digits and symbols, without white space around it")
     return value
 
 
 def integer(low: int, high: int | None = None) -> Callable[[str], int]:
-    """A whole number within these bounds, which are allowed themselves."""
+    """A whole number from `low` to `high`, both of which are allowed."""
 
     def parse(value: str) -> int:
         number = int(value) if re.fullmatch(r"[+-]?[0-9]{1,15}", value.strip()) else None
@@ -124,7 +124,7 @@ def zone(value: str) -> ZoneInfo:
 
 def template(value: str) -> str:
     """A batch number in which `{date:…}` stands for the day."""
-    example = "must be a text with the day in it, such as {date:%Y%m%d}, and make at most 64 characters"
+    example = "must be text that contains the day, such as {date:%Y%m%d}, and give at most 64 characters"
     try:
         fields = [part[1:] for part in string.Formatter().parse(value) if part[1] is not None]
         if not fields or any(field != "date" or "{" in (spec or "") or conv for field, spec, conv in fields):
@@ -139,7 +139,7 @@ def template(value: str) -> str:
 
 
 def web_url(value: str) -> str:
-    """An http or https URL; it may hold a password or a token."""
+    """An http or https URL; it may contain a password or a token."""
     _split_web_url(value)
     return value
 
@@ -148,9 +148,9 @@ def api_url(value: str) -> str:
     """An http or https URL without user, password or fragment."""
     parts = _split_web_url(value)
     if "@" in parts.netloc:
-        raise BadSetting("must not hold a user or password: the vendor's credentials have settings of their own")
+        raise BadSetting("must not contain a user or password: the vendor's credentials have their own settings")
     if parts.fragment:
-        raise BadSetting("must not hold a '#'")
+        raise BadSetting("must not contain a '#'")
     return value
 
 

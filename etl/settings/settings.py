@@ -1,7 +1,7 @@
 """Environment and `.env` file → one frozen object. The only place that reads the environment.
 
-What a setting is called, what it may be and what it is by default stands in one table, `SETTINGS`. Texts are
-taken as they stand: `${…}` in a `.env` file is not replaced.
+The name of each setting, what it may be and its default are in one table, `SETTINGS`. Texts are taken literally:
+`${…}` in a `.env` file is not replaced.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A line of the table: NUMBERCHECK_`name`. A secret may come from a file, and is never repeated."""
+    """A line of the table: NUMBERCHECK_`name`. A secret may come from a file; no message repeats it."""
 
     name: str
     parse: Callable[[str], Any]
@@ -64,7 +64,7 @@ SETTINGS = (
     Setting("MAX_ATTEMPTS", kinds.integer(1, 20), "6"),
     Setting("MAX_REQUESTS", kinds.integer(1)),
     Setting("MAX_SECONDS", kinds.decimal(0, above=True)),
-    Setting("AUTO_MIGRATE", kinds.boolean),  # without one: true on SQLite, else false
+    Setting("AUTO_MIGRATE", kinds.boolean),  # the default is true on SQLite, else false
     Setting("LOG_FORMAT", kinds.choice("text", "json")),
     Setting("METRICS_FILE", kinds.path),
     Setting("PUSHGATEWAY_URL", kinds.web_url, secret=True),
@@ -77,7 +77,7 @@ SETTINGS = (
 class Settings:
     """What the environment asks for. Hours, seconds and days are plain numbers; None: not set.
 
-    `warnings` are sentences for the log. What may hold a secret is left out of the repr.
+    `warnings` are sentences for the log. What may contain a secret is left out of the repr.
     """
 
     access_key: str | None = field(repr=False)
@@ -111,7 +111,7 @@ class Settings:
     warnings: tuple[str, ...]
 
     def credentials(self) -> tuple[str, str]:
-        """The accessKey and its secret; raises Misconfigured that names what is missing."""
+        """The accessKey and its secret. Raises a Misconfigured that names what is missing."""
         if self.access_key and self.access_secret:
             return self.access_key, self.access_secret
         given = {"ACCESS_KEY": self.access_key, "ACCESS_SECRET": self.access_secret}
@@ -119,11 +119,11 @@ class Settings:
         raise Misconfigured(
             f"Not set: {missing}.",
             "put the vendor's credentials there, "
-            "or into files whose paths stand in the variable of the same name with _FILE at its end.",
+            "or put each into a file and set the variable of the same name plus _FILE to the path of that file.",
         )
 
     def with_bounds(self, max_requests: int | None, max_seconds: float | None) -> Settings:
-        """These settings, with the bounds of a run that the command line gives in place of theirs."""
+        """These settings, with their bounds replaced by those that the command line gives."""
         return replace(
             self,
             max_requests=self.max_requests if max_requests is None else max_requests,
@@ -131,12 +131,12 @@ class Settings:
         )
 
     def secrets(self) -> frozenset[str]:
-        """Every text that no output may hold: for the log."""
+        """Every text that no output may contain; the log masks them."""
         databases = (self.database_url, self.batch_database_url, self.copy_to_database_url)
         found = {self.access_key, self.access_secret, self.appkey}
         found.update(secret for url in databases if url is not None for secret in urls.secrets(url))
         found.update(_web_secrets(self.pushgateway_url or ""))
-        # Whoever knows the path of a ping URL can send pings.
+        # Anyone who knows the path of a ping URL can send pings.
         found.update(
             (self.ping_url, urlsplit(self.ping_url or "").path.strip("/"), *_web_secrets(self.ping_url or ""))
         )
@@ -149,9 +149,9 @@ def _web_secrets(url: str) -> tuple[str | None, ...]:
 
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
-    """The settings that `environ` (default: this process's) gives, over those of the file `dotenv`.
+    """The settings in `environ` (default: this process's), which take precedence over those in the file `dotenv`.
 
-    An empty variable counts as not set. Raises Misconfigured that names every setting that is wrong.
+    An empty variable counts as not set. Raises a Misconfigured that names every setting that is wrong.
     """
     given = _given({} if dotenv is None else _read_dotenv(dotenv)) | _given(
         os.environ if environ is None else environ
@@ -173,9 +173,9 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".
 
 
 def usable(names: Iterable[str]) -> dict[str, Any]:
-    """Those of the settings of these names (as in Settings) that are right, whatever else is wrong; else None.
+    """The settings with these names (as in Settings), whatever else is wrong; None for the wrong ones.
 
-    For what has to be told where `load` raises.
+    For what has to be reported even where `load` raises.
     """
     try:
         dotenv = _given(_read_dotenv(Path(".env")))
@@ -273,6 +273,6 @@ def _read_dotenv(path: Path) -> dict[str, str | None]:
         if binding.error:
             raise Misconfigured(
                 f"The settings file {path}: line {binding.original.line} is not of the form NAME=value. "
-                "A value with quotes in it is written in quotes of the other kind."
+                "Put a value that contains quotes into quotes of the other kind."
             )
     return {binding.key: binding.value for binding in bindings if binding.key is not None}

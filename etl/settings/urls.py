@@ -32,7 +32,7 @@ def target(value: str) -> sa.URL:
         raise BadSetting("must begin with sqlite:///, postgresql:// or mysql:// (or mariadb://)")
     if url.drivername.startswith("sqlite") and url.database in _MEMORY:
         raise BadSetting(
-            "must name a file, such as sqlite:///numbercheck.db: memory is empty again at the next run"
+            "must name a file, such as sqlite:///numbercheck.db: a database in memory is empty at the next run"
         )
     return _with_driver(url)
 
@@ -47,18 +47,18 @@ def source(value: str) -> sa.URL:
     except (NoSuchModuleError, ArgumentError, ImportError):
         usable = False
     if not usable:
-        raise BadSetting("must begin with the name of a database that SQLAlchemy knows, and no async driver")
+        raise BadSetting("must begin with the name of a database that SQLAlchemy knows, without an async driver")
     return url
 
 
 def _make_url(value: str) -> sa.URL:
     try:
         return sa.make_url(value.strip())
-    # ValueError: a port that is no number, which may well be a piece of a password with '@' or ':' in it.
+    # ValueError: a port that is not a number, which may well be part of a password that contains '@' or ':'.
     except (ArgumentError, ValueError):
         raise BadSetting(
             "must be an SQLAlchemy URL such as postgresql://user:password@host/database "
-            "(signs such as @ : / in a password are written %40 %3A %2F)"
+            "(characters such as @ : / in a password are written %40 %3A %2F)"
         ) from None
 
 
@@ -70,7 +70,7 @@ def _with_driver(url: sa.URL) -> sa.URL:
 
 
 def secrets(url: sa.URL) -> Iterator[str]:
-    """Every text of this URL that no output may hold."""
+    """Every text of this URL that no output may contain."""
     if url.password:
         yield str(url.password)
     for name in _SECRET_PARAMETERS:

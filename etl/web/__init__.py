@@ -1,4 +1,4 @@
-"""One HTTP request to anybody, bounded in time as a whole.
+"""One HTTP request to any server, bounded in time as a whole.
 
 Belongs here: what the vendor's client and the reports have in common.
 Must not know: the vendor, its answers, the settings.

@@ -1,4 +1,4 @@
-"""Addresses on the web: whether one is this machine's own, and what a request to it may fail with."""
+"""Addresses on the web: whether one is this machine's own, and the errors that a request to it may raise."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A requests session whose requests end in time as a whole.
+"""A requests session that limits how long each request takes as a whole.
 
-The timeout of requests is one for each read: an answer that trickles in byte by byte never meets it. Here
-everything that a request waits for, from the connection to the last byte, shares one limit.
+The timeout of the requests library applies to each read: an answer that trickles in byte by byte never exceeds it.
+Here everything that a request waits for, from the connection to the last byte, shares one limit.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 
 
 class Limit(threading.local):
-    """When the request that this thread has under way must have ended, on the monotonic clock."""
+    """When the present request of this thread must have ended, on the monotonic clock."""
 
     until = 0.0
 
     def begin(self, seconds: float) -> None:
-        """A request of this thread begins, which must have ended in so many seconds."""
+        """A request of this thread begins now and must end within `seconds`."""
         self.until = monotonic() + seconds
 
     def seconds_left(self) -> float:
@@ -41,7 +41,7 @@ limit = Limit()
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket within the limit: a socket's own timeout begins anew with each byte."""
+    """Reads from a socket within the limit: a socket's own timeout starts again with each byte."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
@@ -80,7 +80,7 @@ class _HTTPSConnection(HTTPSConnection):
 
 
 def _connect(connection: HTTPConnection, host: str) -> socket.socket:
-    """Like urllib3's, which grants each address of the host the whole timeout."""
+    """Like urllib3's function, which gives the whole timeout to each address of the host; here they share it."""
     error: OSError = OSError("the host has no address")
     try:
         addresses = socket.getaddrinfo(host.strip("[]"), connection.port, allowed_gai_family(), socket.SOCK_STREAM)
@@ -130,7 +130,7 @@ class _Adapter(HTTPAdapter):
 
 
 class BoundedSession(requests.Session):
-    """Keeps up to `connections` connections to a host. Call `limit.begin` before each request."""
+    """Keeps up to `connections` connections per host. Call `limit.begin` before each request."""
 
     def __init__(self, connections: int) -> None:
         super().__init__()
@@ -139,5 +139,5 @@ class BoundedSession(requests.Session):
         self.mount("https://", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """No redirect is followed. Nor prepared: requests reads a whole body for that, whatever its size."""
+        """Follow no redirect, and prepare none: requests would read the whole body for that, whatever its size."""
         return

@@ -19,12 +19,12 @@ FIRST, LAST = dt.date(2026, 3, 1), dt.date(2026, 3, 14)
 
 
 def at(date: dt.date = LAST, hours: float = 12.5) -> dt.datetime:
-    """So many hours after the start of `date`, where the vendor is."""
+    """The moment `hours` after the start of `date` in the vendor's zone."""
     return dt.datetime.combine(date, dt.time(), ZONE).astimezone(dt.UTC) + hours * HOURS
 
 
 def window(moment: dt.datetime | None = None, days: int = 14, settle: float = 12) -> Window:
-    """Where nothing else is asked for: 2026-03-01 to 14, half an hour after the 13th has settled."""
+    """The default window: 2026-03-01 to 14, half an hour after the 13th has settled."""
     return Window(moment or at(), days, ZONE, settle * HOURS)
 
 
@@ -48,7 +48,7 @@ def incomplete(name: str, day: int, reported: int = 500, stored: int = 100, **va
 def whole(
     name: str, day: int, rows: int = 10, looked: float = 24, state: State = State.OPEN, **values: Any
 ) -> BatchDay:
-    """A batch day that held all that was reported when it was looked at, so many hours after its start."""
+    """A batch day that held all that was reported at its last look, `hours` after its start."""
     found = {"reported": rows, "stored": rows, "last_synced_at": at(date(day), looked)} | values
     return pending(name, day, state=state, **found)
 
@@ -69,12 +69,12 @@ def _selected(rules: dict[str, Any]) -> dict[str, Any]:
 
 
 def known_of(lines: Iterable[Line], days: Iterable[BatchDay] = (), settled: RowsByDay | None = None) -> Known:
-    """What is known where the lists say this, and the ledger that; its batch days get to know what the lists say."""
-    lists, told = Lists.of(list(lines)), list(days)
-    for day in told:
+    """What is known from these lists and this ledger, whose batch days are given what the lists say."""
+    lists, updated = Lists.of(list(lines)), list(days)
+    for day in updated:
         day.submitted = lists.submitted_on(day.batch_no, day.date)
         day.dated = lists.dates(day.batch_no, day.date)
-    return Known(lists, told, settled or {})
+    return Known(lists, updated, settled or {})
 
 
 def asked(made: Plan) -> list[tuple[str, int, Why]]:

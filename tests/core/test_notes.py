@@ -1,4 +1,4 @@
-"""Notes on batch days: what is said when, and that what is decided on is never the sentence."""
+"""Notes on batch days: which note is made when, and that nothing is decided by its sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from etl.core.batchday import BatchDay, Note, NoteKind, State
 
 DATE = dt.date(2026, 3, 1)
 KEPT = " rows are kept that the vendor no longer lists"
-# How many figures each sentence has a place for.
+# How many placeholders for figures each sentence has.
 FIGURES = {kind: kind.value.count("{:,}") for kind in NoteKind}
 
 
@@ -38,14 +38,14 @@ def test_no_text_is_no_note() -> None:
 
 @pytest.mark.parametrize("text", ["1 rows are kept that the vendor no longer lists", f"1,234,567{KEPT}"])
 def test_what_the_ledgers_of_every_version_hold_is_understood(text: str) -> None:
-    """A wording that was once released stays here, whatever the sentence is now."""
+    """A wording that was once released stays in this test, even if the sentence changes."""
     note = notes.from_ledger(text)
     assert note is not None
     assert note.kind is NoteKind.VANISHED
 
 
 @pytest.mark.parametrize("kind", NoteKind)
-def test_what_stays_true_is_told_by_its_kind(kind: NoteKind) -> None:
+def test_what_stays_true_is_known_by_its_kind(kind: NoteKind) -> None:
     note = Note(kind, (1,) * FIGURES[kind] if kind is not NoteKind.WORDS else (f"3{KEPT}",))
     assert notes.still_true(day(note=note)) == (note if kind is NoteKind.VANISHED else None)
 

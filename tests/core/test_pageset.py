@@ -19,7 +19,7 @@ def test_it_is_a_set(pages: set[int], last: int) -> None:
     assert list(found) == sorted(pages)
     assert bool(found) == bool(pages)
     assert [page for page in range(1, 150) if page in found] == sorted(pages)
-    assert found.lacking(last) == [page for page in range(1, last + 1) if page not in pages]
+    assert found.missing(last) == [page for page in range(1, last + 1) if page not in pages]
 
 
 @given(PAGES)
@@ -66,7 +66,7 @@ def test_up_to(last: int) -> None:
 
 
 def rows_of(page: int, size: int, total: int) -> set[int]:
-    """The places of the rows that a page lists, of so many."""
+    """The places of the rows that a page lists, out of `total` rows."""
     return set(range((page - 1) * size, min(page * size, total)))
 
 
@@ -74,7 +74,7 @@ def rows_of(page: int, size: int, total: int) -> set[int]:
 def test_shifted_claims_only_pages_whose_rows_were_all_read(
     pages: set[int], rows: int, size: int, last: int
 ) -> None:
-    """`rows` came in front: what stood at place n stands at n + rows."""
+    """`rows` rows were added in front: the row at place n is now at n + rows."""
     total = last * size
     read = {place + rows for page in pages for place in rows_of(page, size, total)}
     found = PageSet(pages).shifted(rows, size)
@@ -83,7 +83,7 @@ def test_shifted_claims_only_pages_whose_rows_were_all_read(
         if page in found:
             assert rows_of(page, size, new_total) <= read
     if rows % size == 0:
-        assert list(found) == [page + rows // size for page in sorted(pages)], "nothing of it is forgotten"
+        assert list(found) == [page + rows // size for page in sorted(pages)], "no page is forgotten"
     elif pages:
         whole = [page for page in pages if page - 1 in pages]
         assert list(found) == sorted(page + rows // size for page in whole)
@@ -113,12 +113,12 @@ def test_a_batch_day_of_a_million_rows_is_noted() -> None:
     last = pages_of(1_000_000)
     pages = note_every_other(last)
     assert str(pages).split(",") == [str(page) for page in range(1, last, 2)]
-    assert pages.lacking(last) == list(range(2, last + 1, 2))
+    assert pages.missing(last) == list(range(2, last + 1, 2))
 
 
 def test_twice_as_many_pages_are_twice_as_much_work() -> None:
     def noting(last: int) -> Callable[[], object]:
         pages = note_every_other(last)
-        return lambda: (note_every_other(last), str(pages), pages.lacking(last))
+        return lambda: (note_every_other(last), str(pages), pages.missing(last))
 
     assert_grows_no_faster(noting, 500)

@@ -78,7 +78,7 @@ def keys(made: Plan) -> tuple[list[Any], set[Any], set[Any]]:
 
 
 def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.date], bool]:
-    """By the words of DESIGN, point 1: the batch days that lists call for and whether they are spill days."""
+    """As DESIGN, point 1, says: the batch days that the lists call for, and whether they are spill days."""
     found: dict[tuple[str, dt.date], bool] = {}
     reported = {key(day): day.reported for day in known.days}
     reported |= {(name, when): rows for when, names in known.settled.items() for name, rows in names.items()}
@@ -87,7 +87,7 @@ def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.
             if each.date in (None, when):
                 found[each.batch_no, when] = False
     for name, own in {(each.batch_no, each.date) for each in known.lists.lines if each.date is not None}:
-        told = [
+        submitted = [
             each.rows
             for each in known.lists.lines
             if (each.batch_no, each.date) == (name, own) and each.rows is not None
@@ -96,7 +96,7 @@ def called_for(known: Known, at: Window, spill_days: int) -> dict[tuple[str, dt.
         for when in (own + n * DAYS for n in range(1, spill_days + 1)):
             if when not in at or at.moment < at.end(when) + at.settle:
                 continue
-            if not told or (there or 0) < sum(told):
+            if not submitted or (there or 0) < sum(submitted):
                 found.setdefault((name, when), True)
     return {which: spill for which, spill in found.items() if which not in reported}
 

@@ -153,7 +153,7 @@ def test_a_spill_day_of_the_ledger_is_not_looked_for_again() -> None:
     ],
 )
 def test_an_appkey_is_the_batchs_own_on_whatever_line_it_stands(lines: list[Line]) -> None:
-    """The list that tells it may be another one than the list that gives the date."""
+    """It may be in another list than the one that gives the date."""
     made = make([*lines, line("C", 9)])
     assert {task.day.appkey for task in made.tasks if task.day.batch_no == "B"} == {"key"}
     assert {task.day.appkey for task in made.tasks if task.day.batch_no == "C"} == {None}
@@ -164,7 +164,7 @@ def test_a_new_batch_day_is_pending_and_has_no_number() -> None:
     assert task.day == BatchDay("B", LAST, 0, "key", submitted=250, dated=True)
 
 
-def test_dated_tells_whether_a_list_gives_this_date() -> None:
+def test_dated_says_whether_a_list_gives_this_date() -> None:
     day, other = whole("B", 14, looked=1), whole("C", 14, looked=1)
     made = make([line("B", 14), line("C"), line("D", 9)], [day, other])
     assert (day.dated, other.dated) == (True, False)

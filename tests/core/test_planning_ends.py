@@ -28,9 +28,9 @@ from tests.core.plans import (
 
 # -- settling, losing ----------------------------------------------------------------------------------------
 
-# The 10th ends with hour 24 after its start, settles with 36, its outcomes are waited for until 72.
+# The 10th ends 24 hours after its start and settles after 36; its outcomes are awaited until 72.
 SETTLES = [
-    # rows submitted, looked at, moment (hours after its start); other figures; settled now?
+    # rows submitted; last look and moment (hours after its start); other figures; settled now?
     (None, 24, 40, {}, False),
     (None, 35.9, 40, {}, False),
     (None, 36, 40, {}, True),
@@ -104,7 +104,7 @@ def test_what_is_lost_when_it_is_gone(day: BatchDay, lost: bool) -> None:
 
 
 def test_a_day_of_grace_is_used() -> None:
-    """The vendor does not say whether its 14 days count today."""
+    """The vendor does not say whether its 14 days include today."""
     moment = window().deadline(date(1)) + HOURS
     assert moment in (at(date(15), 1),)
     made = make([], [pending("B", 1), whole("C", 1, looked=24)], moment)

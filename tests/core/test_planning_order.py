@@ -54,7 +54,7 @@ def test_an_open_day_whose_submitted_rows_are_all_there_is_not_looked_at() -> No
 
 
 OUTCOMES = [
-    # hours after its start: looked at, outcome due, moment; asked for?
+    # last look, outcome due and moment (hours after its start); asked for?
     (1, None, 20, False),
     (1, 20, 19.9, False),
     (1, 20, 20, True),

@@ -30,7 +30,7 @@ from tests.steps import assert_grows_no_faster
 # -- requests --------------------------------------------------------------------------------------------------
 
 
-def test_requests_are_those_that_are_lacking() -> None:
+def test_requests_are_those_that_are_missing() -> None:
     days = [
         incomplete("a", 10, 500, 100, pages_read="1"),
         incomplete("b", 10, 500, 100),
@@ -44,7 +44,7 @@ def test_requests_are_those_that_are_lacking() -> None:
         pending("j", 10, state=State.INCOMPLETE),
     ]
     made = make([line("f", 10, 101), line("k", 10, 0), line("l", 10, 1), line("m", 10, 100)], days, spill_days=0)
-    # 25 pages on the average of those of whom a count is known: a, b, c, e, i.
+    # 25 pages is the average of those whose count is known: a, b, c, e, i.
     expected = {
         "a": 4,
         "b": 5,
@@ -109,7 +109,7 @@ def test_what_is_past_its_deadline_misses_it_at_any_pace() -> None:
 
 
 def large_account(batches: int) -> list[Line]:
-    """14 days of so many batches."""
+    """14 days, each with this many batches."""
     return [line(f"{day:02}{n:06}", day) for day in range(1, 15) for n in range(batches)]
 
 
@@ -122,7 +122,7 @@ def test_an_account_twice_as_large_is_twice_as_much_work() -> None:
 
 
 def test_a_large_account_fits_into_memory() -> None:
-    """Half a KiB for each batch day, what may have spilled among them."""
+    """Half a KiB for each batch day, including possible spill days."""
     lines = large_account(1000)
     made = planning.make(known_of(lines, []), window(), Rules())
     assert planning.will_miss(made, window(), 50.0)

@@ -84,7 +84,7 @@ def test_edges() -> None:
 
 
 ZONES = ["Asia/Shanghai", "UTC", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]
-# Where clocks change at midnight, and where a day begins at 01:00 or its first hour comes twice.
+# Zones where clocks change at midnight, and where a day begins at 01:00 or its first hour occurs twice.
 ZONES += [
     "Africa/Cairo",
     "Asia/Beirut",

@@ -92,11 +92,11 @@ def test_tells_what_to_do_and_where_it_is_written(alert: str) -> None:
     assert rule["annotations"].keys() == {"summary", "description", "runbook"}
     words = re.findall("[A-Z][a-z]+", alert.removeprefix("Numbercheck"))
     anchor = "-".join(["alarm", *words]).lower()
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#{anchor}"
+    assert rule["annotations"]["runbook"] == f"docs/operate/alarms.md#{anchor}"
 
 
 def test_each_anchor_is_a_heading_of_the_manual() -> None:
-    manual = FOLDER.parents[1] / "docs" / "operations.md"
+    manual = FOLDER.parents[1] / "docs" / "operate" / "alarms.md"
     headings = re.findall(r"^#+ (.+)$", manual.read_text(encoding="utf-8"), re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     wanted = {rule["annotations"]["runbook"].partition("#")[2] for rule in RULES.values()}

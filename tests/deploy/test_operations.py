@@ -1,4 +1,4 @@
-"""The operations manual: its commands are run in their order, its names and links exist."""
+"""The pages for operation: their commands are run in their order, their names exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ from tests.running import inherited
 from tests.servers import PASSWORD
 
 ROOT = Path(__file__).parents[2]
-MANUAL = ROOT / "docs" / "operations.md"
+OPERATE = ROOT / "docs" / "operate"
+# In the order in which the commands are typed.
+PAGES = ("install", "upgrade", "backup", "move", "alarms", "credentials", "accounts", "pgbouncer", "stopping")
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*) -->\n)?```sh\n(?P<script>.*?)```", re.DOTALL)
 SECRETS = {
     "password": "first-password",
@@ -43,8 +45,12 @@ SECRETS = {
 DATABASES, ROLES = ("numbercheck", "restored", "moved"), ("numbercheck", "reader")
 
 
+def page(name: str) -> str:
+    return (OPERATE / f"{name}.md").read_text(encoding="utf-8")
+
+
 def text() -> str:
-    return MANUAL.read_text(encoding="utf-8")
+    return "\n".join(map(page, PAGES))
 
 
 def blocks(mark: str) -> list[str]:
@@ -52,7 +58,7 @@ def blocks(mark: str) -> list[str]:
 
 
 class Duty:
-    """A person on duty who types blocks of the manual, one after the other, into a shell in `directory`."""
+    """A person on duty who types blocks of these pages, one after the other, into a shell in `directory`."""
 
     def __init__(self, directory: Path, vendor: Emulator) -> None:
         self.directory = directory
@@ -219,46 +225,30 @@ def test_backup_on_mariadb(duty: Duty, start_server: Start) -> None:
         server.drop(url)
 
 
-# -- what it names ----------------------------------------------------------------------------------------
+# -- what they name ---------------------------------------------------------------------------------------
 
 
-def anchors() -> set[str]:
-    """Headings, as they are linked to."""
-    heads = re.findall(r"^#+ (.*)$", text(), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+def test_every_page_is_one_whose_commands_are_run() -> None:
+    assert {path.stem for path in OPERATE.glob("*.md")} == {"README", *PAGES}
+    assert "```sh" not in page("README")
 
 
 def test_a_section_for_each_alarm_and_an_alarm_for_each_section() -> None:
     rules = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
     alerts = [rule for group in rules["groups"] for rule in group["rules"]]
     assert alerts
-    wanted = {rule["annotations"]["runbook"].removeprefix("docs/operations.md#") for rule in alerts}
-    assert wanted == {anchor for anchor in anchors() if anchor.startswith("alarm-")}
-
-
-def test_links_lead_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)]*)\)", text()):
-        path, _, anchor = link.partition("#")
-        assert (MANUAL.parent / path).exists() if path else anchor in anchors(), link
-
-
-def test_only_settings_that_exist() -> None:
-    names = {setting.name for setting in SETTINGS} | {f"{s.name}_FILE" for s in SETTINGS if s.secret}
-    assert set(re.findall(r"NUMBERCHECK_([A-Z_]+)", text())) <= names
+    wanted = {rule["annotations"]["runbook"].removeprefix("docs/operate/alarms.md#") for rule in alerts}
+    heads = re.findall(r"^## (.*)$", page("alarms"), re.MULTILINE)
+    assert wanted == {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 def test_every_setting_that_may_hold_a_secret_stands_in_the_table() -> None:
-    table = text().partition("### What holds secrets")[2].partition("\n## ")[0]
+    table = page("credentials").partition("## What holds secrets")[2].partition("\n## ")[0]
     for setting in SETTINGS:
         assert (f"_{setting.name}`" in table) is setting.secret, setting.name
-
-
-def test_every_exit_status_stands_in_the_table() -> None:
-    table = text().partition("## What an exit status asks of you")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| (\d+) \|", table, re.MULTILINE) == ["0", "1", "2", "65", "75", "78"]
 
 
 def test_every_revision_that_can_be_left_is_told_of() -> None:
     revisions = sorted(path.name[:4] for path in (ROOT / "migrations/versions").glob("0*.py"))
     for later, earlier in zip(revisions[1:], revisions, strict=False):
-        assert f"| {later} to {earlier} |" in text()
+        assert f"| {later} to {earlier} |" in page("upgrade")

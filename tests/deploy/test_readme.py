@@ -1,4 +1,4 @@
-"""The README: each of its commands is run by .ci/newcomer.py, and what it shows is compared in a way that can fail."""
+"""The README and the queries: .ci/newcomer.py runs each command, and compares what is shown in a way that can fail."""
 
 from __future__ import annotations
 
@@ -25,12 +25,35 @@ def newcomer() -> ModuleType:
     return module
 
 
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
 def test_every_block_of_commands_is_run_but_for_the_settings(newcomer: ModuleType) -> None:
-    shown = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    run = [block.script for block in newcomer.blocks(README)]
+    text = newcomer.followed(ROOT)
+    assert text.startswith(README)
+    shown = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    run = [block.script for block in newcomer.blocks(text)]
     assert [script for script in shown if script not in run] == [newcomer.SETTINGS.search(README)[1]]
     assert run[:2] == ["make demo\n", "make test\n"]
     assert all(word in "".join(run) for word in ("numbercheck sync", "numbercheck plan", "--require-hashes"))
+
+
+def test_every_command_is_run_by_the_newcomer_or_by_the_test_of_the_pages_for_operation(
+    newcomer: ModuleType,
+) -> None:
+    other = [path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "operate"]
+    marked = {
+        path.relative_to(ROOT).as_posix() for path in other if "<!-- run" in path.read_text(encoding="utf-8")
+    }
+    assert marked <= set(newcomer.PAGES)
+
+
+def test_every_query_with_an_answer_is_tried(newcomer: ModuleType) -> None:
+    pages = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))]
+    shown = [query for page in pages for query in newcomer.QUERY.findall(page)]
+    assert shown == newcomer.QUERY.findall(newcomer.followed(ROOT))
+    assert len(shown) == 3
 
 
 PRINTED = [

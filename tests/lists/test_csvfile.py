@@ -1,4 +1,4 @@
-"""The CSV reader: good lines come through whatever stands around them, bad ones are named."""
+"""The CSV reader: good lines are read whatever surrounds them, and bad ones are named."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ BAD_LINES = [
     (b",2026-11-02,5", "the batch number is empty"),
     (b'"",', "the batch number is empty"),
     (b"x" * 65, "the batch number has more than 64 characters"),
-    (b"a\x00b", "there are control characters in it"),
-    (b"a\tb", "there are control characters in it"),
-    (b"a\xc2\x85b", "there are control characters in it"),
-    (b"a,,,\x07k", "there are control characters in it"),
+    (b"a\x00b", "it contains control characters"),
+    (b"a\tb", "it contains control characters"),
+    (b"a\xc2\x85b", "it contains control characters"),
+    (b"a,,,\x07k", "it contains control characters"),
     (b"a\xff", "it is not UTF-8 text"),
     (b"a,2026-11-02,5,,caf\xe9", "it is not UTF-8 text"),
     (b"a\xed\xa0\x80", "it is not UTF-8 text"),
@@ -93,8 +93,8 @@ BAD_LINES = [
     (b"a,,many", "rows is not a whole number from 0 to 999,999,999"),
     ("a,,٥".encode(), "rows is not a whole number from 0 to 999,999,999"),
     (b"a,,," + b"k" * 65, "the appkey has more than 64 characters"),
-    (b'"a,2026-11-02,5', "a quotation mark is opened and not closed on the same line"),
-    (b'second half of a field"', "a quotation mark is opened and not closed on the same line"),
+    (b'"a,2026-11-02,5', "an opening quotation mark has no closing one on the same line"),
+    (b'second half of a field"', "an opening quotation mark has no closing one on the same line"),
     (b'"a"b,2026-11-02', "its quotation marks do not match, or a field is too long"),
     (b'a"b,"c', "its quotation marks do not match, or a field is too long"),
     (b'a,,,,"' + b"x" * 200_000 + b'"', "its quotation marks do not match, or a field is too long"),
@@ -104,9 +104,7 @@ BAD_LINES = [
 @pytest.mark.parametrize(("bad", "reason"), BAD_LINES)
 def test_a_bad_line_is_named_and_the_others_are_read(bad: bytes, reason: str) -> None:
     found = read(HEADER + b"B1,2026-11-02,5\n" + bad + b"\nB2\n")
-    text = (
-        f"list.csv: 1 line cannot be used (line 3: {reason}). Remedy: correct them; everything else in it is used."
-    )
+    text = f"list.csv: 1 line cannot be used (line 3: {reason}). Remedy: correct what is named; everything else is used."
     assert (found.source, found.lines, found.whole) == ("file", (Line("B1", DAY, 5), Line("B2")), True)
     assert [(problem.exit_status, str(problem)) for problem in found.problems] == [(78, text)]
 
@@ -139,13 +137,13 @@ def test_the_first_five_bad_lines_are_named_and_all_are_counted() -> None:
             b"84981234567\n84981234568\n",
             "the header cannot be used (there is no column batch_no). Remedy: the first line",
         ),
-        (b"batch_no;date\nB1;2026-11-02\n", "by commas, not by semicolons."),
-        (b"batch_no\tdate\nB1\t2026-11-02\n", "by commas, not by tabs."),
+        (b"batch_no;date\nB1;2026-11-02\n", "with commas, not with semicolons."),
+        (b"batch_no\tdate\nB1\t2026-11-02\n", "with commas, not with tabs."),
         (
             b"batch_no,rows,Rows\nB1,1,2\n",
-            "list.csv: the header cannot be used (the column rows is there twice). Remedy: ",
+            "list.csv: the header cannot be used (the column rows appears twice). Remedy: ",
         ),
-        (b'"batch_no\nB1\n', "list.csv: the header cannot be used (a quotation mark is opened"),
+        (b'"batch_no\nB1\n', "list.csv: the header cannot be used (an opening quotation mark"),
         (b"batch_no\xff\nB1\n", "UTF-8"),
         ("batch_no\nB1\n".encode("utf-16"), "list.csv is UTF-16 text. Remedy: save it as CSV in UTF-8."),
     ],
@@ -207,7 +205,7 @@ def test_twice_as_many_lines_are_twice_as_much_work() -> None:
     assert_grows_no_faster(reading, 1000)
 
 
-# Any text that a batch number may be: no control characters, no surrogates, no white space at its ends.
+# Any text that a batch number may be: no control characters, no surrogates, no white space around it.
 BATCH_NUMBERS = (
     st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=64)
     .map(str.strip)
@@ -230,7 +228,7 @@ def written(line: Line) -> bytes:
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", HEADER, b"batch_no\n", b"\xef\xbb\xbfbatch_no,rows\r\n"]))
-def test_whatever_the_file_holds_it_is_read_or_told(content: bytes, header: bytes) -> None:
+def test_whatever_the_file_holds_it_is_read_or_reported(content: bytes, header: bytes) -> None:
     found = read(header + content)
     assert found.whole or (found.problems and not found.lines)
     assert len({(line.batch_no, line.date) for line in found.lines}) == len(found.lines)

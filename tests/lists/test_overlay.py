@@ -49,7 +49,7 @@ CASES = {
         entries(Line("A", D1, 7)),
         0,
     ),
-    "rows are no longer told": (entries(Line("A", D1, 5)), [listing(Line("A", D1))], entries(Line("A", D1)), 0),
+    "rows are no longer given": (entries(Line("A", D1, 5)), [listing(Line("A", D1))], entries(Line("A", D1)), 0),
     "a dated line that is dropped stays": (
         entries(Line("A", D1, 5), Line("B", D2)),
         [listing(Line("B", D2))],

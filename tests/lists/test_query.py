@@ -1,4 +1,4 @@
-"""The query on another database: what its rows may be, and what is told when something is wrong with it."""
+"""The query on another database: what its rows may be, and what is reported when something is wrong with it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read(url: sa.URL, sql: str) -> Listing:
     return read_query(url, sql, FIRST, LAST)
 
 
-def told(found: Listing, exit_status: int) -> str:
+def message_of(found: Listing, exit_status: int) -> str:
     assert (found.source, found.lines, found.whole) == ("query", (), False)
     (problem,) = found.problems
     assert problem.exit_status == exit_status
@@ -128,7 +128,7 @@ def test_values_of_other_drivers(value: object, text: str) -> None:
 
 @pytest.mark.parametrize("value", [True, [1], {"a": 1}])
 def test_values_that_no_column_of_a_list_has(value: object) -> None:
-    with pytest.raises(BadLine, match="a column is of the type"):
+    with pytest.raises(BadLine, match="a column is of type"):
         query._text(value)
 
 
@@ -138,7 +138,7 @@ def test_values_that_no_column_of_a_list_has(value: object) -> None:
         ("NULL AS batch_no", "the batch number is empty"),
         ("'' AS batch_no", "the batch number is empty"),
         ("printf('%065d',1) AS batch_no", "the batch number has more than 64 characters"),
-        ("'a' || char(0) || 'b' AS batch_no", "there are control characters in it"),
+        ("'a' || char(0) || 'b' AS batch_no", "it contains control characters"),
         ("x'61ff' AS batch_no", "it is not UTF-8 text"),
         ("'B' AS batch_no, '20261102' AS date", "the date is not a real date as yyyy-MM-dd"),
         ("'B' AS batch_no, 20261102 AS date", "the date is not a real date as yyyy-MM-dd"),
@@ -153,7 +153,7 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
     found = read(url, f"{good} UNION ALL SELECT {row} UNION ALL {good}")
     text = (
         f"NUMBERCHECK_BATCH_QUERY: 1 row cannot be used (row 2: {reason}). "
-        "Remedy: correct them; everything else in it is used."
+        "Remedy: correct what is named; everything else is used."
     )
     assert (found.source, found.lines, found.whole) == ("query", (Line("good"),), True)
     assert [(problem.exit_status, str(problem)) for problem in found.problems] == [(78, text)]
@@ -167,8 +167,11 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
         ("SELEC", "syntax error"),
         ("SELECT 1; SELECT 2", "one statement at a time"),
         ("SELECT batch FROM sent", "there is no column batch_no"),
-        ("SELECT 1 AS batch_no, 2 AS date, 3 AS Date", "the column date is there twice"),
-        ("SELECT ':other' AS batch_no", r"uses :other. Remedy: use :first_date and :last_date only; a colon"),
+        ("SELECT 1 AS batch_no, 2 AS date, 3 AS Date", "the column date appears twice"),
+        (
+            "SELECT ':other' AS batch_no",
+            r"uses :other. Remedy: use only :first_date and :last_date; write any other",
+        ),
         ("DELETE FROM sent", "attempt to write a readonly database"),
         ("CREATE TABLE x (a)", "attempt to write a readonly database"),
         ("SELECT batch AS batch_no, json(phone || '{') FROM sent", "malformed JSON"),
@@ -176,14 +179,14 @@ def test_a_bad_row_is_named_and_the_others_are_read(url: sa.URL, row: str, reaso
     ],
 )
 def test_a_query_that_is_wrong(url: sa.URL, sql: str, reason: str) -> None:
-    text = told(read(url, sql), 78)
+    text = message_of(read(url, sql), 78)
     assert reason in text
     assert "8498123" not in text
     assert len(read(url, "SELECT batch AS batch_no FROM sent").lines) == 3
 
 
 def test_what_a_database_says_is_scrubbed(url: sa.URL) -> None:
-    text = told(read(url, 'SELECT * FROM "84981234567"'), 78)
+    text = message_of(read(url, 'SELECT * FROM "84981234567"'), 78)
     assert "no such table: *********67" in text
 
 
@@ -192,12 +195,12 @@ def test_a_database_that_is_locked_is_for_the_next_run(url: sa.URL) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN EXCLUSIVE")
         busy = url.update_query_dict({"timeout": "0.01"})
-        text = told(read(busy, "SELECT batch AS batch_no FROM sent"), 75)
-    assert "broke off: database is locked. The next run tries again." in text
+        text = message_of(read(busy, "SELECT batch AS batch_no FROM sent"), 75)
+    assert "broke off the query: database is locked. The next run tries again." in text
 
 
 def test_a_file_that_is_not_there_is_not_created(tmp_path: Path) -> None:
-    text = told(read(sa.URL.create("sqlite", database=str(tmp_path / "no.db")), "SELECT 1 AS batch_no"), 78)
+    text = message_of(read(sa.URL.create("sqlite", database=str(tmp_path / "no.db")), "SELECT 1 AS batch_no"), 78)
     assert "cannot be opened: unable to open database file. Remedy: correct NUMBERCHECK_BATCH_DATABASE_URL" in text
     assert list(tmp_path.iterdir()) == []
 
@@ -205,13 +208,13 @@ def test_a_file_that_is_not_there_is_not_created(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("batch_no\nB1\n" * 100)
     url = sa.URL.create("sqlite", database=str(tmp_path / "x.db"))
-    assert "file is not a database" in told(read(url, "SELECT 1 AS batch_no FROM sqlite_master"), 78)
+    assert "file is not a database" in message_of(read(url, "SELECT 1 AS batch_no FROM sqlite_master"), 78)
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
 def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_port: int) -> None:
     url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:{closed_port}/x")
-    text = told(read(url, "SELECT 1 AS batch_no"), 75)
+    text = message_of(read(url, "SELECT 1 AS batch_no"), 75)
     assert text.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL does not answer: ")
     assert text.endswith("The next run tries again.")
     assert SECRET not in text
@@ -220,7 +223,7 @@ def test_a_server_that_does_not_answer_is_for_the_next_run(kind: str, closed_por
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_an_option_that_the_driver_does_not_know(kind: str) -> None:
     url = urls.source(f"{kind}://u:{SECRET}@127.0.0.1:1/x?nonsense=1")
-    text = told(read(url, "SELECT 1 AS batch_no"), 78)
+    text = message_of(read(url, "SELECT 1 AS batch_no"), 78)
     assert "nonsense" in text
     assert SECRET not in text
 
@@ -228,7 +231,7 @@ def test_an_option_that_the_driver_does_not_know(kind: str) -> None:
 def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     url = urls.source(f"postgresql://u:{SECRET}@127.0.0.1:1/x")
-    assert "pip install 'numbercheck-etl[postgresql]'" in told(read(url, "SELECT 1 AS batch_no"), 78)
+    assert "pip install 'numbercheck-etl[postgresql]'" in message_of(read(url, "SELECT 1 AS batch_no"), 78)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +247,7 @@ def test_a_reason_holds_no_secret_of_the_url() -> None:
     assert query._reason(error, url) == "could not use *** and other-*** of *********67"
 
 
-# What waits for the table that the tests below keep to themselves.
+# The sessions that wait for the table that the tests below lock.
 WAITING = {
     "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
     "mariadb": "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND db = database()",
@@ -254,7 +257,7 @@ LOCK = {"postgresql": "LOCK TABLE sent IN ACCESS EXCLUSIVE MODE", "mariadb": "LO
 
 @contextmanager
 def unreadable(database: sa.URL) -> Iterator[None]:
-    """In here, no query on the table `sent` comes to an end."""
+    """Inside this context, no query on the table `sent` ends."""
     engine = sa.create_engine(database, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE sent (batch_no VARCHAR(64))")
@@ -267,18 +270,18 @@ def unreadable(database: sa.URL) -> Iterator[None]:
 def test_a_server_that_says_nothing_for_long_is_for_the_next_run(
     database: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock that goes on once the server is at work."""
+    """Counted by a clock that moves only once the server is at work."""
     clock = HandSet()
     count_by(clock, monkeypatch.setattr)
     with ThreadPoolExecutor() as pool, warnings.catch_warnings(), unreadable(database):
-        warnings.simplefilter("ignore", ResourceWarning)  # SQLAlchemy leaves the cursor of a lost connection alone
+        warnings.simplefilter("ignore", ResourceWarning)  # SQLAlchemy does not close a lost connection's cursor
         reading = pool.submit(read, database, "SELECT batch_no FROM sent")
         wait_until(lambda: reading.done() or rows(database, WAITING[database.get_backend_name()]))
         clock.now, looks = query.QUERY_SECONDS - 1, clock.looks
         wait_until(lambda: reading.done() or clock.looks > looks + 2)
         assert not reading.done()
         clock.now = query.QUERY_SECONDS + 1
-        words = told(reading.result(HANG), 75)
+        words = message_of(reading.result(HANG), 75)
         gc.collect()
-    assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off: ")
+    assert words.startswith("The database of NUMBERCHECK_BATCH_DATABASE_URL broke off the query: ")
     assert words.endswith("The next run tries again.")

@@ -1,4 +1,4 @@
-"""When a gate lets no request start any more, and how long it lets others wait."""
+"""When a gate lets no further request start, and how long it makes others wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.gates import Gates, for_ever, many
 
 INTERVAL = 0.05
 PACE = INTERVAL * (1 + MARGIN)
-"""What the gate makes of it."""
+"""The interval that the gate keeps, with its margin."""
 
 
 # -- bounds ----------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def test_what_was_granted_is_counted_once_and_for_its_thread_only(gates: Gates) 
     assert gate.claim()
     with pytest.raises(RunEnded):
         gate.claim()
-    assert many(1, gate.take) == ["the bound of 1 requests is reached"], "granted to nobody yet"
+    assert many(1, gate.take) == ["the bound of 1 requests is reached"], "not granted to any thread yet"
 
     def work() -> int:
         gate.granted()
@@ -71,7 +71,7 @@ def test_a_bound_of_one_request(gates: Gates) -> None:
     gate = gates.open(60.0, requests=1)
     gate.take()
     assert many(2, gate.take) == ["the bound of 1 requests is reached"] * 2
-    assert (gate.requests, gates.clock.passed) == (1, 0), "somebody waited for a slot that does not come"
+    assert (gate.requests, gates.clock.passed) == (1, 0), "a thread waited for a slot that does not come"
 
 
 def test_no_bound(gates: Gates) -> None:
@@ -143,18 +143,18 @@ def test_a_pause_before_a_request_that_may_not_be_sent_is_spared(gates: Gates) -
 def test_a_stop_is_noticed_soon(gates: Gates, what: str) -> None:
     gate = gates.open(60.0)
     gate.take()
-    gates.clock.at(10.0, lambda: gate.stop("SIGTERM came"))
-    with pytest.raises(RunEnded, match="SIGTERM came"):
+    gates.clock.at(10.0, lambda: gate.stop("SIGTERM was received"))
+    with pytest.raises(RunEnded, match="SIGTERM was received"):
         gate.pause(60) if what == "pause" else gate.take()
     assert 10 <= gates.clock.passed <= 10.1
     assert gate.requests == 1
 
 
-def test_after_a_stop_nothing_starts_any_more(gates: Gates) -> None:
+def test_after_a_stop_nothing_more_starts(gates: Gates) -> None:
     gate = gates.open()
     assert gate.claim()
-    gate.stop("SIGINT came")
-    assert many(5, gate.take) == ["SIGINT came"] * 5
+    gate.stop("SIGINT was received")
+    assert many(5, gate.take) == ["SIGINT was received"] * 5
     with pytest.raises(RunEnded):
         gate.pause(0.0)
     assert gate.requests == 1
@@ -197,7 +197,7 @@ def test_nobody_sleeps_through_a_signal(gates: Gates, interval: float) -> None:
     gate = gates.open(interval)
     gate.slow_down(300)
     assert gate.delay() == 300
-    gate.stop("SIGTERM came")
+    gate.stop("SIGTERM was received")
     assert gate.delay() == 0
     with pytest.raises(RunEnded, match="SIGTERM"):
         gate.claim()

@@ -1,4 +1,4 @@
-"""How far apart a gate lets requests start, and what an answer that throttles changes about it."""
+"""How far apart a gate lets requests start, and how a throttled answer changes that."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.running import wait_until
 
 INTERVAL = 0.4
 PACE = INTERVAL * (1 + MARGIN)
-"""What the gate makes of it."""
+"""The interval that the gate keeps, with its margin."""
 
 
 def start_one(gates: Gates, gate: Gate, late: float = 0.0) -> float:
-    """One request as the job starts it; `late`: what its thread takes between its slot and its start."""
+    """One request as the job starts it; `late`: how long its thread takes between its slot and its start."""
     while not gate.claim():
         gates.clock.sleep(gate.delay())
     gate.granted()
@@ -65,7 +65,7 @@ def test_threads_that_are_late_together_start_an_interval_apart(gates: Gates) ->
 
 
 def test_two_gates_share_the_slots(gates: Gates) -> None:
-    """As two processes do: each claims where the other does."""
+    """As two processes do: both claim from the same slots."""
     pace.note_moves(gates.engine)
     both = itertools.cycle([gates.open(INTERVAL, requests=5), gates.open(INTERVAL, requests=5)])
     lock = threading.Lock()
@@ -114,7 +114,7 @@ def test_a_throttle_ends(gates: Gates) -> None:
 
 
 class Watched:
-    """A lock that tells when somebody wants it."""
+    """A lock that counts how often it was requested."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -128,13 +128,13 @@ class Watched:
         self._lock.release()
 
 
-def test_an_answer_that_throttles_counts_whatever_is_claimed_meanwhile(gates: Gates) -> None:
-    """Also with pacing off, where a claim asks no slot: it must not write over what the answer said."""
+def test_an_answer_that_throttles_counts_whatever_is_claimed_in_the_meantime(gates: Gates) -> None:
+    """This holds even with pacing off, where a claim takes no slot: it must not overwrite what the answer said."""
     lock = Watched()
     throttled: list[threading.Thread] = []
 
     def clock() -> float:
-        if lock.wanted == 1 and not throttled:  # in the midst of the first claim
+        if lock.wanted == 1 and not throttled:  # in the middle of the first claim
             throttled.append(threading.Thread(target=gate.slow_down, args=(500,)))
             throttled[0].start()
             wait_until(lambda: lock.wanted == 2 or not throttled[0].is_alive())
@@ -143,7 +143,7 @@ def test_an_answer_that_throttles_counts_whatever_is_claimed_meanwhile(gates: Ga
     gate = Gate(gates.slots, 0.0, Bounds(), clock)
     gate._lock = lock  # type: ignore[assignment]
     assert gate.claim()
-    assert throttled, "it was no claim that asked the clock"
+    assert throttled, "the clock was read outside a claim"
     throttled[0].join()
     assert gate.delay() == 500
     assert not gate.claim()

@@ -64,7 +64,7 @@ def test_without_a_database_the_lists_are_all_that_is_known(tmp_path: Path) -> N
     assert (found.facts.days, found.facts.settled, found.before, found.outside) == ([], {}, [], 1)
 
 
-def test_nothing_set_and_nothing_known_is_told_with_the_remedy() -> None:
+def test_nothing_set_and_nothing_known_is_reported_with_the_remedy() -> None:
     with pytest.raises(Misconfigured, match="NUMBERCHECK_BATCH_FILE.*batches add"):
         collect(None)
 
@@ -132,7 +132,7 @@ def test_looking_writes_nothing(engine: sa.Engine, account_id: int, tmp_path: Pa
 
 @pytest.mark.parametrize("server", [servers.SQLITE], indirect=True)
 class TestWhatIsKnown:
-    """The same on every database; tests/store has the queries."""
+    """The result is the same on every database; tests/store tests the queries."""
 
     def test_settled_days_come_whole_in_full(self, engine: sa.Engine, account_id: int) -> None:
         with engine.begin() as connection:
@@ -142,7 +142,7 @@ class TestWhatIsKnown:
 
     @pytest.mark.parametrize("days", [0, 20, 400])
     def test_a_batch_that_was_ever_known_is_known(self, engine: sa.Engine, account_id: int, days: int) -> None:
-        """Who submits nothing for some weeks has nothing misconfigured."""
+        """A customer who submits nothing for some weeks has not misconfigured anything."""
         with engine.begin() as connection:
             settle(connection, account_id, "S", FIRST)
         with engine.begin() as connection:

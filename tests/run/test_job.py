@@ -26,7 +26,7 @@ SIZES = (0, 1, 99, 100, 101, 5_000, *(37,) * 34)
 SMALLER = (0, 1, 99, 100, 101, 1_200, *(37,) * 34)
 IN_FLIGHT = 4
 MARIADB_FULL = pytest.param("mariadb", marks=[pytest.mark.mariadb, pytest.mark.full])
-# All of the dates are over and settled in the vendor's zone, and none has left the window.
+# All dates are over and settled in the vendor's zone, and none has left the window.
 LATER = dt.datetime(2026, 3, 12, 12, tzinfo=dt.UTC)
 EVERY_FAULT = {
     "status": 0.01,
@@ -131,12 +131,12 @@ def test_a_database_that_drops_every_connection_in_the_middle(engine: sa.Engine,
         assert job.sync(LATER).exit_code == 0
         job.assert_equals_vendor()
         needed = sum(map(pages_of, SMALLER)) + 4  # the last date's batches, a day later
-        # Lost: the answers that came in together when the connection broke, and what was asked for meanwhile.
+        # Lost: the answers that came in together when the connection broke, and what was asked for until then.
         assert len(vendor.requests) <= needed + 2 * IN_FLIGHT
 
 
 def cut_all_others(engine: sa.Engine) -> None:
-    """End every connection to this database but our own."""
+    """End every connection to this database except our own."""
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(

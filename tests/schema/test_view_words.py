@@ -144,7 +144,7 @@ def test_a_view_that_is_missing_has_no_comment_to_differ(engine: sa.Engine) -> N
     assert list(map(str, migrate.check(engine))) == ["The view v_daily_summary is missing."]
 
 
-# -- docs/tables.md -----------------------------------------------------------------------------------------
+# -- docs/tables.md and docs/tables/ ---------------------------------------------------------------------------
 
 
 def generator() -> ModuleType:
@@ -156,17 +156,24 @@ def generator() -> ModuleType:
     return module
 
 
-def test_the_page_about_tables_is_up_to_date() -> None:
-    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
-    assert text == generator().document(), "docs/tables.md is stale. Remedy: make docs"
+def test_the_pages_about_tables_are_up_to_date() -> None:
+    folder = ROOT / "docs"
+    files = [folder / "tables.md", *(folder / "tables").glob("*.md")]
+    found = {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
+    assert found == generator().pages(), "docs/tables.md or docs/tables/ is stale. Remedy: make tables"
 
 
-def test_the_page_about_tables_names_everything() -> None:
-    text = generator().document()
+def test_the_pages_about_tables_name_everything() -> None:
+    pages = generator().pages()
+    ledger_and_rows = pages["tables/ledger.md"] + pages["tables/rows.md"]
     for table in tables.metadata.tables.values():
-        assert f"### {table.name}\n\n{table.comment}.\n" in text
-        assert all(f"| `{column.name}` | {views.kind(column)}" in text for column in table.columns)
+        assert ledger_and_rows.count(f"## {table.name}\n\n{table.comment}.\n") == 1
+        assert all(f"| `{column.name}` | {views.kind(column)}" in ledger_and_rows for column in table.columns)
+        assert f"#{table.name})" in pages["tables.md"]
     for view in views.VIEWS:
-        assert f"### {view.name}\n\n{view.comment}.\n" in text
-        assert f"\n{view.question}\n\n```sql\n{view.query}\n```\n" in text
-    assert '    number_check ||--o| hlr_result : "message_id, phone"\n' in text
+        page = pages[f"tables/{view.name}.md"]
+        assert page.startswith(f"# {view.name}\n\n{view.comment}.\n")
+        assert all(f"| `{name}` | {view.kinds[name]} |" in page for name in view.columns)
+        assert f"\n{view.question}\n\n```sql\n{view.query}\n```\n" in page
+        assert f"](tables/{view.name}.md)" in pages["tables.md"]
+    assert '    number_check ||--o| hlr_result : "message_id, phone"\n' in pages["tables.md"]

@@ -1,4 +1,4 @@
-"""What each setting may be, and what a wrong one is told. All of it through `load`, as a user meets it."""
+"""What each setting may be, and the message for a wrong one. All of it through `load`, as a user meets it."""
 
 from __future__ import annotations
 
@@ -115,10 +115,10 @@ def test_good_values(name: str, text: str, value: object) -> None:
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_expected(name: str, text: str, expected: str) -> None:
-    told = complaint(**{name: text})
-    assert told.startswith(f"NUMBERCHECK_{name} must be ")
-    assert expected in told
-    assert len(told) < 300
+    message = complaint(**{name: text})
+    assert message.startswith(f"NUMBERCHECK_{name} must be ")
+    assert expected in message
+    assert len(message) < 300
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_a_wrong_value_is_named_with_what_is_expected(name: str, text: str, expe
     ],
 )
 def test_a_wrong_secret_is_named_and_not_repeated(name: str, text: str, tmp_path: Path) -> None:
-    told = complaint(**{name: text})
-    assert told.startswith(f"NUMBERCHECK_{name} must ")
-    assert SECRET not in told
+    message = complaint(**{name: text})
+    assert message.startswith(f"NUMBERCHECK_{name} must ")
+    assert SECRET not in message
     (tmp_path / "file").write_text(text + "\n", newline="")
-    told = complaint(**{f"{name}_FILE": str(tmp_path / "file")})
-    assert told.startswith(f"The content of NUMBERCHECK_{name}_FILE must ")
-    assert SECRET not in told
+    message = complaint(**{f"{name}_FILE": str(tmp_path / "file")})
+    assert message.startswith(f"The content of NUMBERCHECK_{name}_FILE must ")
+    assert SECRET not in message

@@ -1,4 +1,4 @@
-"""Settings: CONTRACT.md's table, where values come from, and what a wrong one is told."""
+"""Settings: CONTRACT.md's table, where values come from, and the messages for wrong ones."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def test_defaults_are_those_of_the_contract() -> None:
     }
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    told = complaint(WINDOW_DAYS="x", TIMEOUT="y", BATCH_QUERY="select 1").splitlines()
-    assert [line.split()[0] for line in told] == [
+def test_all_that_is_wrong_is_reported_at_once() -> None:
+    lines = complaint(WINDOW_DAYS="x", TIMEOUT="y", BATCH_QUERY="select 1").splitlines()
+    assert [line.split()[0] for line in lines] == [
         "NUMBERCHECK_WINDOW_DAYS", "NUMBERCHECK_TIMEOUT", "NUMBERCHECK_BATCH_QUERY",
     ]  # fmt: skip
 
@@ -77,8 +77,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ("one", "other"), [("BATCH_QUERY", "BATCH_DATABASE_URL"), ("BATCH_DATABASE_URL", "BATCH_QUERY")]
 )
 def test_a_query_and_its_database_belong_together(one: str, other: str) -> None:
-    told = complaint(**{one: "sqlite:///x.db"})
-    assert f"NUMBERCHECK_{one} is set without NUMBERCHECK_{other}" in told
+    message = complaint(**{one: "sqlite:///x.db"})
+    assert f"NUMBERCHECK_{one} is set without NUMBERCHECK_{other}" in message
 
 
 def test_exactly_the_settings_of_the_contract_may_come_from_a_file() -> None:
@@ -107,9 +107,9 @@ def test_a_secret_file_loses_no_second_newline(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(FROM_FILE))
 def test_both_forms_at_once_are_refused(name: str) -> None:
-    told = complaint(**{name: SECRET, f"{name}_FILE": "/x"})
-    assert told.startswith(f"NUMBERCHECK_{name} and NUMBERCHECK_{name}_FILE are both set")
-    assert SECRET not in told
+    message = complaint(**{name: SECRET, f"{name}_FILE": "/x"})
+    assert message.startswith(f"NUMBERCHECK_{name} and NUMBERCHECK_{name}_FILE are both set")
+    assert SECRET not in message
 
 
 @pytest.mark.parametrize(
@@ -126,15 +126,15 @@ def test_a_secret_file_that_cannot_be_used(content: bytes | None, reason: str, t
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
-    told = complaint(ACCESS_SECRET_FILE=str(path))
-    assert told == f"NUMBERCHECK_ACCESS_SECRET_FILE: the file '{path}' {reason}."
+    message = complaint(ACCESS_SECRET_FILE=str(path))
+    assert message == f"NUMBERCHECK_ACCESS_SECRET_FILE: the file '{path}' {reason}."
 
 
 @pytest.mark.parametrize("path", ["{}", "{}/x\x00y"])
 def test_a_secret_file_that_is_none(path: str, tmp_path: Path) -> None:
-    told = complaint(ACCESS_SECRET_FILE=path.format(tmp_path))
-    assert told.startswith("NUMBERCHECK_ACCESS_SECRET_FILE: the file ")
-    assert "cannot be read" in told
+    message = complaint(ACCESS_SECRET_FILE=path.format(tmp_path))
+    assert message.startswith("NUMBERCHECK_ACCESS_SECRET_FILE: the file ")
+    assert "cannot be read" in message
 
 
 def test_environment_over_dotenv_over_default(tmp_path: Path) -> None:
@@ -182,10 +182,10 @@ def test_no_dotenv_is_fine(tmp_path: Path) -> None:
 )
 def test_a_dotenv_that_cannot_be_used(content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(content)
-    told = complaint(tmp_path / ".env")
-    assert str(tmp_path / ".env") in told
-    assert reason in told
-    assert SECRET not in told
+    message = complaint(tmp_path / ".env")
+    assert str(tmp_path / ".env") in message
+    assert reason in message
+    assert SECRET not in message
 
 
 def test_a_dotenv_that_is_a_directory(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""URLs of databases: the drivers they get, and what a wrong one is told."""
+"""URLs of databases: the drivers they get, and the messages for wrong ones."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def complaint(**given: str) -> str:
 
 @pytest.mark.parametrize("text", [f"nonsense://u:{SECRET}@h/x", f"postgresql+asyncpg://u:{SECRET}@h/x"])
 def test_a_source_needs_a_dialect_that_can_be_used(text: str) -> None:
-    told = complaint(BATCH_DATABASE_URL=text, BATCH_QUERY="select 1")
-    assert told.startswith("NUMBERCHECK_BATCH_DATABASE_URL must ")
-    assert SECRET not in told
+    message = complaint(BATCH_DATABASE_URL=text, BATCH_QUERY="select 1")
+    assert message.startswith("NUMBERCHECK_BATCH_DATABASE_URL must ")
+    assert SECRET not in message
 
 
 def test_a_source_may_be_any_database_that_sqlalchemy_knows() -> None:

@@ -1,7 +1,7 @@
-"""A request ends in time as a whole, wherever the other side dawdles.
+"""A request as a whole ends in time, wherever the other side is slow.
 
-No answer here comes to an end by itself: that `post` returns is what shows that the limit ends it. Where answers
-trickle in, the time of the limit is a clock that the other side moves on, to its end and not beyond.
+No answer here ends by itself: if `post` returns, the limit has ended it. Where answers trickle in, the limit is
+counted by a clock that the other side moves on, to the end of the limit and not beyond.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tests.clocks import HandSet
 from tests.vendor.vendor import CERTIFICATE, PAUSE, Reply, Vendor, endless, post, silent, transport, trickle
 
 SOON = 0.3
-"""Seconds: the limit of requests that no clock can be moved for, because no byte comes."""
+"""Seconds: the limit of requests for which no clock can be moved, because no byte arrives."""
 LIMIT = 3000.0
-"""That of the others, on a clock that is moved on by quarters: until then the real one has far to go."""
+"""Seconds: the limit of the others, by a clock that is moved on by quarters; the real one never gets that far."""
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500000\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -97,7 +97,7 @@ def test_a_connection_that_timed_out_is_not_used_again(clock: HandSet) -> None:
 
 @contextmanager
 def trickling(each: Callable[[], None]) -> Iterator[int]:
-    """The port of a server whose answer to the first who connects never ends; before each byte, `each`."""
+    """The port of a server whose answer to the first client never ends; it calls `each` before every byte."""
     ended = threading.Event()
 
     def serve() -> None:

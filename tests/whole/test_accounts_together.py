@@ -1,4 +1,4 @@
-"""Several accounts, a process each, in one database: one is killed, the connections break, the next round does the rest."""
+"""Accounts in one database, one process each: one is killed, connections break, the next round does the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.running import Ended, finish, start
 ACCOUNTS = ["account-1", "account-2", "account-3"]
 KILLED = "account-2"
 INTERVAL = 0.05
-# Of 6 pages each, and so many more are asked for and not answered.
+# Each account has 6 pages: FREE are answered, and IN_FLIGHT more are asked for but not answered.
 FREE, IN_FLIGHT = 3, 2
 END_SESSIONS = {
     "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -34,7 +34,7 @@ END_SESSIONS = {
 
 
 def book() -> Book:
-    """The first two meet the same new codes, in orders of their own; all have a batch of the same number."""
+    """The first two have the same new codes, each in its own order; all have a batch with the same number."""
     made = Book()
     customers.register(made, ACCOUNTS)
     date = customers.settled_day(Emulator(made))
@@ -50,7 +50,7 @@ def book() -> Book:
 
 @contextlib.contextmanager
 def jobs(url: sa.URL, vendor: Emulator, directory: Path, interval: float) -> Iterator[dict[str, Job]]:
-    # An answer that is held takes as long as the slowest process needs to start.
+    # A held answer takes as long as the slowest process needs to start.
     given = {"request_interval": str(interval), "max_in_flight": str(IN_FLIGHT), "timeout": "3600"}
     with contextlib.ExitStack() as stack:
         made = {}
@@ -74,7 +74,7 @@ def all_at_once(made: dict[str, Job]) -> Iterator[dict[str, subprocess.Popen[str
 def disturb(
     made: dict[str, Job], vendor: customers.Holding, break_connections: Callable[[], None]
 ) -> dict[str, Ended]:
-    """Round 1: in the midst of everybody's run one is killed, then nobody's connection holds any more."""
+    """Round 1: while all runs are under way, one is killed; then every connection is broken."""
     with all_at_once(made) as processes:
         vendor.wait_until_held(ACCOUNTS, IN_FLIGHT)
         assert [process.poll() for process in processes.values()] == [None] * len(ACCOUNTS)
@@ -87,7 +87,7 @@ def disturb(
 
 
 def go_on(made: dict[str, Job]) -> None:
-    """Round 2, as a scheduler would begin it: nobody disturbs them, and all of them complete their work."""
+    """Round 2, as a scheduler would begin it: nothing disturbs the runs, and all of them complete their work."""
     with all_at_once(made) as processes:
         for name, process in processes.items():
             ended = finish(process)
@@ -102,7 +102,7 @@ def assert_locked_by_itself_alone(made: dict[str, Job]) -> None:
 
 
 def assert_keeps_pace(job: Job, vendor: Emulator, name: str) -> None:
-    """Over both rounds: each request of the account had a slot of its own."""
+    """Over both rounds, each request of the account had its own slot."""
     with job.engine.connect() as connection:
         account_id = accounts.find(connection, name)
     assert account_id is not None
@@ -121,9 +121,9 @@ def assert_round_after_round(engine: sa.Engine, directory: Path, break_connectio
         go_on(made)
         for name, job in made.items():
             assert_keeps_pace(job, vendor, name)
-        told = made[KILLED].query("SELECT account, status, exit_code FROM v_sync_run ORDER BY account, started_at")
-        assert [run["status"] for run in told if run["exit_code"] == 0] == ["complete"] * len(ACCOUNTS)
-        assert "running" not in [run["status"] for run in told]
+        runs = made[KILLED].query("SELECT account, status, exit_code FROM v_sync_run ORDER BY account, started_at")
+        assert [run["status"] for run in runs if run["exit_code"] == 0] == ["complete"] * len(ACCOUNTS)
+        assert "running" not in [run["status"] for run in runs]
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def assert_round_after_round(engine: sa.Engine, directory: Path, break_connectio
 def test_every_session_is_ended(engine: sa.Engine, tmp_path: Path) -> None:
     def end_sessions() -> None:
         with engine.connect() as connection:
-            told = connection.exec_driver_sql(END_SESSIONS[engine.url.get_backend_name()]).scalars().all()
-            for statement in told if engine.url.get_backend_name() == "mariadb" else ():
-                with contextlib.suppress(sa.exc.DBAPIError):  # those of the killed process end by themselves
+            statements = connection.exec_driver_sql(END_SESSIONS[engine.url.get_backend_name()]).scalars().all()
+            for statement in statements if engine.url.get_backend_name() == "mariadb" else ():
+                with contextlib.suppress(sa.exc.DBAPIError):  # sessions of the killed process end by themselves
                     connection.exec_driver_sql(statement)
 
     assert_round_after_round(engine, tmp_path, end_sessions)

@@ -46,7 +46,7 @@ def job(database: sa.URL, engine: sa.Engine, vendor: Emulator, tmp_path: Path) -
 
 @pytest.fixture
 def silence(tmp_path: Path) -> Path:
-    """A file: from when it is there, patience with the database does not last."""
+    """A file: once it exists, patience with the database soon runs out."""
     return tmp_path / "silence"
 
 
@@ -98,7 +98,7 @@ def test_silence_in_the_middle_of_a_commit(job: Job, how: How, silence: Path) ->
     indirect=["server"],
 )
 def test_silence_at_other_moments(job: Job, where: str, silence: Path) -> None:
-    """While it looks at the schema, takes its lock, plans, or stores."""
+    """While it reads the schema, takes its lock, plans or stores."""
     word, at = where.split()
     with BlackHole(job.engine.url, word.encode(), int(at), note=silence) as hole:
         ended = finish(start(through(hole, job, silence), *SYNC))

@@ -1,4 +1,4 @@
-"""A disk that is full, for real: a small file system of its own. The run ends, and the next one completes."""
+"""A disk that really is full: a small file system of its own. The run ends, and the next one completes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FEW = 250
 MANY = 6_000
 MEGABYTES = 400
 ROOM = 1_000_000
-"""Bytes that the database still has when the run begins: not enough for so many rows."""
+"""Bytes that the database still has when the run begins: not enough for that many rows."""
 
 
 class Disk:
@@ -40,7 +40,7 @@ class Disk:
         self._filler = path / "filler"
 
     def fill(self, room: int) -> None:
-        """Leave room for so many bytes."""
+        """Leave room for this many bytes."""
         found = os.statvfs(self.path)
         with self._filler.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - room)
@@ -67,7 +67,7 @@ StartOne = Callable[..., AbstractContextManager[servers.Server]]
 
 @pytest.fixture
 def job(tmp_path: Path) -> Iterator[MakeJob]:
-    """Makes the job of a database, which has so many rows to store."""
+    """Makes the job for a database, with this many rows to store."""
     with contextlib.ExitStack() as end:
 
         def make(url: sa.URL, rows: int) -> Job:
@@ -89,7 +89,7 @@ def sqlite_on(disk: Disk) -> Iterator[sa.URL]:
 
 @contextlib.contextmanager
 def server_on(disk: Disk, start_one: StartOne, *options: str) -> Iterator[sa.URL]:
-    """A server of its own, all of whose files lie on the disk."""
+    """A separate server with all its files on the disk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(disk.path))
         with own_server(start_one, *options) as server:
@@ -111,9 +111,9 @@ def held(job: Job) -> int:
     return int(found["count"])
 
 
-def assert_next_run_completes(job: Job, lacking: int) -> None:
+def assert_next_run_completes(job: Job, missing: int) -> None:
     ended = finish(start(job.environment, *SYNC))
-    assert (ended.status, ended.result["rows"]["inserted"]) == (0, lacking)
+    assert (ended.status, ended.result["rows"]["inserted"]) == (0, missing)
     job.assert_equals_vendor()
     assert job.states()["A", str(DAY)] == "settled"
 

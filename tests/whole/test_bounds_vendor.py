@@ -1,4 +1,4 @@
-"""A vendor that does not come to an end: the run does, and the next one completes."""
+"""A vendor whose answers never end: the run ends all the same, and the next one completes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAY = dt.date(2026, 3, 10)
 LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
 SYNC = ("sync", "--json", "--now", LATER.isoformat())
 LIMIT = 3000
-"""Seconds, on a clock that goes on with each byte of an answer that trickles in, to this limit and not beyond."""
+"""Seconds, on a clock that moves on with each byte of an answer that trickles in, up to this limit."""
 TRICKLE = Fault("trickle", seconds=LIMIT / 4)
 
 
@@ -44,7 +44,7 @@ def job(start_server: Start, tmp_path: Path) -> Iterator[Job]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
-    """What runs and requests in this process go by."""
+    """The clock that runs and requests in this process use."""
     clock = HandSet()
 
     def wait(server: Server, seconds: float) -> bool:
@@ -58,7 +58,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
 
 
 class Third(Faults):
-    """Lets two requests pass; the third is answered byte by byte, after `before`."""
+    """Lets two requests pass; the third is answered byte by byte, after a call of `before`."""
 
     def __init__(self, before: Callable[[], object] = lambda: None) -> None:
         super().__init__()
@@ -122,14 +122,14 @@ def test_sigterm_waits_for_one_request_at_most(job: Job, clock: HandSet, monkeyp
     result = job.sync(LATER, timeout=str(LIMIT))
     assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)
     [reason] = map(str, result.reasons)
-    assert reason == "Stopped before the end: SIGTERM came. The next run goes on from here."
+    assert reason == "Stopped before the end: SIGTERM was received. The next run goes on from here."
     assert len(job.vendor.requests) == 3
     assert_next_run_completes(job)
 
 
 @contextlib.contextmanager
 def dripping() -> Iterator[int]:
-    """The port of a server whose head of an answer comes byte by byte and never ends."""
+    """The port of a server that sends the head of its answer byte by byte, without an end."""
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as threads:
         closing = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Whatever the vendor does: a batch day is never called complete that lacks a row, and those that can be are."""
+"""Whatever the vendor does: no batch day with a missing row is called complete, and all that can be are."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Case:
     order: str
     replicas: int
     in_flight: int
-    appears: list[int]  # after how many requests a further row appears
+    appears: list[int]  # after how many requests another row appears
     vanishes: list[int]  # and one of the first rows vanishes
     twice: list[int]  # numbers of rows that are listed twice
-    conflicting: list[int]  # and of those listed with another content as well
-    shared: list[int]  # and of those that stand in the other batch day, too
+    conflicting: list[int]  # and of rows that are also listed with different content
+    shared: list[int]  # and of rows that are in the other batch day, too
     unstorable: int
 
     def fill(self, book: Book) -> None:
@@ -73,7 +73,7 @@ def ticks(most: int = 5) -> st.SearchStrategy[list[int]]:
 
 
 def cases(orders: tuple[str, ...], replicas: int = 1, moving: bool = True) -> st.SearchStrategy[Case]:
-    """Rows appear, or vanish: as many of both at once would leave the count as it was, and no count could tell."""
+    """Rows appear or vanish; if as many did both at once, the count would stay the same and could not show it."""
     numbers = st.lists(st.integers(0, 449), max_size=4, unique=True)
     nothing: st.SearchStrategy[list[int]] = st.just([])
     moves = st.one_of(st.tuples(ticks(30), nothing), st.tuples(nothing, ticks(3))) if moving else st.just(([], []))
@@ -92,7 +92,7 @@ def cases(orders: tuple[str, ...], replicas: int = 1, moving: bool = True) -> st
 
 
 class OneByOne(Emulator):
-    """No request comes in while another is being answered: so each has a moment of its own."""
+    """No request comes in while another is being answered, so each has its own moment."""
 
     def __init__(self, book: Book, behaviour: Behaviour) -> None:
         super().__init__(book, behaviour=behaviour)
@@ -105,7 +105,7 @@ class OneByOne(Emulator):
 
 @contextmanager
 def vendor_and_job(start_server: Start, case: Case) -> Iterator[tuple[Emulator, Job]]:
-    """Each request takes the vendor one second further; the job's own time stands still."""
+    """Each request moves the vendor's time on by one second; the job's own time stands still."""
     server = start_server("sqlite")
     url = server.create(at_head=True)
     book = Book()
@@ -123,7 +123,7 @@ def vendor_and_job(start_server: Start, case: Case) -> Iterator[tuple[Emulator, 
 
 
 def sync(job: Job, vendor: Emulator, moment: dt.datetime = LATER) -> dict[tuple[str, str], str]:
-    """One run, after which every claim is held against what the vendor listed at the last look."""
+    """One run, after which every claim is compared with what the vendor listed at the last look."""
     vendor.now = lambda: LATER + dt.timedelta(seconds=len(vendor.requests))
     assert job.run_at(Still(moment)).exit_code in (0, 75)
     assert_claims(job, vendor)
@@ -193,7 +193,7 @@ def test_one_run_completes_what_holds_still(case: Case, start_server: Start) -> 
 
 @pytest.mark.full
 class TestThoroughly:
-    """The same with more cases, for each order by itself."""
+    """The same with more cases, separately for each order."""
 
     @pytest.mark.parametrize("order", [*STILL, "shuffled"])
     @thorough

@@ -24,7 +24,7 @@ DAYS = dt.timedelta(days=1)
 
 
 def at(date: dt.date, hours: float = 0.0) -> dt.datetime:
-    """`hours` after the beginning of `date` where the vendor is."""
+    """The moment `hours` after the start of `date` in the vendor's zone."""
     return dt.datetime.combine(date, dt.time(), ZONE).astimezone(dt.UTC) + hours * HOUR
 
 
@@ -53,7 +53,7 @@ class World:
         unsynced(self.job.engine)
 
     def sync(self, moment: dt.datetime, **given: str) -> Result:
-        """One run, for which all time stands still."""
+        """One run, during which all time stands still."""
         self.vendor.now = lambda: moment
         return self.job.run_at(Still(moment), **given)
 
@@ -95,7 +95,7 @@ def test_a_bounded_run_spends_its_requests_where_loss_is_nearest(world: World) -
     assert [batch for batch, _, _ in world.asked()][:5] == ["B11", "B11", "B10", "B10", "NEW"]
 
 
-def test_what_leaves_the_window_is_lost_told_once_and_kept(world: World) -> None:
+def test_what_leaves_the_window_is_lost_reported_once_and_kept(world: World) -> None:
     world.book.add("A", DAY, rows(150))
     world.job.list([f"A,{DAY},"])
     world.vendor.behaviour.faults = Faults({Fault("status", batch_no="A", page=2): 1.0})
@@ -105,8 +105,8 @@ def test_what_leaves_the_window_is_lost_told_once_and_kept(world: World) -> None
     world.vendor.behaviour.faults = Faults()
     assert world.sync(last_chance).exit_code == 65
     assert world.job.states()["A", str(DAY)] == "lost"
-    told = world.sync(last_chance + HOUR)
-    assert (told.exit_code, told.requests) == (0, 0)
+    again = world.sync(last_chance + HOUR)
+    assert (again.exit_code, again.requests) == (0, 0)
     coverage = world.job.coverage()["A", str(DAY)]
     assert (coverage["state"], coverage["stored_rows"], coverage["missing_rows"]) == ("lost", 100, 50)
 
@@ -150,7 +150,7 @@ def test_the_last_look_finds_late_rows(world: World) -> None:
     world.asked()
     result = world.sync(at(DAY + 13 * DAYS, 2))
     assert result.rows.inserted == 30
-    # All that was submitted of B is there: nothing is looked for.
+    # All rows submitted to B are there: nothing is looked for.
     assert {batch for batch, _, _ in world.asked()} == {"A"}
     world.job.assert_equals_vendor()
     assert world.sync(at(DAY + 13 * DAYS, 3)).requests == 0
@@ -223,7 +223,7 @@ def test_a_hopeless_batch_day_is_asked_once_a_day_after_three_runs(world: World)
     assert world.sync(at(DAY + 2 * DAYS, 13.1)).requests > 1
 
 
-def test_nobody_answers_any_more(world: World) -> None:
+def test_a_run_stops_when_the_vendor_no_longer_answers(world: World) -> None:
     for number in range(9):
         world.book.add(f"B{number}", DAY, rows(1, start=number))
     world.job.list(f"B{number},{DAY}," for number in range(9))

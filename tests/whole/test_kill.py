@@ -1,4 +1,4 @@
-"""kill -9 at any point, and the next run goes on with the pages that are missing."""
+"""After kill -9 at any point, the next run continues with the missing pages."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ DAY = dt.date(2026, 3, 10)
 LATER = dt.datetime(2026, 3, 12, 6, tzinfo=dt.UTC)
 LINES = [f"A,{DAY},", f"B,{DAY},", f"C,{DAY},5"]
 IN_FLIGHT = (1, 4)
-# A run passes more points than these, even if as many answers as may be are stored at once.
+# A run passes more points than this, even if as many answers as possible are stored at once.
 FEWEST = 150
 SLICES = 12
-# Servers are slower: so many slices of a sample.
+# Servers are slower: this many slices of a sample.
 STRIDE, SAMPLES = 18, 4
 
 
@@ -53,7 +53,7 @@ def new_job(server: Server, vendor: Emulator, lines: list[str], directory: Path,
 
 @pytest.fixture(scope="module")
 def killer(start_server: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
-    """Has been through it once without a kill: what comes is quicker then."""
+    """Has done one run without a kill, which makes the next ones quicker."""
     directory = tmp_path_factory.mktemp("killer")
     with Killer() as made:
         with (
@@ -65,7 +65,7 @@ def killer(start_server: Start, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def book() -> Book:
-    """A few pages with all that a page can hold: a key listed twice, an unstorable row, an empty batch day."""
+    """A few pages with all that can occur: a key listed twice, an unstorable row, an empty batch day."""
     made = Book()
     rows = generate("A", DAY, 730, seed=1)
     made.add("A", DAY, [*rows, rows[5], VendorRow({"phone": "84900000001"})])
@@ -75,7 +75,7 @@ def book() -> Book:
 
 
 def check(job: Job) -> None:
-    """All is there, once, and said so."""
+    """All rows are there, once, and are reported as such."""
     rows = job.query("SELECT message_id, phone FROM v_number_check")
     assert len(rows) == 850
     assert {state for (batch, _), state in job.states().items() if batch != "C"} == {"settled"}
@@ -88,15 +88,15 @@ def check(job: Job) -> None:
 
 
 def dies(point: int, killer: Killer, job: Job) -> bool:
-    """Whether a run died at this point, and the next one did the rest; else it came through, having passed fewer."""
-    told = killer.run(job, point)
-    if died := told["status"] != 0:
-        assert told["status"] == -9
-        # What is claimed in between is so, too.
+    """Whether a run died at this point and the next one did the rest; otherwise, it ended after fewer points."""
+    report = killer.run(job, point)
+    if died := report["status"] != 0:
+        assert report["status"] == -9
+        # What the database claims in between is true, too.
         job.assert_claims_hold()
         assert killer.run(job, None)["status"] == 0
     else:
-        assert FEWEST < told["points"] <= point
+        assert FEWEST < report["points"] <= point
     check(job)
     return died
 
@@ -128,7 +128,7 @@ def test_at_a_sample_of_points(
 
 @pytest.mark.parametrize("in_flight", [1, pytest.param(4, marks=pytest.mark.full)])
 def test_six_kills_cost_few_requests(killer: Killer, start_server: Start, in_flight: int, tmp_path: Path) -> None:
-    """Only what was under way, and what was answered and not stored yet, is asked for again."""
+    """Only what was under way, or answered but not stored yet, is asked for again."""
     made, pages = Book(), (3, 10, 20, 40, 22, 31)
     for number, count in enumerate(pages):
         made.add_generated(f"K{number}", DAY, 100 * count, seed=number)

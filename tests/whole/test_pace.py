@@ -1,4 +1,4 @@
-"""The pace over runs, threads and retries, whatever the latency: by the slots of the database, and as the vendor sees it."""
+"""The pace over runs, threads and retries, whatever the latency: in the database and as the vendor sees it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INTERVAL = 0.03
 
 
 class Vendor(Emulator):
-    """Looks at each request how many slots were granted until then."""
+    """Records, at each request, how many slots have been granted so far."""
 
     def __init__(self, rows: int, engine: sa.Engine) -> None:
         book = Book()
@@ -43,13 +43,13 @@ class Vendor(Emulator):
         return made
 
     def assert_asked_in_slots(self) -> None:
-        """Each request had a slot of its own before it was sent."""
+        """Each request had its own slot before it was sent."""
         assert len(self.granted) == len(self.requests)
         assert all(granted >= number for number, granted in enumerate(self.granted, 1))
 
 
 class Behind(Vendor):
-    """Answers each request once another two have come in: all but the first, which goes alone, and the last ones."""
+    """Answers each request once two more have come in, except the first, which goes alone, and the last ones."""
 
     waited_in_vain = False
 
@@ -68,7 +68,7 @@ class Behind(Vendor):
 
 
 def test_latency_of_several_intervals_costs_no_slot(engine: sa.Engine, tmp_path: Path) -> None:
-    """Whoever waits for an answer before it uses the next slot gets none here."""
+    """A job that waits for an answer before it uses the next slot gets no answer here."""
     pace.note_moves(engine)
     with Behind(24, engine) as vendor:
         job = Job(engine.url, vendor, [f"A,{DAY},"], tmp_path, request_interval=str(INTERVAL), timeout="3600")

@@ -1,4 +1,4 @@
-"""How many requests the job needs, in small; `python -m benchmarks.requests` prints the whole table."""
+"""How many requests the job needs, on a small scale; `python -m benchmarks.requests` prints the whole table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHORT = 4
 
 
 def days_and_window(few: int, more: int) -> pytest.MarkDecorator:
-    """`few` days of submissions in a short window, and in the full tier `more` of them in the vendor's own."""
+    """`few` days of submissions in a short window; in the full tier, also `more` days in the vendor's window."""
     vendors = pytest.param(more, WINDOW_DAYS, marks=pytest.mark.full)
     return pytest.mark.parametrize(("days", "window_days"), [(few, SHORT), vendors])
 
@@ -29,7 +29,7 @@ def days_and_window(few: int, more: int) -> pytest.MarkDecorator:
 )
 def test_daily_runs(name: str, most: float, days: int, window_days: int) -> None:
     outcome = run(SCENARIO[name], days, 7, window_days)
-    assert outcome.lacking == 0
+    assert outcome.missing == 0
     assert outcome.requests <= most * outcome.floor
 
 
@@ -37,5 +37,5 @@ def test_daily_runs(name: str, most: float, days: int, window_days: int) -> None
 @pytest.mark.parametrize("name", ["hourly, rows in front", "hourly, rows at the end"])
 def test_hourly_runs_cost_a_look_an_hour(name: str, days: int, window_days: int) -> None:
     outcome = run(SCENARIO[name], days, 7, window_days)
-    assert outcome.lacking == 0
+    assert outcome.missing == 0
     assert outcome.requests <= 1.3 * outcome.floor + outcome.looks
