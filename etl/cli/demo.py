@@ -18,6 +18,7 @@ from etl import log, settings
 from etl.cli.common import prepare_schema
 from etl.cli.output import count, table
 from etl.cli.sync import run, summary
+from etl.core.fields import FIELDS
 from etl.database.engine import connect, reading
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults, utcnow
 from etl.settings import Settings
@@ -35,27 +36,7 @@ _OUTCOMES = (
     "AS reachable FROM v_number_check GROUP BY check_level_name, region_name ORDER BY checks DESC, 1, 2 LIMIT 6"
 )
 # The vendor's field → the column of v_number_check.
-_COLUMNS = {
-    "messageId": "message_id",
-    "phone": "phone",
-    "batchNo": "batch_no",
-    "checkLevel": "check_level",
-    "preCheck": "pre_check",
-    "regionCode": "region_code",
-    "countryCode": "country_code",
-    "nationalNumber": "national_number",
-    "standNumber": "standard_number",
-    "numberType": "number_type",
-    "carrier": "carrier",
-    "price": "price",
-    "currency": "currency",
-    "validity": "validity",
-    "reachable": "reachable",
-    "roaming": "roaming",
-    "early": "early",
-    "answered": "answered",
-    "response": "response",
-}
+_COLUMNS = {field.page: field.name for field in FIELDS if not field.newer_only} | {"batchNo": "batch_no"}
 _QUERY = "SELECT * FROM v_number_check LIMIT 5"
 _COVERAGE = "SELECT state, count(*) AS batch_days, sum(stored_rows) FROM v_coverage GROUP BY state ORDER BY state"
 

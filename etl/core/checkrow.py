@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, NamedTuple
+
+from etl.core.fields import Fields, Part, of_part
 
 Key = tuple[str, str]
 """Message id and phone, which identify a row."""
 
 CALL_CHECK = 4
 HLR_CHECK = 5
+OUTCOME_OF: Mapping[int, Part] = {HLR_CHECK: "hlr", CALL_CHECK: "call"}
+"""What a check of these levels finds out: reported later than the rest of its row."""
+
+# Where in a row the results of a check of each level stand: one that has none of them still waits.
+_RESULTS: dict[int | None, tuple[int, ...]] = {
+    level: tuple(Fields._fields.index(field.name) for field in of_part(part) if field.settles)
+    for level, part in OUTCOME_OF.items()
+}
 
 
-class CheckRow(NamedTuple):
+class CheckRow(Fields):
     """One number check as the vendor reports it; None where the vendor leaves a field blank.
 
     Texts are exactly as sent, except for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
     `currency`. `extra` holds, under the vendor's names, what has no column or does not fit into its column.
     """
 
-    message_id: str
-    phone: str
-    check_level: int | None
-    pre_check: str | None
-    region_code: str | None
-    country_code: str | None
-    national_number: str | None
-    standard_number: str | None
-    number_type: str | None
-    carrier: str | None
-    price: Decimal | None
-    currency: str | None
-    validity: str | None
-    reachable: str | None
-    roaming: str | None
-    mcc: str | None
-    mnc: str | None
-    ported: str | None
-    active: str | None
-    early: str | None
-    answered: str | None
-    response: str | None
-    fail_reason: str | None
-    extra: dict[str, Any] | None
+    __slots__ = ()
 
     @property
     def key(self) -> Key:
@@ -54,10 +40,11 @@ class CheckRow(NamedTuple):
         """Whether the check behind this row has not reported its result yet."""
         if self.pre_check == "NO":
             return False
-        if self.check_level == HLR_CHECK:
-            results = (self.validity, self.reachable, self.roaming, self.mcc, self.ported, self.active)
-            return all(result is None for result in results)
-        return self.check_level == CALL_CHECK and self.response is None
+        results = _RESULTS.get(self.check_level, ())
+        for place in results:  # a loop, not all(): this is asked for every row that comes in
+            if self[place] is not None:
+                return False
+        return bool(results)
 
 
 @dataclass(frozen=True, slots=True)

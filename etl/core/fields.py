@@ -1,28 +1,144 @@
-"""The fields of a checked number."""
+"""The table of fields: what the vendor tells about a checked number, one entry for each field.
+
+Columns and their comments, how values are read, what the store keeps, what the emulator sends and what tests
+compare follow from it. CONTRIBUTING.md says how to add one.
+"""
 
 from __future__ import annotations
 
-MAX_LENGTH: dict[str, int] = {
-    "message_id": 64,
-    "phone": 64,
-    "pre_check": 32,
-    "region_code": 16,
-    "country_code": 16,
-    "national_number": 64,
-    "standard_number": 64,
-    "number_type": 64,
-    "carrier": 255,
-    "currency": 16,
-    "validity": 32,
-    "reachable": 32,
-    "roaming": 32,
-    "mcc": 16,
-    "mnc": 16,
-    "ported": 32,
-    "active": 32,
-    "early": 32,
-    "answered": 32,
-    "response": 64,
-    "fail_reason": 1000,
-}
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
+
+Kind = Literal["text", "flag", "integer", "price"]
+Part = Literal["check", "hlr", "call"]
+
+# What a field holds. A flag is YES, NO or UNKNOWN, in upper case.
+Text = Annotated[str | None, "text"]
+Flag = Annotated[str | None, "flag"]
+Integer = Annotated[int | None, "integer"]
+Money = Annotated[Decimal | None, "price"]
+KeyText = Annotated[str, "text"]
+
+FIRST_REVISION = "0001"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is known about a field.
+
+    `page`: its name on the vendor's page; `newer`: its other name in the newer wording; `varied`: one more, which
+    only some rows of that wording have. `newer_only`: the page does not have it.
+    `part`: what finds it out, and whose table it lives in. `kept`: once known, it is never replaced by a blank.
+    `settles`: a check of its part that has it waits for its outcome no longer.
+    `length`: characters that its column holds, where it is text. `lookup`: the table of its codes or names.
+    `holds_phone`: always, or perhaps; the masked view masks it, or leaves it out.
+    `since`: the revision of the migrations that added its column. `name` and `kind` follow from its entry.
+    """
+
+    page: str
+    comment: str
+    part: Part = "check"
+    newer: str = ""
+    varied: str = ""
+    newer_only: bool = False
+    kept: bool = False
+    settles: bool = False
+    length: int = 32
+    lookup: str = ""
+    holds_phone: Literal["", "always", "perhaps"] = ""
+    since: str = FIRST_REVISION
+    name: str = ""
+    kind: Kind = "text"
+
+    @property
+    def vendor(self) -> tuple[str, ...]:
+        """The vendor's names for it, the best first."""
+        return tuple(name for name in (self.page, self.newer, self.varied) if name)
+
+
+_check = Field
+_number = partial(Field, length=64, holds_phone="always")
+_hlr = partial(Field, part="hlr", kept=True, settles=True)
+_call = partial(Field, part="call", kept=True, settles=True)
+
+
+class Fields(NamedTuple):
+    """The table. A new field stands last, right above `extra`."""
+
+    message_id: Annotated[
+        KeyText,
+        _check(
+            "messageId",
+            "The vendor's message id; unique only together with the phone",
+            newer="requestId",
+            length=64,
+        ),
+    ]
+    phone: Annotated[KeyText, _number("phone", "The phone number as the vendor reports it, masked or not")]
+    check_level: Annotated[Integer, _check("checkLevel", "Kind of check", lookup="check_level")]
+    pre_check: Annotated[Flag, _check("preCheck", "Whether the format check passed: YES or NO")]
+    region_code: Annotated[
+        Text, _check("regionCode", "Country, ISO 3166", newer="country", length=16, lookup="region")
+    ]
+    country_code: Annotated[Text, _check("countryCode", "Calling code of the country", length=16)]
+    national_number: Annotated[
+        Text, _number("nationalNumber", "The number in its national format, as this check reported it")
+    ]
+    standard_number: Annotated[
+        Text, _number("standNumber", "The number in its international format, as this check reported it")
+    ]
+    number_type: Annotated[
+        Text, _check("numberType", "Kind of number, as the vendor sends it", length=64, lookup="number_type")
+    ]
+    carrier: Annotated[
+        Text, _check("carrier", "The carrier", newer="operator", length=255, lookup="carrier", kept=True)
+    ]
+    price: Annotated[Money, _check("price", "What this check cost, exact", kept=True)]
+    currency: Annotated[Text, _check("currency", "Currency of the price", length=16, lookup="currency", kept=True)]
+    validity: Annotated[Flag, _hlr("validity", "Whether the number is valid: YES, NO or UNKNOWN")]
+    reachable: Annotated[Flag, _hlr("reachable", "Whether the device is reachable: YES, NO or UNKNOWN")]
+    roaming: Annotated[Flag, _hlr("roaming", "Whether the number is roaming: YES, NO or UNKNOWN")]
+    mcc: Annotated[Text, _hlr("mcc", "Mobile country code", length=16, newer_only=True)]
+    mnc: Annotated[Text, _hlr("mnc", "Mobile network code", length=16, newer_only=True, settles=False)]
+    ported: Annotated[Flag, _hlr("ported", "Whether the number was ported: YES, NO or UNKNOWN", newer_only=True)]
+    active: Annotated[Flag, _hlr("active", "Whether the number is active: YES, NO or UNKNOWN", newer_only=True)]
+    early: Annotated[Flag, _call("early", "Whether it rang: YES, NO or UNKNOWN", newer="ring", settles=False)]
+    answered: Annotated[
+        Flag, _call("answered", "Whether it was answered: YES, NO or UNKNOWN", newer="answer", settles=False)
+    ]
+    response: Annotated[
+        Text, _call("response", "How the call ended", varied="responseStatus", length=64, lookup="call_response")
+    ]
+    fail_reason: Annotated[
+        Text,
+        _check(
+            "failReason",
+            "Why the check failed, in the vendor's words",
+            length=1000,
+            newer_only=True,
+            holds_phone="perhaps",
+        ),
+    ]
+    extra: dict[str, Any] | None
+
+
+def _fields() -> tuple[Field, ...]:
+    hints = get_type_hints(Fields, include_extras=True)
+    entries = ((name, get_args(hint)[-2:]) for name, hint in hints.items() if name != "extra")
+    return tuple(replace(field, name=name, kind=kind) for name, (kind, field) in entries)
+
+
+FIELDS = _fields()
+FIRST_FIELDS = tuple(field for field in FIELDS if field.since == FIRST_REVISION)
+LATER_FIELDS = tuple(field for field in FIELDS if field.since != FIRST_REVISION)
+"""Fields whose columns migrations appended to tables and views that were there."""
+
+MAX_LENGTH = {field.name: field.length for field in FIELDS if field.kind in ("text", "flag")}
 """How many characters each text column can hold."""
+
+
+def of_part(part: Part) -> tuple[Field, ...]:
+    """The fields that this part of a check finds out, in the order of their columns."""
+    return tuple(field for field in FIELDS if field.part == part)

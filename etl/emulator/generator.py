@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from etl.core.checkrow import CALL_CHECK, HLR_CHECK, OUTCOME_OF
+from etl.core.fields import FIRST_FIELDS, LATER_FIELDS, Field
 from etl.emulator.vendorrow import VendorRow
 
 _T = TypeVar("_T")
@@ -41,7 +43,6 @@ COUNTRIES = (
     Country("DE", "49", "262", "EUR", 250, "15", 9, ("Telekom", "Vodafone", "O₂")),
     Country("US", "1", "310", "USD", 120, "415", 7, ("T-Mobile", "AT&T", "Verizon")),
 )
-CALL_CHECK, HLR_CHECK = 4, 5
 LEVELS = (1, 2, *3 * (CALL_CHECK,), *3 * (HLR_CHECK,))
 NUMBER_TYPES = (2,) * 14 + (1, 1, 0, 3, 4, 5, 6, 7, 8)
 ANSWERS = ("YES", "YES", "YES", "NO", "NO", "UNKNOWN")
@@ -50,8 +51,9 @@ RESPONSES = (
     "power_off", "power_off_or_out_of_service", "voicemail", "others",
 )  # fmt: skip
 FAILURES = ("number too short", "号码格式错误", "unknown country code")
-HLR_FIELDS = ("validity", "reachable", "roaming", "mcc", "mnc", "ported", "active")
-CALL_FIELDS = ("early", "answered", "response")
+HLR_FIELDS, CALL_FIELDS = (
+    tuple(field.page for field in FIRST_FIELDS if field.part == part) for part in ("hlr", "call")
+)
 
 
 class _Dice:
@@ -121,6 +123,8 @@ class GeneratedDay:
             "messageId": self.message_id(index),
             "batchNo": self.batch_no,
         }
+        for field in LATER_FIELDS:  # with dice of their own: the first ones stay what they were
+            fields |= _later(field, fields, _Dice(f"{self.seed}|{self.name}|{index}|{field.page}"))
         if self.growth is None:
             return VendorRow(fields)
         times = self.growth.appears_at(index, self.count), self.growth.resolves_at(index, self.count)
@@ -213,6 +217,25 @@ def _hlr(dice: _Dice, country: Country) -> dict[str, Any]:
 
 def _call(dice: _Dice) -> dict[str, Any]:
     return {"early": dice.pick(ANSWERS), "answered": dice.pick(ANSWERS), "response": dice.pick(RESPONSES)}
+
+
+def _later(field: Field, fields: dict[str, Any], dice: _Dice) -> dict[str, Any]:
+    """A field that came later, made from its kind; blank where the check of this row does not find it out."""
+    finds = ("check", OUTCOME_OF.get(fields["checkLevel"]))
+    if fields["preCheck"] == "NO" or field.part not in finds:
+        return _blank(dice, (field.page,))
+    return {field.page: _value(dice, field)}
+
+
+def _value(dice: _Dice, field: Field) -> Any:
+    match field.kind:
+        case "integer":
+            return dice.roll(100)
+        case "price":
+            return Decimal(dice.roll(10_000)).scaleb(-4)
+        case "flag":
+            return dice.pick(ANSWERS)
+    return f"{field.page} {dice.roll(100)}"[: field.length]
 
 
 def _blank(dice: _Dice, names: Sequence[str]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-# What a check finds out; blank until then.
-OUTCOME_FIELDS = frozenset(
-    ["validity", "reachable", "roaming", "mcc", "mnc", "ported", "active", "early", "answered", "response"]
-)
+from etl.core.fields import FIELDS
+
+OUTCOME_FIELDS = frozenset(field.page for field in FIELDS if field.part != "check")
+"""What a check finds out; blank until then."""
 
 
 @dataclass(slots=True)

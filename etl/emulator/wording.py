@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from etl.core.fields import FIELDS
+
 Wording = Literal["page", "newer"]
 
-NEWER_NAMES = {
-    "messageId": "requestId",
-    "regionCode": "country",
-    "carrier": "operator",
-    "early": "ring",
-    "answered": "answer",
-}
-NEWER_ONLY = frozenset(["mcc", "mnc", "ported", "active", "failReason"])
+NEWER_NAMES = {field.page: field.newer for field in FIELDS if field.newer}
+VARIED_NAMES = {field.newer or field.page: field.varied for field in FIELDS if field.varied}
+NEWER_ONLY = frozenset(field.page for field in FIELDS if field.newer_only)
+PHONE_FIELDS = tuple(field.page for field in FIELDS if field.holds_phone == "always")
 MOBILE = 2
-PHONE_FIELDS = ("phone", "nationalNumber", "standNumber")
 
 
 def shown(fields: Mapping[str, Any], wording: Wording, masked: bool = False) -> dict[str, Any]:
@@ -51,8 +48,7 @@ def _vary(row: dict[str, Any]) -> dict[str, Any]:
     if "price" in row or "currency" in row:
         row["cost"] = {name: row[name] for name in ("price", "currency") if name in row}
     if str(row.get("phone", ""))[-1:] in ("1", "3", "5", "7", "9"):
-        if "response" in row:
-            row["responseStatus"] = row.pop("response")
+        row |= {varied: row.pop(name) for name, varied in VARIED_NAMES.items() if name in row}
         row.pop("price", None)
         row.pop("currency", None)
     return row

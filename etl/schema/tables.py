@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.core.fields import MAX_LENGTH
+from etl.core.fields import FIRST_FIELDS, LATER_FIELDS, Field, Part, of_part
 from etl.database.types import OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
 
 metadata = sa.MetaData(
@@ -30,8 +30,8 @@ def _table(name: str, *parts: Any, comment: str) -> sa.Table:
     return sa.Table(name, metadata, *parts, comment=comment, **OPTIONS)
 
 
-def _text(name: str, comment: str, length: int | None = None, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, ExactText(length or MAX_LENGTH[name]), comment=comment, **options)
+def _text(name: str, comment: str, length: int, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, ExactText(length), comment=comment, **options)
 
 
 def _column(name: str, kind: Any, comment: str, **options: Any) -> sa.Column[Any]:
@@ -59,19 +59,29 @@ def _ref(name: str, target: str, comment: str, **options: Any) -> sa.Column[Any]
     return sa.Column(name, BigId, sa.ForeignKey(target), comment=comment, **options)
 
 
-def _coded(name: str, lookup: str, comment: str) -> sa.Column[Any]:
-    return sa.Column(name, ExactText(MAX_LENGTH[name]), sa.ForeignKey(lookup), comment=comment)
-
-
 def _day_key(comment: str) -> sa.Column[Any]:
     return _ref("batch_day_id", "batch_day.batch_day_id", comment, primary_key=True, autoincrement=False)
 
 
+def _field(field: Field, **options: Any) -> sa.Column[Any]:
+    """The column of a field. One that is coded refers to its lookup, by number where that has numbers."""
+    if not field.lookup:
+        return sa.Column(field.name, _type_of(field), comment=field.comment, **options)
+    key = next(iter(metadata.tables[field.lookup].primary_key))
+    if key.autoincrement is True:
+        return _ref(key.name, f"{field.lookup}.{key.name}", field.comment, nullable=True)
+    return sa.Column(field.name, _type_of(field), sa.ForeignKey(key), comment=field.comment)
+
+
+def _type_of(field: Field) -> sa.types.TypeEngine[Any]:
+    if field.kind == "integer":
+        return sa.Integer()
+    return Price() if field.kind == "price" else ExactText(field.length)
+
+
 def _key_columns(**phone: Any) -> tuple[sa.Column[Any], sa.Column[Any]]:
-    return (
-        _text("message_id", "The vendor's message id; unique only together with the phone", primary_key=True),
-        _text("phone", "The phone number as the vendor reports it, masked or not", primary_key=True, **phone),
-    )
+    message_id, number = FIRST_FIELDS[:2]
+    return _field(message_id, primary_key=True), _field(number, primary_key=True, **phone)
 
 
 def _key_reference() -> sa.ForeignKeyConstraint:
@@ -188,20 +198,11 @@ number_check = _table(
     "number_check",
     *_key_columns(index=True),
     _ref("batch_day_id", "batch_day.batch_day_id", "The batch day under which it was first seen", index=True),
-    sa.Column("check_level", sa.Integer(), sa.ForeignKey("check_level.code"), comment="Kind of check"),
-    _text("pre_check", "Whether the format check passed: YES or NO"),
-    _coded("region_code", "region.code", "Country, ISO 3166"),
-    _text("country_code", "Calling code of the country"),
-    _text("national_number", "The number in its national format, as this check reported it"),
-    _text("standard_number", "The number in its international format, as this check reported it"),
-    _coded("number_type", "number_type.vendor_value", "Kind of number, as the vendor sends it"),
-    _ref("carrier_id", "carrier.carrier_id", "The carrier", nullable=True),
-    _column("price", Price(), "What this check cost, exact"),
-    _coded("currency", "currency.code", "Currency of the price"),
-    _text("fail_reason", "Why the check failed, in the vendor's words"),
+    *(_field(field) for field in FIRST_FIELDS if field.part == "check" and field.name not in KEY),
     _column("extra", JsonObject, "Fields that nobody documented, and values that their column cannot hold"),
     _time("first_seen_at", "When this job first stored it", nullable=False),
     _time("last_changed_at", "When its content last changed", nullable=False),
+    *(_field(field) for field in LATER_FIELDS if field.part == "check"),  # a migration can only append
     sa.Index(None, "carrier_id", "batch_day_id"),  # a carrier over some days
     comment="One checked number: one row for each message id and phone",
 )
@@ -209,13 +210,7 @@ number_check = _table(
 hlr_result = _table(
     "hlr_result",
     *_key_columns(),
-    _text("validity", "Whether the number is valid: YES, NO or UNKNOWN"),
-    _text("reachable", "Whether the device is reachable: YES, NO or UNKNOWN"),
-    _text("roaming", "Whether the number is roaming: YES, NO or UNKNOWN"),
-    _text("mcc", "Mobile country code"),
-    _text("mnc", "Mobile network code"),
-    _text("ported", "Whether the number was ported: YES, NO or UNKNOWN"),
-    _text("active", "Whether the number is active: YES, NO or UNKNOWN"),
+    *map(_field, of_part("hlr")),
     _key_reference(),
     comment="What the HLR look-up of a check answered",
 )
@@ -223,12 +218,13 @@ hlr_result = _table(
 call_result = _table(
     "call_result",
     *_key_columns(),
-    _text("early", "Whether it rang: YES, NO or UNKNOWN"),
-    _text("answered", "Whether it was answered: YES, NO or UNKNOWN"),
-    _coded("response", "call_response.code", "How the call ended"),
+    *map(_field, of_part("call")),
     _key_reference(),
     comment="What the test call of a check came to",
 )
+
+PART_TABLES: dict[Part, sa.Table] = {"check": number_check, "hlr": hlr_result, "call": call_result}
+"""Where the fields of each part of a check are kept."""
 
 further_sighting = _table(
     "further_sighting",

@@ -6,12 +6,13 @@ A column that only hands on a column of a table says what etl/schema/tables.py s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from etl.core.fields import FIRST_FIELDS, LATER_FIELDS, Field
 from etl.database.types import ExactText, JsonObject, LongText, Price, UtcTime
 from etl.schema import tables
 
@@ -58,6 +59,11 @@ def _of(table: sa.Table, *names: str) -> dict[str, Described]:
     return {name: (str(table.c[name].comment), kind(table.c[name])) for name in names}
 
 
+def _fields(fields: Iterable[Field]) -> dict[str, Described]:
+    """Columns of the vendor's fields, from whatever table."""
+    return {name: entry for f in fields for name, entry in _of(tables.PART_TABLES[f.part], f.name).items()}
+
+
 def _as(name: str, column: sa.Column[Any], comment: str = "") -> dict[str, Described]:
     """A column of a table under another name."""
     return {name: (comment or str(column.comment), kind(column))}
@@ -76,8 +82,8 @@ def _view(name: str, columns: dict[str, Described], **words: Any) -> View:
 _ACCOUNT = _as("account", tables.account.c.name)
 _BATCH = _ACCOUNT | _of(tables.batch, "batch_no")
 _DAY = _BATCH | _of(tables.batch_day, "check_date")
-_HLR = _of(tables.hlr_result, "validity", "reachable", "roaming", "mcc", "mnc", "ported", "active")
-_CALL = _of(tables.call_result, "early", "answered", "response") | _as(
+_HLR = _fields(field for field in FIRST_FIELDS if field.part == "hlr")
+_CALL = _fields(field for field in FIRST_FIELDS if field.part == "call") | _as(
     "response_name", tables.call_response.c.name, "How the call ended, in words"
 )
 _LEVEL = _of(tables.number_check, "check_level") | _as(
@@ -91,6 +97,8 @@ _TYPE = _as(
 ) | _as("number_type_name", tables.number_type.c.name, "Kind of number, one vocabulary for integers and words")
 _CARRIER = _as("carrier", tables.carrier.c.name)
 _TIMES = _of(tables.number_check, "first_seen_at", "last_changed_at")
+_LATER = _fields(LATER_FIELDS)
+_LATER_MASKED = _fields(field for field in LATER_FIELDS if not field.holds_phone)
 _MASKED = "its first {} characters, where it is longer than {}, and ****"
 
 
@@ -100,7 +108,9 @@ def _check_columns(numbers: dict[str, Described], *, masked: bool) -> dict[str, 
     columns |= _LEVEL | _of(tables.number_check, "pre_check") | _REGION | _of(tables.number_check, "country_code")
     columns |= {name: entry for name, entry in numbers.items() if name != "phone"}
     columns |= _TYPE | _CARRIER | _of(tables.number_check, "price", "currency") | _HLR | _CALL
-    return columns | ({} if masked else _of(tables.number_check, "fail_reason", "extra")) | _TIMES
+    columns |= ({} if masked else _of(tables.number_check, "fail_reason", "extra")) | _TIMES
+    # Last, for a view that is there takes new columns nowhere else.
+    return columns | (_LATER_MASKED if masked else _LATER)
 
 
 NUMBER_CHECK = _view(
@@ -212,7 +222,8 @@ PHONE_LATEST = _view(
     | _HLR
     | _CALL
     | _of(tables.number_check, "fail_reason")
-    | _TIMES,
+    | _TIMES
+    | _LATER,
     comment="The newest check of each phone, one line for each account and phone. Newest: the latest check_date, "
     "then the latest first_seen_at, then the greatest message id",
     question="Which numbers were reachable when they were last checked, at most 30 days ago?",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.core.checkrow import CheckRow, Key
+from etl.core.fields import FIELDS, of_part
 from etl.core.page import Page
 from etl.core.steps import Listed
 from etl.database.keys import having_keys
@@ -21,14 +22,16 @@ from etl.store.lookups import Lookups
 from etl.store.rejected import Rejections
 from etl.store.sightings import Sightings
 
-HLR = ("validity", "reachable", "roaming", "mcc", "mnc", "ported", "active")
-CALL = ("early", "answered", "response")
+HLR = tuple(field.name for field in of_part("hlr"))
+CALL = tuple(field.name for field in of_part("call"))
 _FIELDS = CheckRow._fields
 CHECK = tuple(c.name for c in number_check.c if c.name in _FIELDS and c.name not in KEY)
 # An older answer may arrive last: what came out of a check is never replaced by a blank.
-OUTCOME = frozenset({*HLR, *CALL, "carrier", "price", "currency"})
+OUTCOME = frozenset(field.name for field in FIELDS if field.kept)
 
-_CHECK, _HLR, _CALL = (attrgetter(*KEY, *names) for names in (CHECK, HLR, CALL))
+_CHECK, _HLR, _CALL = (
+    itemgetter(*(_FIELDS.index(name) for name in (*KEY, *names))) for names in (CHECK, HLR, CALL)
+)
 
 
 @dataclass(slots=True)
@@ -133,8 +136,8 @@ class Load:
             fixed=("batch_day_id", "first_seen_at"),
         )
         for table, names, values_of in ((hlr_result, HLR, _HLR), (call_result, CALL, _CALL)):
-            results = (values_of(row) for _, row in rows)
-            self._upsert(table, (*KEY, *names), [values for values in results if any(values[2:])])
+            results, nothing = (values_of(row) for _, row in rows), (None,) * len(names)
+            self._upsert(table, (*KEY, *names), [values for values in results if values[2:] != nothing])
         self._sightings.flush()
         self._rejections.flush()
         self._waiting.flush()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.core.checkrow import CheckRow
+from etl.core.fields import FIELDS
 from etl.database.sql import insert_missing_shared
-from etl.schema.tables import call_response, carrier, check_level, currency, number_type, region
+from etl.schema.tables import carrier, metadata, number_type
 
 
-def _unknown(code: object) -> str:
-    return f"Unknown ({code})"
+def _line(table: sa.Table, code: Any) -> dict[str, Any]:
+    """A new line of a lookup for a code that it does not have."""
+    if table is number_type:
+        return _number_type(code)
+    return {"code": code} | ({"name": f"Unknown ({code})"} if "name" in table.c else {})
 
 
 def _number_type(value: str) -> dict[str, Any]:
@@ -21,14 +25,10 @@ def _number_type(value: str) -> dict[str, Any]:
     return {"vendor_value": value, "code": number, "name": value if number is None else f"unknown_{number}"}
 
 
-# table, field of a row, a new line of the table for an unknown value
-LOOKUPS: Sequence[tuple[sa.Table, str, Callable[[Any], dict[str, Any]]]] = (
-    (check_level, "check_level", lambda code: {"code": code, "name": _unknown(code)}),
-    (number_type, "number_type", _number_type),
-    (call_response, "response", lambda code: {"code": code, "name": _unknown(code)}),
-    (region, "region_code", lambda code: {"code": code, "name": _unknown(code)}),
-    (currency, "currency", lambda code: {"code": code}),
+LOOKUPS = tuple(
+    (metadata.tables[field.lookup], field.name) for field in FIELDS if field.lookup not in ("", carrier.name)
 )
+"""Lookups whose key is the vendor's code, each with the field of a row that holds it; carriers have numbers."""
 
 
 class Lookups:
@@ -44,10 +44,10 @@ class Lookups:
     def ensure(self, connection: sa.Connection, rows: Iterable[CheckRow]) -> None:
         """Add the codes of `rows` that are not there yet."""
         column = dict(zip(CheckRow._fields, zip(*rows, strict=True), strict=False))
-        for table, name, line in LOOKUPS:
+        for table, name in LOOKUPS:
             known = self._codes(connection, table)
             new = set(column.get(name, ())) - known - {None}
-            insert_missing_shared(connection, table, [line(code) for code in sorted(new)])
+            insert_missing_shared(connection, table, [_line(table, code) for code in sorted(new)])
             known |= new
         self._ensure_carriers(connection, set(column.get("carrier", ())) - {None})
 

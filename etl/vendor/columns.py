@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
-from etl.core.fields import MAX_LENGTH
+from etl.core.fields import FIELDS, Kind
 
 PRICE_LIMIT = Decimal(10) ** 12
 PRICE_STEP = Decimal("0.000001")
@@ -86,38 +86,16 @@ class Column:
         return known
 
 
-def _column(name: str, *vendor: str, read: Callable[[int], Callable[[object], Any]] = _text) -> Column:
-    return Column(name, vendor, read(MAX_LENGTH[name]))
-
-
-MESSAGE_ID = _column("message_id", "messageId", "requestId")
-PHONE = _column("phone", "phone")
-PRICE = Column("price", ("price",), _price)
-CURRENCY = _column("currency", "currency")
-COLUMNS = (
-    MESSAGE_ID,
-    PHONE,
-    Column("check_level", ("checkLevel",), _integer),
-    _column("pre_check", "preCheck", read=_flag),
-    _column("region_code", "regionCode", "country"),
-    _column("country_code", "countryCode"),
-    _column("national_number", "nationalNumber"),
-    _column("standard_number", "standNumber"),
-    _column("number_type", "numberType"),
-    _column("carrier", "carrier", "operator"),
-    PRICE,
-    CURRENCY,
-    _column("validity", "validity", read=_flag),
-    _column("reachable", "reachable", read=_flag),
-    _column("roaming", "roaming", read=_flag),
-    _column("mcc", "mcc"),
-    _column("mnc", "mnc"),
-    _column("ported", "ported", read=_flag),
-    _column("active", "active", read=_flag),
-    _column("early", "early", "ring", read=_flag),
-    _column("answered", "answered", "answer", read=_flag),
-    _column("response", "response", "responseStatus"),
-    _column("fail_reason", "failReason"),
+_READERS: dict[Kind, Callable[[int], Callable[[object], Any]]] = {
+    "text": _text,
+    "flag": _flag,
+    "integer": lambda _: _integer,
+    "price": lambda _: _price,
+}
+COLUMNS = tuple(Column(field.name, field.vendor, _READERS[field.kind](field.length)) for field in FIELDS)
+MESSAGE_ID, PHONE, PRICE, CURRENCY = (
+    next(column for column in COLUMNS if column.name == name)
+    for name in ("message_id", "phone", "price", "currency")
 )
 PLAIN = {name: (place, column.read) for place, column in enumerate(COLUMNS) for name in column.vendor}
 """By the vendor's name of a field: the place of its column in COLUMNS, and how it is read."""

@@ -1,4 +1,4 @@
-"""One row of the vendor's answer becomes one typed row: the vendor's field names are known here only."""
+"""One row of the vendor's answer becomes one typed row, field by field as the table of fields says."""
 
 from __future__ import annotations
 

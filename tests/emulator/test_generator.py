@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import re
 from decimal import Decimal
 
 import pytest
 
+from etl.core.fields import FIELDS, LATER_FIELDS
 from etl.emulator import GeneratedDay, Growth, generate
 from etl.emulator.generator import SUBMISSION
+from etl.emulator.wording import Wording, shown
+from etl.vendor.convert import convert
 from tests.emulator.support import NOW, TODAY
 
 ROWS = [row.fields for row in generate("b", TODAY, 3_000, seed=7)]
@@ -21,6 +26,30 @@ def test_the_same_rows_every_time_and_others_for_another_seed() -> None:
         ("b", TODAY - dt.timedelta(days=1), 3_000, 7),
     ):
         assert not {row.fields["messageId"] for row in generate(*other)} & {row["messageId"] for row in ROWS}
+
+
+def test_a_seed_means_the_same_rows_in_every_version() -> None:
+    """Fields that came later leave the first ones as they were."""
+    later = {field.page for field in LATER_FIELDS}
+    first = [{name: value for name, value in row.items() if name not in later} for row in ROWS]
+    digest = hashlib.sha256(json.dumps(first, default=str).encode()).hexdigest()
+    assert digest == "90d432631d21578209a8064ae81bdc8355ca9d1a2f964f656ecf8dc48636796d"
+
+
+@pytest.mark.parametrize("wording", ["page", "newer"])
+def test_every_field_is_sent_in_each_wording_that_has_it(wording: Wording) -> None:
+    """In several hundred rows, each with more than one value, under each of its names."""
+    rows = [shown(fields, wording) for fields in ROWS[:400]]
+    assert {getattr(convert(row, "b"), "extra", "rejected") for row in rows} == {None}
+    rows = [row | row.get("cost", {}) for row in rows]
+    for field in FIELDS:
+        names = (field.page,) if wording == "page" else (field.newer or field.page, field.varied)
+        for name in filter(None, names):
+            sent = {row[name] for row in rows if row.get(name) not in (None, "")}
+            if field.newer_only and wording == "page":
+                assert sent == set(), f"{name} is no field of the page"
+            else:
+                assert len(sent) > 1, f"{name} is not sent, or always the same"
 
 
 def test_rows_of_every_kind() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from etl.core.fields import FIELDS, Field
 from etl.emulator import generate
 from etl.emulator.wording import shown
 from tests.emulator.support import TODAY
@@ -21,6 +22,15 @@ ROW: dict[str, Any] = {
 def test_the_page_has_no_newer_fields() -> None:
     absent = {"mcc", "mnc", "ported", "active", "failReason"}
     assert shown(ROW, "page") == {name: value for name, value in ROW.items() if name not in absent}
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_every_field_has_its_name_in_each_wording(field: Field) -> None:
+    row = {"phone": "2"} | {field.page: "x"}
+    assert (field.page in shown(row, "page")) is not field.newer_only
+    assert shown(row, "newer")[field.newer or field.page] == "x"
+    varied = shown({"phone": "3"} | {field.page: "x"}, "newer")
+    assert field.varied == "" or varied[field.varied] == "x"
 
 
 def test_the_newer_names() -> None:

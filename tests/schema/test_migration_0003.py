@@ -61,7 +61,7 @@ def test_0003_leaves_what_a_customer_built_upon_v_number_check(empty: sa.Engine)
     with empty.begin() as connection:
         connection.exec_driver_sql("CREATE VIEW ours AS SELECT phone, carrier FROM v_number_check")
         add_sample(connection)
-    for revision in ("head", "0002"):
-        (migrate.upgrade if revision == "head" else migrate.downgrade)(empty, revision)
+    for revision in ("0003", "0002"):
+        (migrate.upgrade if revision == "0003" else migrate.downgrade)(empty, revision)
         with empty.connect() as connection:
             assert len(connection.exec_driver_sql("SELECT * FROM ours").all()) == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from etl.core.checkrow import CheckRow, RejectedRow
+from etl.core.fields import FIELDS, Field
 from etl.core.page import Page
 from etl.core.window import Window
 from etl.store.lookups import Lookups
@@ -29,6 +31,23 @@ def window(moment: dt.datetime = NOW, days: int = 14, zone: ZoneInfo = ZONE, hou
 def check(message_id: str = "m1", phone: str = "84980000001", **fields: Any) -> CheckRow:
     """A row in which everything else is blank."""
     return CheckRow(**NOTHING | {"message_id": message_id, "phone": phone} | fields)
+
+
+def sample(field: Field, turn: int = 0) -> Any:
+    """A value that the column of a field holds: for each turn another one, and never a blank."""
+    match field.kind:
+        case "integer":
+            return turn
+        case "price":
+            return Decimal(turn) / 8
+        case "flag":
+            return ("YES", "NO", "UNKNOWN")[turn % 3]
+    return f"{field.name} {turn}"[-field.length :]
+
+
+def samples(turn: int = 0) -> dict[str, Any]:
+    """Such a value of every field beside the key."""
+    return {field.name: sample(field, turn) for field in FIELDS[2:]}
 
 
 def hlr(message_id: str = "m1", phone: str = "84980000001", **fields: Any) -> CheckRow:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.core.checkrow import CheckRow
-from etl.core.fields import MAX_LENGTH
+from etl.core.fields import FIELDS, LATER_FIELDS, MAX_LENGTH
 from etl.core.page import Page
 from etl.core.steps import Listed
 from etl.schema import tables
@@ -18,35 +18,36 @@ from etl.store.checks import CALL, HLR, OUTCOME, Stored, store
 from etl.store.lookups import Lookups
 from etl.vendor.convert import convert
 from tests import servers
-from tests.store.made import HOUR, NOW, bad, batch_day, check, page, table
+from tests.store.made import HOUR, NOW, bad, batch_day, check, page, samples, table
 from tests.store.sessions import noted
 
-# Every field with a value, and with another one.
-FULL = check(
-    check_level=5,
-    pre_check="YES",
-    region_code="VN",
-    country_code="84",
-    national_number="0980 000 001",
-    standard_number="+84980000001",
-    number_type="2",
-    carrier="Viettel",
-    price=Decimal("0.0056"),
-    currency="USD",
-    validity="YES",
-    reachable="NO",
-    roaming="UNKNOWN",
-    mcc="452",
-    mnc="04",
-    ported="NO",
-    active="YES",
-    early="YES",
-    answered="NO",
-    response="bell",
-    fail_reason="none",
-    extra={"new": [1, Decimal("1.50"), None, True, {"é": "批"}]},
-)
-OTHER: dict[str, Any] = {
+# Every field with a value, and with another one: those that came later, as the table of fields has them.
+FULL_VALUES: dict[str, Any] = samples(0) | {
+    "check_level": 5,
+    "pre_check": "YES",
+    "region_code": "VN",
+    "country_code": "84",
+    "national_number": "0980 000 001",
+    "standard_number": "+84980000001",
+    "number_type": "2",
+    "carrier": "Viettel",
+    "price": Decimal("0.0056"),
+    "currency": "USD",
+    "validity": "YES",
+    "reachable": "NO",
+    "roaming": "UNKNOWN",
+    "mcc": "452",
+    "mnc": "04",
+    "ported": "NO",
+    "active": "YES",
+    "early": "YES",
+    "answered": "NO",
+    "response": "bell",
+    "fail_reason": "none",
+    "extra": {"new": [1, Decimal("1.50"), None, True, {"é": "批"}]},
+}
+FULL = check(**FULL_VALUES)
+OTHER: dict[str, Any] = samples(1) | {
     "check_level": 4,
     "pre_check": "NO",
     "region_code": "TH",
@@ -122,6 +123,12 @@ def counts(stored: Stored) -> tuple[int, int, int, int, int]:
 @pytest.fixture
 def desk(connection: sa.Connection) -> Desk:
     return Desk(connection)
+
+
+def test_every_field_takes_part() -> None:
+    assert None not in FULL
+    assert [name for name in CheckRow._fields if name not in KEY] == list(OTHER)
+    assert [name for name, value in OTHER.items() if value == FULL_VALUES[name]] == []
 
 
 # -- counts and content --------------------------------------------------------------------------------------
@@ -210,7 +217,14 @@ def test_only_outcomes_are_never_replaced_by_a_blank(desk: Desk, name: str) -> N
 
 
 def test_outcomes_are_those_of_the_checks_the_carrier_and_what_it_cost() -> None:
-    assert {*HLR, *CALL, "carrier", "price", "currency"} == OUTCOME
+    later = {field.name for field in LATER_FIELDS if field.kept}
+    assert {*HLR, *CALL, "carrier", "price", "currency"} | later == OUTCOME
+
+
+def test_a_result_that_is_zero_is_a_result(desk: Desk) -> None:
+    zeros = {field.name: 0 for field in FIELDS if field.kind == "integer" and field.part != "check"}
+    desk.store(check(check_level=5, **zeros))
+    assert desk.held()[FULL.key] == check(check_level=5, **zeros)
 
 
 def test_a_blank_row_that_arrives_last_takes_no_outcome_away(desk: Desk) -> None:
