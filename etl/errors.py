@@ -77,6 +77,10 @@ class DateRefused(Refused):
     """The vendor refuses the date: it has left the window."""
 
 
+class DateNotAsked(DateRefused):
+    """The vendor refused this date for other batch days of this run, so it was not asked for this one."""
+
+
 class RunEnded(EtlError):
     """The run's bound (requests, seconds) is reached, or a signal asked it to stop. Not a failure."""
 

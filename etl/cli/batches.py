@@ -55,7 +55,7 @@ def add(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) 
     line = _line(batch, date, rows, appkey)
     settings = load_settings()
     with _account(settings) as (connection, account_id):
-        listings.add(connection, account_id, [line], more=True)
+        listings.add(connection, account_id, [line], more=True, moment=Clock().now())
     window = Window.at(Clock().now(), settings)
     click.echo(f"Batch {line.batch_no} is looked for {f'on {date}' if date else 'on every date of the window'}.")
     if date is not None and date < window.first:
@@ -79,7 +79,7 @@ def import_(ctx: click.Context, file: Path) -> None:
     settings, found = load_settings(), _read(file)
     if found.lines:
         with _account(settings) as (connection, account_id):
-            listings.add(connection, account_id, found.lines, more=False)
+            listings.add(connection, account_id, found.lines, more=False, moment=Clock().now())
     if found.whole:
         click.echo(
             f"{_name(file)}: {count(len(found.lines), 'batch and date is', 'batches and dates are')} on the list."

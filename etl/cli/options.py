@@ -13,7 +13,7 @@ from etl.cli.output import SHOWN, json_option, table
 from etl.core.batchday import BatchDay
 from etl.core.planning import Rules, Selection
 from etl.core.window import Window
-from etl.run.result import moment_text
+from etl.run.result import missing_rows, moment_text
 from etl.settings import Settings
 from etl.settings.kinds import BadSetting, decimal
 
@@ -70,6 +70,8 @@ def named(title: str, days: list[BatchDay], window: Window) -> list[str]:
     """The lines of a table of batch days under a title; none if there are no batch days."""
     if not days:
         return []
-    rows = [(day.batch_no, day.date, moment_text(window.deadline(day.date)), day.missing) for day in days[:SHOWN]]
+    rows = [
+        (day.batch_no, day.date, moment_text(window.deadline(day.date)), missing_rows(day)) for day in days[:SHOWN]
+    ]
     more = [f"and {len(days) - SHOWN:,} more"] if len(days) > SHOWN else []
     return ["", f"{title}:", table(("batch", "date", "deadline", "missing rows"), rows), *more]

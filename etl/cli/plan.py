@@ -15,12 +15,14 @@ from etl.cli.output import SHOWN, count, print_json, table, tell
 from etl.clock import Clock
 from etl.core import planning
 from etl.core.batchday import State
-from etl.core.planning import Plan, Rules, Selection, Task
+from etl.core.guess import SUBMISSION, Guess
+from etl.core.planning import Known, Plan, Rules, Selection, Task, Why
 from etl.core.window import Window
 from etl.database.engine import reading
+from etl.errors import EtlError
 from etl.lists.listing import Listing
-from etl.run.gather import Gathered, gather, read_lists
-from etl.run.result import at_risk, risks_as_json, window_as_json
+from etl.run.gather import gather, read_lists
+from etl.run.result import InFull, at_risk, risks_as_json, window_as_json
 from etl.settings import Settings
 from etl.store import accounts
 
@@ -52,30 +54,41 @@ def plan(
         require_loopback(settings)
     window = Window.at(Clock(now).now(), settings)
     rules = rules_of(settings, Selection(frozenset(batches), frozenset(dates), full), window)
-    read = read_lists(settings, window)
-    problems = [problem for listing in read for problem in listing.problems]
-    known = _gather(settings, window, rules, read)
-    made = planning.make(known.facts, window, rules)
+    known, problems = _gather(settings, window, rules)
+    made = planning.make(known, window, rules)
+    in_full = _in_full(known, made, window) if full else None
     for problem in problems:
         tell(problem)
     if as_json:
-        print_json(_plan_as_json(made, window, settings))
+        print_json(_plan_as_json(made, window, settings, in_full))
     else:
-        click.echo(_plan_text(made, window, settings))
+        click.echo(_plan_text(made, window, settings, in_full))
     if problems:
         click.get_current_context().exit(max(problem.exit_status for problem in problems))
 
 
-def _gather(settings: Settings, window: Window, rules: Rules, read: list[Listing]) -> Gathered:
-    """What is known. Writes nothing, and does not create a missing database."""
+def _gather(settings: Settings, window: Window, rules: Rules) -> tuple[Known, list[EtlError]]:
+    """What is known, and what is wrong with the lists. Writes nothing, and does not create a missing database."""
     if not has_schema(settings):
-        return gather(None, None, read, settings, window, rules)
+        read = read_lists(settings, window)
+        return gather(None, None, read, settings, window, rules).facts, _problems(read)
     with open_database(settings) as engine, reading(engine).connect() as connection:
         account_id = accounts.find(connection, settings.account)
-        return gather(connection, account_id, read, settings, window, rules)
+        planned_to = None if account_id is None else accounts.planned_to(connection, account_id)
+        read = read_lists(settings, window, planned_to)
+        return gather(connection, account_id, read, settings, window, rules).facts, _problems(read)
 
 
-def _plan_as_json(made: Plan, window: Window, settings: Settings) -> dict[str, Any]:
+def _problems(read: list[Listing]) -> list[EtlError]:
+    return [problem for listing in read for problem in listing.problems]
+
+
+def _in_full(known: Known, made: Plan, window: Window) -> InFull:
+    """The reading in full that this plan goes on with, or begins."""
+    return InFull(known.full_began or window.moment, sum(task.why is Why.FULL for task in made.tasks))
+
+
+def _plan_as_json(made: Plan, window: Window, settings: Settings, in_full: InFull | None) -> dict[str, Any]:
     reasons: Counter[str] = Counter()
     requests: Counter[str] = Counter()
     for task in made.tasks:
@@ -88,13 +101,15 @@ def _plan_as_json(made: Plan, window: Window, settings: Settings) -> dict[str, A
         "window": window_as_json(window),
         "batch_days": len(made.tasks),
         "requests": made.requests,
+        "requests_at_least": made.requests_at_least,
+        "requests_at_most": made.requests_at_most,
         "seconds": round(made.requests * settings.request_interval, 1),
         "one_run": _one_run(made, settings),
         "reasons": [{"why": why, "batch_days": n, "requests": requests[why]} for why, n in reasons.items()],
         "at_risk": risks_as_json(risky, window),
         "will_miss": risks_as_json(missed, window),
         "will_be_lost": risks_as_json(made.lose, window),
-    }
+    } | ({"full": in_full.as_json()} if in_full else {})
 
 
 def _why(task: Task) -> str:
@@ -114,12 +129,14 @@ def _one_run(made: Plan, settings: Settings) -> dict[str, int]:
     return {"batch_days": finished, "requests": min(made.requests, int(bound))}
 
 
-def _plan_text(made: Plan, window: Window, settings: Settings) -> str:
-    figures = _plan_as_json(made, window, settings)
-    lines = [f"Account {settings.account}, window {window.first} to {window.last}: {_extent(figures, settings)}"]
+def _plan_text(made: Plan, window: Window, settings: Settings, in_full: InFull | None) -> str:
+    figures = _plan_as_json(made, window, settings, in_full)
+    extent = _extent(figures, settings, [task.guess for task in made.tasks if task.guess])
+    lines = [f"Account {settings.account}, window {window.first} to {window.last}: {extent}"]
+    lines += [f"In full: {in_full}."] if in_full else []
     if made.tasks:
         rows = [(r["why"], r["batch_days"], r["requests"]) for r in figures["reasons"]]
-        first = [(t.day.batch_no, t.day.date, t.day.state, t.requests, _why(t)) for t in made.tasks[:SHOWN]]
+        first = [(t.day.batch_no, t.day.date, t.day.state, _requests(t), _why(t)) for t in made.tasks[:SHOWN]]
         lines += ["", table(("why", "batch days", "requests"), rows)]
         lines += ["", "In this order:", table(("batch", "date", "state", "requests", "why"), first)]
         lines += [f"and {len(made.tasks) - SHOWN:,} more"] if len(made.tasks) > SHOWN else []
@@ -131,7 +148,13 @@ def _plan_text(made: Plan, window: Window, settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def _extent(figures: dict[str, Any], settings: Settings) -> str:
+def _requests(task: Task) -> int | str:
+    """How many requests a batch day takes; a range where that is a guess."""
+    guess = task.guess
+    return task.requests if guess is None or guess.least == guess.most else f"{guess.least:,} to {guess.most:,}"
+
+
+def _extent(figures: dict[str, Any], settings: Settings, guesses: list[Guess]) -> str:
     if not figures["batch_days"]:
         return "there is nothing to ask for now."
     requests, run = figures["requests"], figures["one_run"]
@@ -139,8 +162,30 @@ def _extent(figures: dict[str, Any], settings: Settings) -> str:
     if settings.request_interval:
         duration = dt.timedelta(seconds=round(figures["seconds"]))
         pace = f"{duration} at one request every {settings.request_interval:g} s"
-    extent = f"{count(figures['batch_days'], 'batch day')}, about {count(requests, 'request')}, {pace}."
+    extent = f"{count(figures['batch_days'], 'batch day')}, {_range(figures, guesses)}, {pace}."
     if run["requests"] < requests:
         done = count(run["batch_days"], "batch day")
         extent += f" Within its bounds one run sends {count(run['requests'], 'request')}, enough for {done}."
-    return extent
+    return extent + _guessed(guesses)
+
+
+def _range(figures: dict[str, Any], guesses: list[Guess]) -> str:
+    """How many requests: a number only where such batch days say how many; else from the fewest to the most."""
+    least, most = figures["requests_at_least"], figures["requests_at_most"]
+    if all(guess.seen for guess in guesses):
+        between = f" ({least:,} to {most:,})" if least < most else ""
+        return f"about {count(figures['requests'], 'request')}{between}"
+    return f"{least:,} to {count(most, 'request')} (reckoned as {figures['requests']:,})"
+
+
+def _guessed(guesses: list[Guess]) -> str:
+    """What the number of requests does not rest on."""
+    if not guesses:
+        return ""
+    unseen = sum(not guess.seen for guess in guesses)
+    text = f" That is a guess: for {count(len(guesses), 'batch day')} nobody knows yet how many rows there are"
+    if unseen < len(guesses):
+        text += f"; {count(len(guesses) - unseen, 'is', 'are')} taken to be like such batch days so far"
+    if unseen:
+        text += f"; {count(unseen, 'is', 'are')} taken to have up to {SUBMISSION:,} rows, one full submission"
+    return f"{text}. The lists can say it in `rows`."

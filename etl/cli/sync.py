@@ -184,6 +184,8 @@ def summary(result: Result) -> str:
         f"{rows['unchanged']:,} as before, {rows['rejected']:,} rejected",
         f"  run         {result.run_id}",
     ]
+    if result.full:
+        lines.insert(-1, f"  in full     {result.full}")
     lines += named("At risk", result.at_risk, result.window) + named("Lost", result.lost, result.window)
     return "\n".join(lines)
 

@@ -78,6 +78,8 @@ class BatchDay:
     last_asked_at: dt.datetime | None = None
     last_synced_at: dt.datetime | None = None
     last_look_at: dt.datetime | None = None
+    full_at: dt.datetime | None = None
+    full_pages: str | None = None
     note: Note | None = field(default=None, repr=False)
     dated: bool = False
 

@@ -31,10 +31,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line, and the list that it is on."""
+    """A line, and the list that it is on.
+
+    `told_at`: since when the database knows of it (UTC); None: not yet, or since before such moments were kept.
+    """
 
     source: str
     line: Line
+    told_at: dt.datetime | None = field(default=None, compare=False)
 
     @property
     def key(self) -> tuple[str, str, dt.date | None]:
@@ -44,6 +48,8 @@ class Entry:
 
 # Keyed by date, then by batch: pairs of the two as keys would take a third of a large plan's time and memory.
 RowsByDay = dict[dt.date, dict[str, int]]
+NamesByDate = dict[dt.date, set[str]]
+"""Batches by date."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 
-from etl.core.batchday import BatchDay, State, pages_of
-from etl.core.line import Lists, RowsByDay
+from etl.core import worth
+from etl.core.batchday import UNFINISHED, BatchDay, State, pages_of
+from etl.core.guess import Guess, Guesses
+from etl.core.line import Lists, NamesByDate, RowsByDay
 from etl.core.window import OUTCOMES_WITHIN, Window
 
 FRUITLESS_RUNS = 3
@@ -33,15 +36,22 @@ class Why(StrEnum):
 
 ORDER = ((Why.RESCUE,), (Why.FETCH,), (Why.SETTLE, Why.LAST_LOOK), (Why.FULL,), (Why.LOOK,))
 RANK = {why: (rank, 0.0) for rank, reasons in enumerate(ORDER) for why in reasons}
+# Behind all others of its rank, whatever their deadline.
+BEHIND = {why: (rank, 1.0) for why, (rank, _) in RANK.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One batch day to ask for, and how many requests that is expected to take."""
+    """One batch day to ask for, and how many requests that is expected to take.
+
+    `guess`: where nobody knows how many rows it has, how many requests it may take; `requests` is then the likely
+    number.
+    """
 
     day: BatchDay
     why: Why
     requests: int
+    guess: Guess | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +59,16 @@ class Known:
     """What is known before a run: what all lists say, and the ledger.
 
     `days` holds every batch day that may still need something, with what the lists say about it (`submitted`,
-    `dated`); `settled` holds the reported rows of the others, by date and batch.
+    `dated`); `settled` holds the reported rows of the others, by date and batch. `missed`: the batches that lists
+    name for dates before the window, of which the ledger knows nothing, because no run planned them in time.
+    `full_began`: when the reading in full of this selection began that is to go on (UTC); None: it begins now.
     """
 
     lists: Lists
     days: Collection[BatchDay]
     settled: RowsByDay = field(default_factory=dict)
+    missed: NamesByDate = field(default_factory=dict)
+    full_began: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +114,48 @@ class Plan:
         """Requests that all tasks are expected to take."""
         return sum(task.requests for task in self.tasks)
 
+    @property
+    def requests_at_least(self) -> int:
+        """The same where every guess turns out lowest."""
+        return sum(task.guess.least if task.guess else task.requests for task in self.tasks)
+
+    @property
+    def requests_at_most(self) -> int:
+        """The same where every guess turns out highest."""
+        return sum(task.guess.most if task.guess else task.requests for task in self.tasks)
+
 
 def make(known: Known, window: Window, rules: Rules) -> Plan:
     """The plan for this moment."""
-    covers, full = rules.selection.covers, rules.selection.full
-    settle, lose, asked = [], [], list(filter(covers, _never_seen(known, window, rules.spill_days)))
-    for day in filter(covers, known.days):
-        finished, in_full = day.state is State.SETTLED, full and day.date in window
-        if not finished and not in_full and can_settle(day, window):
+    settle, lose, asked = [], [], []
+    for day in filter(rules.selection.covers, chain(_never_seen(known, window, rules.spill_days), known.days)):
+        finished = day.state is State.SETTLED
+        if not finished and not _in_full(day, known, window, rules) and can_settle(day, window):
             settle.append(day)
         elif not finished and window.is_gone(day.date):
             lose.append(day)
         else:
             asked.append(day)
-    return Plan(_tasks(asked, window, rules, _typical_pages(known)), settle, lose)
+    return Plan(_tasks(asked, known, window, rules), settle, lose)
+
+
+def _in_full(day: BatchDay, known: Known, window: Window, rules: Rules) -> bool:
+    """Whether this run is to read it in full: it was asked for, and not in full since that began."""
+    if not rules.selection.full or day.date not in window or day.state is State.PENDING:
+        return False
+    return known.full_began is None or day.full_at is None or day.full_at < known.full_began
+
+
+def left_in_full(known: Known, window: Window, rules: Rules) -> bool:
+    """Whether a reading in full that began earlier still has something to read."""
+    return any(_in_full(day, known, window, rules) for day in known.days if rules.selection.covers(day))
 
 
 def can_settle(day: BatchDay, window: Window) -> bool:
-    """Whether nothing more is expected of this batch day: it is proven and over, and no outcome is awaited."""
+    """Whether nothing more is expected of this batch day: it is proven and over, and no outcome is awaited.
+
+    Once true, it stays so while the figures and the settings do: no answer depends on when it is computed.
+    """
     if not day.proven or day.state is State.INCOMPLETE or not window.is_over(day.date):
         return False
     if day.unresolved and window.moment < window.end(day.date) + OUTCOMES_WITHIN:
@@ -146,13 +184,21 @@ def _will_be_lost(day: BatchDay, window: Window) -> bool:
     return day.state is not State.SETTLED and (day.state is not State.OPEN or wants_look(day, window))
 
 
-def _tasks(days: list[BatchDay], window: Window, rules: Rules, typical: int) -> list[Task]:
-    reasons = ((day, _why(day, window, rules)) for day in days)
-    tasks = [Task(day, why, _requests(day, why, typical)) for day, why in reasons if why]
-    # Three sorts, by what counts most last: 130,000 keys made of all three would take 15 MB.
+def _tasks(days: list[BatchDay], known: Known, window: Window, rules: Rules) -> list[Task]:
+    guesses, showed = _typical_pages(known), _names_with_rows(known)
+    tasks = []
+    for day in days:
+        why = Why.FULL if _in_full(day, known, window, rules) else _why(day, window, rules)
+        if why:
+            requests = _requests(day, why, guesses)
+            tasks.append(
+                Task(day, why, *((requests.likely, requests) if isinstance(requests, Guess) else (requests,)))
+            )
+    # Sorts by what counts most last: 130,000 keys made of all of it would take 15 MB.
     tasks.sort(key=lambda task: task.day.batch_no)
+    tasks.sort(key=lambda task: worth.of(task.day, showed))
     tasks.sort(key=lambda task: task.day.date)
-    tasks.sort(key=_rank)
+    tasks.sort(key=lambda task: _rank(task, showed))
     return tasks
 
 
@@ -171,22 +217,23 @@ def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[Batch
     lists, ledger = known.lists, _reported(known)
     appkeys = {line.batch_no: line.appkey for line in lists.lines if line.appkey}
     everywhere = lists.named.get(None, set())
+    for date, names in known.missed.items():
+        yield from (_named(lists, name, date, appkeys) for name in sorted(names))
     for date in window.dates:
         there, named = ledger[date].keys(), lists.named.get(date, set()) | everywhere
-        for name in sorted(named - there):
-            yield BatchDay(
-                name,
-                date,
-                appkey=appkeys.get(name),
-                submitted=lists.submitted_on(name, date),
-                dated=lists.dates(name, date),
-            )
+        yield from (_named(lists, name, date, appkeys) for name in sorted(named - there))
         if window.moment < window.settles(date):
             continue
         for own in (date - dt.timedelta(days=days) for days in range(1, spill_days + 1)):
             late = _perhaps_late(lists, own, ledger[own]) - named - there
             named |= late
             yield from (BatchDay(name, date, appkey=appkeys.get(name), spill=True) for name in sorted(late))
+
+
+def _named(lists: Lists, name: str, date: dt.date, appkeys: Mapping[str, str | None]) -> BatchDay:
+    """A batch day as the lists name it."""
+    submitted, dated = lists.submitted_on(name, date), lists.dates(name, date)
+    return BatchDay(name, date, appkey=appkeys.get(name), submitted=submitted, dated=dated)
 
 
 def _perhaps_late(lists: Lists, date: dt.date, reported: Mapping[str, int | None]) -> set[str]:
@@ -200,9 +247,7 @@ def _perhaps_late(lists: Lists, date: dt.date, reported: Mapping[str, int | None
 
 
 def _why(day: BatchDay, window: Window, rules: Rules) -> Why | None:
-    """Why this batch day is asked for now; None: it is not."""
-    if rules.selection.full and day.date in window and day.state is not State.PENDING:
-        return Why.FULL
+    """Why this batch day is asked for now, if not in full; None: it is not."""
     match day.state:
         case State.PENDING | State.INCOMPLETE:
             return _why_unfinished(day, window)
@@ -238,27 +283,47 @@ def _last_look_is_due(day: BatchDay, window: Window) -> bool:
     )
 
 
-def _typical_pages(known: Known) -> int:
-    """The average number of pages of this account's batch days so far: the guess for one that was never asked."""
-    counts = [rows for of_date in known.settled.values() for rows in of_date.values() if rows]
-    counts += [day.reported for day in known.days if day.reported]
-    return round(sum(map(pages_of, counts)) / len(counts)) if counts else 1
+def _typical_pages(known: Known) -> Guesses:
+    """How many pages this account's batch days filled so far: the guess for one whose rows nobody knows."""
+    everywhere = known.lists.named.get(None, set())
+    undated, others = Guesses.counting(), Guesses.counting()
+    for of_date in known.settled.values():
+        for name, rows in of_date.items():
+            (undated if name in everywhere else others)[rows] += 1
+    for day in known.days:
+        if day.reported is not None:
+            (undated if day.batch_no in everywhere and not day.dated else others)[day.reported] += 1
+    others.pop(0, None)  # a batch that names its date has rows there; without any, it is mostly the day after
+    return Guesses.of(undated, others)
 
 
-def _requests(day: BatchDay, why: Why, typical: int) -> int:
+def _names_with_rows(known: Known) -> set[str]:
+    """The batches for which the vendor reported rows on any date."""
+    names = {name for of_date in known.settled.values() for name, rows in of_date.items() if rows}
+    return names | {day.batch_no for day in known.days if day.reported}
+
+
+def _requests(day: BatchDay, why: Why, guesses: Guesses) -> int | Guess:
     if why is Why.FULL and day.reported is not None:
         return day.pages
-    if day.state is State.PENDING:
-        return 1 if day.spill else typical if day.submitted is None else pages_of(day.submitted)
+    if day.state in UNFINISHED and day.reported is None:
+        if day.submitted is not None or day.spill:
+            return 1 if day.spill else pages_of(day.submitted or 0)
+        return guesses.dated if day.dated else guesses.undated
     if day.state is State.INCOMPLETE:
         return pages_of(day.missing or 0) if day.pages_read else day.pages
     return 1
 
 
-def _rank(task: Task) -> tuple[int, float]:
-    """What comes first: among looks, the stalest; otherwise, the one with the nearest deadline."""
+def _rank(task: Task, showed: Collection[str]) -> tuple[int, float]:
+    """What comes first: among looks, the stalest; otherwise, the one with the nearest deadline.
+
+    Where requests are scarce, none goes to a batch day of which nothing suggests that it has rows while one that
+    has some may still be lost.
+    """
     day = task.day
     if task.why is Why.LOOK and day.last_synced_at:
         return RANK[Why.LOOK][0], day.last_synced_at.timestamp()
     # --full spends no request on what is held while something else may still be lost.
-    return RANK[Why.FETCH if task.why is Why.FULL and day.state is State.INCOMPLETE else task.why]
+    why = Why.FETCH if task.why is Why.FULL and day.state is State.INCOMPLETE else task.why
+    return (BEHIND if worth.of(day, showed) is worth.Worth.UNLIKELY else RANK)[why]

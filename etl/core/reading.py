@@ -38,6 +38,7 @@ class Reading:
         self._look_wanted = look
         self._total: int | None = None
         self._read = PageSet.parse(day.pages_read)
+        self._read_in_full = PageSet.parse(day.full_pages)
         self._collecting = False
         self._sweep = Sweep()
         self._passes = 0
@@ -52,8 +53,7 @@ class Reading:
     def steps(self) -> Steps:
         """The requests of this reading, step by step, until the day is proven or this run has tried enough."""
         if self._full:
-            yield from self._look_at(1)
-            yield from self._pass_until_proven(whole=True)
+            yield from self._in_full()
         elif self.day.state not in (State.OPEN, State.SETTLED):
             yield from self._unread()
         elif self._look_wanted:
@@ -65,6 +65,14 @@ class Reading:
             yield from self._until_proven()
         if not self.day.proven:
             self.day.fruitless_runs += 1
+
+    def _in_full(self) -> Steps:
+        """Every page once more, except those that an earlier run of this reading in full has read."""
+        if self._read:
+            yield from self._unread()
+        if not self._read_in_full:
+            yield from self._look_at(1)
+        yield from self._pass_until_proven(whole=True)
 
     def _until_proven(self) -> Steps:
         if not self.day.proven:
@@ -125,7 +133,10 @@ class Reading:
         """
         self._forget_pages()
         while True:
-            if pages := self._sweep.missing(self.day.pages):
+            pages = self._sweep.missing(self.day.pages)
+            if whole and self.day.proven:
+                pages = [page for page in pages if page not in self._read_in_full]
+            if pages:
                 if self._passes == MAX_PASSES:
                     return
                 self._passes += 1
@@ -215,6 +226,8 @@ class Reading:
         full = min(PAGE_SIZE, max(0, page.total - PAGE_SIZE * (page.number - 1)))
         if self._collecting and page.received >= full:
             self._read.add(page.number)
+        if self._full and page.received >= full:
+            self._read_in_full.add(page.number)
         return None
 
     def conclude(self) -> None:
@@ -229,6 +242,8 @@ class Reading:
             self._forget_pages()
         else:
             self.day.pages_read = str(self._read) or None
+        if self._full:
+            self.day.full_pages = str(self._read_in_full) or None
 
     def _take_total(self, page: Page) -> None:
         """Within a run, the highest total counts: a page answered late may still report an older one."""
@@ -240,8 +255,12 @@ class Reading:
         grown = self._total - before
         if grown > 0 and self.day.growth == "front":
             self._read = self._read.shifted(grown, PAGE_SIZE)
+            self._read_in_full = self._read_in_full.shifted(grown, PAGE_SIZE)
         elif grown > 0 and before % PAGE_SIZE:
             self._read.discard(pages_of(before))
+            self._read_in_full.discard(pages_of(before))
+        elif grown < 0:
+            self._read_in_full = PageSet()
 
     def _take_key(self, key: Key, page: Page) -> Listed | None:
         if page.total != page.received or key not in {row.key for row in page.rows}:

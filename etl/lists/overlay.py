@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from etl.core.line import Entry
+from etl.core.line import Entry, NamesByDate
 from etl.core.window import Window
 from etl.lists.listing import Listing
 
 
-def overlay(
-    known: Iterable[Entry], listings: Collection[Listing], window: Window, retired: Collection[str] = ()
-) -> tuple[list[Entry], int]:
-    """The entries after these lists were read, and how many lines are outside the window.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of the dates before the window. Dates are in the vendor's zone.
 
-    A dated line stays known when its list drops it, so that a shortened file loses nothing; a batch without a
+    `begun`: the oldest date that a run of this account could have asked for; None where there was no run yet.
+    `planned`: which batches the ledger has, for every date that matters here.
+    """
+
+    begun: dt.date | None = None
+    planned: NamesByDate = field(default_factory=dict)
+
+    def missed(self, batch_no: str, date: dt.date) -> bool:
+        """Whether no run planned this batch day before the window, although one could have."""
+        return self.could_ask(date) and batch_no not in self.planned.get(date, ())
+
+    def could_ask(self, date: dt.date) -> bool:
+        """Whether that date has been in the window of any run."""
+        return self.begun is not None and date >= self.begun
+
+
+NO_PAST = Past()
+
+
+def overlay(
+    known: Iterable[Entry],
+    listings: Collection[Listing],
+    window: Window,
+    retired: Collection[str] = (),
+    past: Past = NO_PAST,
+) -> tuple[list[Entry], int]:
+    """The entries after these lists were read, and how many lines no run could ever have asked for, or not yet.
+
+    Of the lines before the window, those stay that no run planned in time. A dated line stays known when its list drops it, so that a shortened file loses nothing; a batch without a
     date is looked for only as long as it is listed. A list with lines that could not be read drops no batch and
     gives no count of submitted rows.
     """
@@ -23,11 +51,12 @@ def overlay(
     entries = {
         entry.key: entry for entry in known if entry.line.date is not None or entry.source not in read_whole
     }
-    outside = 0
+    outside, first, last = 0, window.first, window.last
     for listing in listings:
         for line in listing.lines:
-            if line.date is not None and line.date not in window:
-                outside += 1
+            date = line.date
+            if date is not None and (date > last or (date < first and not past.missed(line.batch_no, date))):
+                outside += date > last or not past.could_ask(date)
             elif line.batch_no not in retired:
                 counted = line if listing.source in read_whole else replace(line, rows=None)
                 key = (listing.source, line.batch_no, line.date)

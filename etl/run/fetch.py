@@ -5,6 +5,7 @@ Worker threads send; the thread that calls `run` does everything else, so nothin
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from etl.core.reading import Reading, Steps
 from etl.core.steps import Ask, Step
 from etl.errors import BatchDayFailed, RunEnded
 from etl.run.gate import Gate
+from etl.run.refusals import Refusals
 from etl.vendor.client import Client, Question
 
 
@@ -47,6 +49,11 @@ class Active:
                 break
             self.asks = deque(self.step.asks)
         return False
+
+    @property
+    def date(self) -> dt.date:
+        """The date that it asks for."""
+        return self.reading.day.date
 
     @property
     def certain(self) -> bool:
@@ -90,6 +97,7 @@ class Fetcher:
         self._close = close
         self._arrived: SimpleQueue[Arrival | None] = SimpleQueue()
         self._active: list[Active] = []
+        self._refusals = Refusals()
         self._under_way = 0
         self._answered = False
         # Once storing has failed, nothing more is stored: figures in memory may be ahead of the database.
@@ -125,19 +133,24 @@ class Fetcher:
                 self._send(active, pool)
 
     def _next(self, waiting: Iterator[Reading]) -> Active | None:
-        """The first reading, in the order of the plan, that has something to ask now."""
+        """The first reading, in the order of the plan, that has something to ask now; None: wait for an answer."""
         for active in list(self._active):
+            self._give_up_if_refused(active)
             if active.ready():
-                return active
+                return None if self._refusals.must_wait(active.date) else active
             if active.finished:
                 self._end(active)
         for reading in waiting:
             active = Active(reading, reading.steps())
             self._active.append(active)
+            self._give_up_if_refused(active)
             if active.ready():
-                return active
+                return None if self._refusals.must_wait(active.date) else active
             self._end(active)
         return None
+
+    def _give_up_if_refused(self, active: Active) -> None:
+        active.failure = active.failure or self._refusals.of(active.date)
 
     def _end(self, active: Active) -> None:
         self._active.remove(active)
@@ -145,6 +158,7 @@ class Fetcher:
 
     def _send(self, active: Active, pool: ThreadPoolExecutor) -> None:
         ask = active.asks.popleft()
+        self._refusals.send(active.date)
         active.under_way += 1
         self._under_way += 1
         pool.submit(self._ask, active, ask)
@@ -171,6 +185,7 @@ class Fetcher:
         arrivals = list(self._take(timeout))
         self._under_way -= len(arrivals)
         for arrival in arrivals:
+            self._refusals.take(arrival.active.date, arrival.result)
             if isinstance(arrival.result, BatchDayFailed):
                 arrival.active.failure = arrival.result
         if pool and self._answered and not self._broken:

@@ -20,7 +20,7 @@ from etl.core.reading import Reading
 from etl.core.steps import Ask, Awaited, Listed, Memory
 from etl.core.window import Window
 from etl.database.engine import explain, reading
-from etl.errors import BatchDayFailed, EtlError, RunEnded, TryLater, Unanswered
+from etl.errors import BatchDayFailed, DateNotAsked, EtlError, RunEnded, TryLater, Unanswered
 from etl.log import bind
 from etl.run import record
 from etl.run.fetch import Fetcher
@@ -31,7 +31,7 @@ from etl.run.result import ROW_COUNTS, Result
 from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
 from etl.settings import Settings
-from etl.store import accounts, awaited, checks, ledger, runs
+from etl.store import accounts, awaited, checks, fullreads, ledger, runs
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.vendor.client import Client
@@ -164,8 +164,11 @@ class Run:
                 record.conclude(connection, task, reading, window)
             else:
                 record.fail(day, failure, window)
-            day.last_asked_at = window.moment
+            if not isinstance(failure, DateNotAsked):
+                day.last_asked_at = window.moment
             ledger.save(connection, day)
+        if task.why is Why.FULL and self._result.full:
+            self._result.full.left -= 1
         self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
         if failure is not None and not record.needs_nothing(day, failure):
             self._result.failed += 1
@@ -187,6 +190,8 @@ class Run:
                 if self._result.exit_code == 65:
                     ledger.losses_told(connection, self._result.lost)
                 self._record(connection)
+                if self._result.full and not self._result.full.left:
+                    fullreads.finish(connection, self._session.account_id, self._rules.selection)
                 runs.finish(
                     connection,
                     self._result.run_id,

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 
 from etl.core import notes, planning
 from etl.core.batchday import BatchDay, State
-from etl.core.planning import Plan, Rules
+from etl.core.planning import Plan, Rules, Why
+from etl.core.window import Window
 from etl.run.gather import Gathered, gather, read_lists
-from etl.run.result import Result
+from etl.run.result import InFull, Result
 from etl.run.session import Session
 from etl.settings import Settings
-from etl.store import ledger, listings, runs
+from etl.store import accounts, fullreads, ledger, listings, runs
 from etl.version import version
 
 log = logging.getLogger(__name__)
@@ -21,29 +22,53 @@ log = logging.getLogger(__name__)
 
 def prepare(session: Session, settings: Settings, rules: Rules, result: Result) -> Plan:
     """The plan of a run, stored with everything that is known without a request. `result` gets its batch days."""
-    window = result.window
-    read = read_lists(settings, window)
+    window, selection = result.window, rules.selection
+    with session.transaction() as connection:
+        planned_to = accounts.planned_to(connection, session.account_id)
+    read = read_lists(settings, window, planned_to)
     for listing in read:
         result.reasons += listing.problems
     with session.transaction() as connection:
         known = gather(connection, session.account_id, read, settings, window, rules)
-        listings.save(connection, session.account_id, known.before, known.entries)
+        listings.save(connection, session.account_id, known.before, known.entries, window.moment)
         todo = planning.make(known.facts, window, rules)
-        new = [task.day for task in todo.tasks if not task.day.id]
+        new = [day for day in (*(task.day for task in todo.tasks), *todo.lose) if not day.id]
         ledger.record(connection, session.account_id, new, window)
-        _settle(connection, todo.settle)
+        _settle(connection, todo.settle, window)
         _lose(connection, todo.lose)
+        if not selection.narrow:
+            accounts.note_planned(connection, session.account_id, window.last)
+        if selection.full:
+            result.full = _in_full(connection, session.account_id, known, todo, rules, window)
         runs.begin(connection, result.run_id, session.account_id, window, version())
     if known.outside:
-        log.info("%d lines of the batch lists are outside the window and are ignored", known.outside)
+        log.info(
+            "%d lines of the batch lists are ignored: they are older than the first run, or of later dates",
+            known.outside,
+        )
     result.days = _of_this_run(known, todo, rules)
     result.planned = len(todo.tasks)
     return todo
 
 
-def _settle(connection: sa.Connection, days: list[BatchDay]) -> None:
+def _in_full(
+    connection: sa.Connection, account_id: int, known: Gathered, todo: Plan, rules: Rules, window: Window
+) -> InFull:
+    """The reading in full that goes on, or begins."""
+    began, days = known.facts.full_began, [task.day for task in todo.tasks if task.why is Why.FULL]
+    if began is None:
+        began = window.moment
+        fullreads.begin(connection, account_id, rules.selection, began)
+        for day in days:
+            day.full_at = day.full_pages = None
+        ledger.save_all(connection, days)
+    return InFull(began, len(days))
+
+
+def _settle(connection: sa.Connection, days: list[BatchDay], window: Window) -> None:
     for day in days:
-        day.state = State.SETTLED
+        # The run that looked last may have ended before it came to this.
+        day.state, day.note = State.SETTLED, notes.still_true(day) or notes.on_complete(day, window)
     ledger.save_all(connection, days)
 
 

@@ -15,7 +15,7 @@ from etl.core.planning import Task, Why
 from etl.core.reading import Reading
 from etl.core.steps import Ask
 from etl.core.window import Window
-from etl.errors import BatchDayFailed, DateRefused
+from etl.errors import BatchDayFailed, DateNotAsked, DateRefused
 from etl.store import awaited, checks, ledger
 from etl.store.lookups import Lookups
 
@@ -65,6 +65,8 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
     day.unresolved, day.next_outcome_at = awaited.of_day(connection, day.id)
     if task.why is Why.LAST_LOOK:
         day.last_look_at = window.moment
+    if task.why is Why.FULL:
+        day.full_at, day.full_pages = window.moment, None
     if not day.proven:
         day.state, day.note = State.INCOMPLETE, notes.on_incomplete(day)
     else:
@@ -90,7 +92,7 @@ def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
         return
     if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
         day.state = State.LOST
-    elif not day.proven:
+    elif not day.proven and not isinstance(failure, DateNotAsked):
         day.state = State.INCOMPLETE
     day.note = Note(NoteKind.WORDS, (str(failure),))
     log.warning("%s", failure, extra=notes.place(day))

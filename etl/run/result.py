@@ -21,11 +21,28 @@ PRECEDENCE = (78, 65, 75, 0)
 
 
 @dataclass(slots=True)
+class InFull:
+    """A reading in full: when it began (UTC), perhaps in an earlier run, and how many batch days are left."""
+
+    began: dt.datetime
+    left: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As `sync --full --json` and `plan --full --json` give it."""
+        return {"began_at": moment_text(self.began), "batch_days_left": self.left}
+
+    def __str__(self) -> str:
+        """The same for people."""
+        left = f"{self.left:,} {'batch day' if self.left == 1 else 'batch days'} left" if self.left else "finished"
+        return f"began {self.began:%Y-%m-%d %H:%M} UTC, {left}"
+
+
+@dataclass(slots=True)
 class Result:
     """The figures of one run.
 
     `failed`: how many batch days could not be read to their end; each was logged when it happened. `reasons`: what
-    else kept the run from ending with 0; the command has yet to report it.
+    else kept the run from ending with 0; the command has yet to report it. `full`: with --full.
     """
 
     run_id: str
@@ -40,6 +57,7 @@ class Result:
     seconds: float = 0.0
     reasons: list[EtlError] = field(default_factory=list)
     failed: int = 0
+    full: InFull | None = None
 
     @property
     def exit_code(self) -> int:
@@ -82,7 +100,7 @@ class Result:
             "rows": {name: getattr(self.rows, name) for name in ROW_COUNTS},
             "at_risk": risks_as_json(self.at_risk, self.window),
             "seconds": round(self.seconds, 3),
-        }
+        } | ({"full": self.full.as_json()} if self.full else {})
 
 
 def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dict[str, Any]:
@@ -123,10 +141,15 @@ def risks_as_json(days: Iterable[BatchDay], window: Window) -> list[dict[str, An
             "batch_no": day.batch_no,
             "date": day.date.isoformat(),
             "deadline": moment_text(window.deadline(day.date)),
-            "missing_rows": day.missing,
+            "missing_rows": missing_rows(day),
         }
         for day in days
     ]
+
+
+def missing_rows(day: BatchDay) -> int | None:
+    """As v_coverage counts them: of what was lost without an answer, all that was submitted is missing."""
+    return day.submitted if day.state is State.LOST and day.reported is None else day.missing
 
 
 def moment_text(moment: dt.datetime) -> str:

@@ -96,6 +96,7 @@ account = _table(
     _text("name", "The name under which this account's rows are kept", 64, nullable=False, unique=True),
     _text("key_fingerprint", "SHA-256 of the accessKey that this account syncs with", 64),
     _text("holder", "Who holds this account's sync lock, or held it last", 255),
+    _column("planned_to", sa.Date(), "The last date of the window of its last run that was not narrowed"),
     comment="One accessKey of the vendor: it has its own batches, pace and lock",
 )
 
@@ -124,6 +125,7 @@ batch_listing = _table(
     _text("source", "Which list names it: database, file, query or template", 16, nullable=False),
     _column("check_date", sa.Date(), "The date that the list gives; NULL: on any date", index=True),
     _column("submitted_rows", sa.BigInteger(), "How many numbers were submitted, where the list tells"),
+    _time("told_at", "Since when it is known here"),
     comment="What the lists of batches say: a batch, perhaps its date, perhaps how many numbers",
 )
 
@@ -148,9 +150,19 @@ batch_day = _table(
     _time("last_look_at", "When it was asked for once more before leaving the window"),
     _flag("loss_told", "A run that ended normally has told that it is lost"),
     _column("note", sa.Text(), "What a person should know about it"),
+    _time("full_at", "When it was last read in full by --full"),
+    _column("full_pages", sa.Text(), "Pages that an unfinished reading in full has read"),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",
+)
+
+full_read = _table(
+    "full_read",
+    _ref("account_id", "account.account_id", "The account", primary_key=True, autoincrement=False),
+    _text("scope", "What it is narrowed to, as a SHA-256; empty: nothing", 64, primary_key=True),
+    _time("began_at", "When it began", nullable=False),
+    comment="Readings in full (--full) that a bound or a failure ended, and that the next one goes on with",
 )
 
 # -- lookups: seeded by the migrations; an unknown code is added when it is seen ---------------------------

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
 import sqlalchemy as sa
 
 from etl.database.sql import insert_missing
 from etl.errors import Misconfigured
-from etl.schema.tables import account
+from etl.schema.tables import account, sync_run
 
 
 def find(connection: sa.Connection, name: str) -> int | None:
@@ -23,6 +24,20 @@ def register(connection: sa.Connection, name: str) -> int:
         return known
     insert_missing(connection, account, [{"name": name}])
     return register(connection, name)
+
+
+def planned_to(connection: sa.Connection, account_id: int) -> dt.date | None:
+    """The last date for which a run over the whole window made its plan; None: there was none."""
+    kept = sa.select(account.c.planned_to).where(account.c.account_id == account_id)
+    # Until the first such run after this was kept: the last run.
+    last_run = sa.select(sa.func.max(sync_run.c.window_last)).where(sync_run.c.account_id == account_id)
+    return connection.execute(kept).scalar() or connection.execute(last_run).scalar()
+
+
+def note_planned(connection: sa.Connection, account_id: int, date: dt.date) -> None:
+    """Note that a run over the whole window, which ends with `date`, has made its plan."""
+    mine = account.c.account_id == account_id
+    connection.execute(sa.update(account).where(mine).values(planned_to=date))
 
 
 def fingerprint(access_key: str) -> str:

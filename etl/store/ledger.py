@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from etl.core import notes
 from etl.core.batchday import BatchDay, State
-from etl.core.line import NO_LISTS, Lists, RowsByDay
+from etl.core.line import NO_LISTS, Lists, NamesByDate, RowsByDay
 from etl.core.planning import Known
 from etl.core.window import Window
 from etl.database.sql import STREAMED, Shared, look_anew
-from etl.schema.tables import awaited_check, batch, batch_day
+from etl.schema.tables import awaited_check, batch, batch_day, batch_listing
 from etl.store import listings
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
@@ -36,6 +36,8 @@ FIGURES = {
     "last_synced_at": "last_synced_at",
     "last_look_at": "last_look_at",
     "note": "note",
+    "full_at": "full_at",
+    "full_pages": "full_pages",
 }
 
 # What `_day` takes, in this order.
@@ -55,11 +57,45 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     again = in_window if full else batch_day.c.check_date == window.first
     back = sa.and_(batch_day.c.state == State.LOST, in_window)
     which = sa.or_(batch_day.c.state.in_(BEGUN), back, sa.and_(settled, again))
-    days = _pending(connection, mine, lists) + _days(connection, sa.and_(mine, which), lists)
+    days = _days(connection, sa.and_(mine, which), lists)
+    _add_kept_lines(connection, sa.and_(mine, which), days)
+    days += _pending(connection, mine, lists)
     for day in days:
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
     return Known(lists, days, _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since))
+
+
+def _add_kept_lines(connection: sa.Connection, which: sa.ColumnElement[bool], days: list[BatchDay]) -> None:
+    """Tell batch days what lists once said of them: those of dates long past, and of retired batches, are not
+    among the lists of today, and what is settled must not depend on when somebody looks."""
+    kept = _submitted(connection, which) if days else {}
+    for day in days:
+        if not day.dated and day.id in kept:
+            day.submitted, day.dated = kept[day.id], True
+
+
+def _submitted(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[int, int | None]:
+    """How many numbers were submitted to the batch days that lists name with their date, as the database has it."""
+    rows = sa.cast(sa.func.sum(batch_listing.c.submitted_rows), sa.BigInteger())
+    query = sa.select(batch_day.c.batch_day_id, rows).join_from(batch_day, batch)
+    same = sa.and_(
+        batch_listing.c.batch_id == batch_day.c.batch_id, batch_listing.c.check_date == batch_day.c.check_date
+    )
+    found = connection.execute(query.join(batch_listing, same).where(which).group_by(batch_day.c.batch_day_id))
+    return {day_id: submitted for day_id, submitted in found}
+
+
+def names(connection: sa.Connection, account_id: int, since: dt.date, before: dt.date) -> NamesByDate:
+    """Which batches the ledger has for each date from `since` to the day before `before`."""
+    between = sa.and_(batch_day.c.check_date >= since, batch_day.c.check_date < before)
+    query = sa.select(batch_day.c.check_date, batch.c.batch_no).join_from(batch_day, batch)
+    found: NamesByDate = defaultdict(set)
+    for date, batch_no in connection.execute(
+        query.where(batch.c.account_id == account_id, between), execution_options=STREAMED
+    ):
+        found[date].add(intern(batch_no))
+    return dict(found)
 
 
 def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> RowsByDay:
@@ -185,11 +221,15 @@ _SAVE = (
 def untold_losses(connection: sa.Connection, account_id: int) -> list[BatchDay]:
     """Lost batch days of which no run has told yet."""
     mine = sa.and_(batch.c.account_id == account_id, batch_day.c.state == State.LOST)
-    return _days(connection, sa.and_(mine, batch_day.c.loss_told == sa.false()))
+    untold = sa.and_(mine, batch_day.c.loss_told == sa.false())
+    days = _days(connection, untold)
+    _add_kept_lines(connection, untold, days)
+    return days
 
 
 def losses_told(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
     """Note that a run which ended normally has told of these losses."""
-    for day in days:
-        told = sa.update(batch_day).where(batch_day.c.batch_day_id == day.id).values(loss_told=True)
-        connection.execute(told)
+    told = sa.update(batch_day).where(batch_day.c.batch_day_id == sa.bindparam("day_id")).values(loss_told=True)
+    lines = [{"day_id": day.id} for day in days]
+    if lines:
+        connection.execute(told, lines)

@@ -12,23 +12,40 @@ import sqlalchemy as sa
 
 from etl.core.line import DATABASE_LIST, Entry, Line
 from etl.database.sql import STREAMED, Shared, chunks, insert_missing, look_anew
-from etl.schema.tables import account, batch, batch_listing
+from etl.schema.tables import account, batch, batch_day, batch_listing
 
 
 def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Entry]:
     """The entries of batches that are not retired: those without a date, and those dated `since` or later."""
     recent = sa.or_(batch_listing.c.check_date.is_(None), batch_listing.c.check_date >= since)
+    return _entries(connection, account_id, recent)
+
+
+def missed(connection: sa.Connection, account_id: int, since: dt.date, before: dt.date) -> list[Entry]:
+    """The entries dated from `since` to the day before `before` that the ledger does not have, as `load` does."""
+    planned = sa.exists().where(
+        batch_day.c.batch_id == batch_listing.c.batch_id, batch_day.c.check_date == batch_listing.c.check_date
+    )
+    between = sa.and_(batch_listing.c.check_date >= since, batch_listing.c.check_date < before)
+    return _entries(connection, account_id, sa.and_(between, sa.not_(planned)))
+
+
+def _entries(connection: sa.Connection, account_id: int, which: sa.ColumnElement[bool]) -> list[Entry]:
     columns = (
         batch_listing.c.source,
+        batch_listing.c.told_at,
         batch.c.batch_no,
         batch_listing.c.check_date,
         batch_listing.c.submitted_rows,
         batch.c.appkey,
     )
     mine = sa.select(*columns).join_from(batch_listing, batch).where(batch.c.account_id == account_id)
-    wanted = mine.where(recent, batch.c.retired_at.is_(None))
-    found, dates = connection.execute(wanted, execution_options=STREAMED), Shared()
-    return [Entry(intern(source), Line(intern(no), dates[date], *more)) for source, no, date, *more in found]
+    wanted = mine.where(which, batch.c.retired_at.is_(None))
+    found, dates, moments = connection.execute(wanted, execution_options=STREAMED), Shared(), Shared()
+    return [
+        Entry(intern(source), Line(intern(no), dates[date], *more), moments[told_at])
+        for source, told_at, no, date, *more in found
+    ]
 
 
 def retired(connection: sa.Connection, account_id: int) -> set[str]:
@@ -54,14 +71,22 @@ def any_batch(connection: sa.Connection, account_id: int) -> bool:
     return connection.execute(query).first() is not None
 
 
-def save(connection: sa.Connection, account_id: int, before: Iterable[Entry], after: Iterable[Entry]) -> None:
-    """Write what changed from `before`, as `load` returned it, to `after`."""
+def save(
+    connection: sa.Connection,
+    account_id: int,
+    before: Iterable[Entry],
+    after: Iterable[Entry],
+    moment: dt.datetime | None = None,
+) -> None:
+    """Write what changed from `before`, as `load` returned it, to `after`. `moment`: now, in UTC."""
     old, new = {entry.key: entry for entry in before}, {entry.key: entry for entry in after}
     added = [entry for key, entry in new.items() if key not in old]
     changed = [entry for key, entry in new.items() if key in old and _says_more(entry.line, old[key].line)]
     if added or changed:
         ids = _batch_ids(connection, account_id, [*added, *changed])
-        _execute(connection, sa.insert(batch_listing), [_values(entry, ids) for entry in added])
+        _execute(
+            connection, sa.insert(batch_listing), [_values(entry, ids) | {"told_at": moment} for entry in added]
+        )
         _execute(connection, _UPDATE, [_names(entry, ids) for entry in changed])
         look_anew(connection, len(added), batch_listing)
     gone = [old[key] for key in old.keys() - new.keys()]
@@ -71,8 +96,15 @@ def save(connection: sa.Connection, account_id: int, before: Iterable[Entry], af
         _execute(connection, _DELETE, [_names(entry, ids) for entry in gone])
 
 
-def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, more: bool) -> None:
-    """Put lines on the list kept here; a retired batch comes back.
+def add(
+    connection: sa.Connection,
+    account_id: int,
+    lines: Collection[Line],
+    *,
+    more: bool,
+    moment: dt.datetime | None = None,
+) -> None:
+    """Put lines on the list kept here; a retired batch comes back. `moment`: now, in UTC.
 
     `more`: rows are further submissions, added to those of an earlier line for this batch and date;
     otherwise they replace them, so that a file can be imported twice.
@@ -80,7 +112,7 @@ def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, 
     # Two at once would both add to the same earlier line.
     mine = account.c.account_id == account_id
     connection.execute(sa.select(account.c.account_id).where(mine).with_for_update(key_share=True))
-    _bring_back(connection, account_id, {line.batch_no for line in lines})
+    _bring_back(connection, account_id, {line.batch_no for line in lines}, moment)
     since = min((line.date for line in lines if line.date), default=dt.date.max)
     before = [entry for entry in load(connection, account_id, since) if entry.source == DATABASE_LIST]
     after = {entry.key: entry for entry in before}
@@ -90,7 +122,7 @@ def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, 
         if more and earlier is not None and earlier.line.rows is not None:
             entry = Entry(DATABASE_LIST, replace(line, rows=earlier.line.rows + (line.rows or 0)))
         after[entry.key] = entry
-    save(connection, account_id, before, after.values())
+    save(connection, account_id, before, after.values(), moment)
 
 
 def retire(connection: sa.Connection, account_id: int, batch_no: str, moment: dt.datetime) -> bool:
@@ -103,10 +135,14 @@ def retire(connection: sa.Connection, account_id: int, batch_no: str, moment: dt
     return bool(connection.execute(sa.update(batch).where(mine).values(retired_at=moment)).rowcount)
 
 
-def _bring_back(connection: sa.Connection, account_id: int, names: set[str]) -> None:
+def _bring_back(connection: sa.Connection, account_id: int, names: set[str], moment: dt.datetime | None) -> None:
     mine = sa.and_(batch.c.account_id == account_id, batch.c.batch_no == sa.bindparam("name"))
     rows = [{"name": name} for name in sorted(names & retired(connection, account_id))]
     _execute(connection, sa.update(batch).where(mine).values(retired_at=None), rows)
+    # It was not to be looked for in between: dates that passed meanwhile were not missed.
+    these = batch_listing.c.batch_id.in_(sa.select(batch.c.batch_id).where(mine))
+    again = sa.update(batch_listing).where(these, batch_listing.c.check_date.is_(None))
+    _execute(connection, again.values(told_at=moment), rows)
 
 
 def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Entry]) -> dict[str, int]:

@@ -28,6 +28,12 @@ def begin(connection: sa.Connection, run_id: str, account_id: int, window: Windo
     )
 
 
+def first_date(connection: sa.Connection, account_id: int) -> dt.date | None:
+    """The oldest date that a run of this account could ask for, however it ended; None: there was no run."""
+    query = sa.select(sa.func.min(sync_run.c.window_first)).where(sync_run.c.account_id == account_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def update(connection: sa.Connection, run_id: str, **figures: Any) -> None:
     """Bring a run's figures up to date; the names are those of the columns."""
     connection.execute(sa.update(sync_run).where(sync_run.c.run_id == run_id).values(**figures))

@@ -1,0 +1,47 @@
+"""Dates that the vendor refuses, so that no run spends its requests on asking for one of them batch by batch."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+
+from etl.core.page import Page
+from etl.errors import DateNotAsked, DateRefused
+
+ENOUGH = 2
+"""How many refusals in a row say that it is the date that is refused, and not just one batch."""
+
+
+class Refusals:
+    """What the vendor said to each date in this run. Until it has answered for a date, one request at a time asks."""
+
+    def __init__(self) -> None:
+        self._refused: Counter[dt.date] = Counter()
+        self._answered: set[dt.date] = set()
+        self._under_way: Counter[dt.date] = Counter()
+
+    def send(self, date: dt.date) -> None:
+        """A request for this date is sent."""
+        self._under_way[date] += 1
+
+    def take(self, date: dt.date, result: Page | BaseException) -> None:
+        """What became of a request for this date."""
+        self._under_way[date] -= 1
+        if isinstance(result, Page):
+            self._answered.add(date)
+            self._refused[date] = 0
+        elif isinstance(result, DateRefused):
+            self._answered.discard(date)
+            self._refused[date] += 1
+
+    def must_wait(self, date: dt.date) -> bool:
+        """Whether the answer to a request that is under way has to come first."""
+        return date not in self._answered and self._under_way[date] > 0
+
+    def of(self, date: dt.date) -> DateNotAsked | None:
+        """Why this date is not asked for again in this run; None: it may be."""
+        if self._refused[date] < ENOUGH:
+            return None
+        return DateNotAsked(
+            f"The vendor refused the date {date} for {ENOUGH} batches, so it was not asked for others."
+        )
