@@ -15,7 +15,7 @@ from etl.cli.output import SHOWN, count, print_json, table, tell
 from etl.clock import Clock
 from etl.core import planning
 from etl.core.batchday import State
-from etl.core.guess import SUBMISSION, Guess
+from etl.core.guess import MOST_NUMBERS, Guess
 from etl.core.planning import Known, Plan, Rules, Selection, Task, Why
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -187,5 +187,5 @@ def _guessed(guesses: list[Guess]) -> str:
     if unseen < len(guesses):
         text += f"; {count(len(guesses) - unseen, 'is', 'are')} taken to be like such batch days so far"
     if unseen:
-        text += f"; {count(unseen, 'is', 'are')} taken to have up to {SUBMISSION:,} rows, one full submission"
+        text += f"; {count(unseen, 'is', 'are')} taken to have up to {MOST_NUMBERS:,} rows, one full submission"
     return f"{text}. The lists can say it in `rows`."

@@ -34,6 +34,7 @@ class NoteKind(Enum):
     NO_ROW = "The batch is listed with this date, the vendor reports no row: is the batch number right?"
     VANISHED = "{:,} rows are kept that the vendor no longer lists"
     NEVER_ANSWERED = "It was never answered for before it left the vendor's window"
+    EMPTY_TOO_LATE = "The vendor reported no row for it, but was first asked after it had left the vendor's window"
     NOT_FINAL = "It was last looked at before its rows were final, and then left the vendor's window"
     NOT_COMPLETE = "It was not complete when it left the vendor's window"
     WORDS = "{}"  # the text of an error, or of a note that an earlier run wrote

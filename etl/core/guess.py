@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from etl.core.batchday import pages_of
+from etl.core.batchday import BatchDay, pages_of
+from etl.core.line import RowsByDay
 
-SUBMISSION = 5_000
+MOST_NUMBERS = 5_000
 """How many numbers the vendor takes in one submission, at most."""
 
 
@@ -22,7 +24,7 @@ class Guess:
 
 
 # From one row to one full submission; the likely number is as many times too low as it may be too high.
-UNKNOWN = Guess(1, round(pages_of(SUBMISSION) ** 0.5), pages_of(SUBMISSION), seen=False)
+UNKNOWN = Guess(1, round(pages_of(MOST_NUMBERS) ** 0.5), pages_of(MOST_NUMBERS), seen=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +34,22 @@ class Guesses:
     undated: Guess = UNKNOWN
     dated: Guess = UNKNOWN
 
-    @staticmethod
-    def counting() -> Counter[int]:
-        """How many batch days had so many rows; nothing yet."""
-        return Counter()
-
     @classmethod
-    def of(cls, undated: Counter[int], dated: Counter[int]) -> Guesses:
-        """What follows from how many batch days had so many rows."""
+    def of(cls, settled: RowsByDay, days: Collection[BatchDay], without_date: Collection[str]) -> Guesses:
+        """What such batch days of this account held so far; `without_date`: the batches listed without a date."""
+        undated, dated = Counter[int](), Counter[int]()
+        for of_date in settled.values():
+            for name, rows in of_date.items():
+                (undated if name in without_date else dated)[rows] += 1
+        for day in days:
+            if day.reported is not None:
+                (undated if day.batch_no in without_date and not day.dated else dated)[day.reported] += 1
+        dated.pop(0, None)  # mostly days after a batch's own
         return cls(_guess(undated), _guess(dated))
 
 
 def _guess(rows: Counter[int]) -> Guess:
+    """The guess from how many batch days had so many rows."""
     if not rows:
         return UNKNOWN
     pages = sum(pages_of(count) * days for count, days in rows.items())

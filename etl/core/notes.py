@@ -31,6 +31,11 @@ def on_complete(day: BatchDay, window: Window) -> Note | None:
     return None
 
 
+def is_empty_too_late(day: BatchDay, window: Window) -> bool:
+    """Whether a first answer proves nothing: a list dates the batch, and a date that is gone has no rows."""
+    return day.dated and not day.reported and window.moment >= window.deadline(day.date)
+
+
 def on_lost(day: BatchDay) -> Note:
     """How a batch day came to be lost."""
     if day.reported is None:

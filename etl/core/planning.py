@@ -185,15 +185,14 @@ def _will_be_lost(day: BatchDay, window: Window) -> bool:
 
 
 def _tasks(days: list[BatchDay], known: Known, window: Window, rules: Rules) -> list[Task]:
-    guesses, showed = _typical_pages(known), _names_with_rows(known)
+    guesses = Guesses.of(known.settled, known.days, known.lists.named.get(None, set()))
+    showed = worth.showing_rows(known.settled, known.days)
     tasks = []
     for day in days:
         why = Why.FULL if _in_full(day, known, window, rules) else _why(day, window, rules)
         if why:
-            requests = _requests(day, why, guesses)
-            tasks.append(
-                Task(day, why, *((requests.likely, requests) if isinstance(requests, Guess) else (requests,)))
-            )
+            guess = _guess(day, guesses)
+            tasks.append(Task(day, why, guess.likely if guess else _requests(day, why), guess))
     # Sorts by what counts most last: 130,000 keys made of all of it would take 15 MB.
     tasks.sort(key=lambda task: task.day.batch_no)
     tasks.sort(key=lambda task: worth.of(task.day, showed))
@@ -283,33 +282,18 @@ def _last_look_is_due(day: BatchDay, window: Window) -> bool:
     )
 
 
-def _typical_pages(known: Known) -> Guesses:
-    """How many pages this account's batch days filled so far: the guess for one whose rows nobody knows."""
-    everywhere = known.lists.named.get(None, set())
-    undated, others = Guesses.counting(), Guesses.counting()
-    for of_date in known.settled.values():
-        for name, rows in of_date.items():
-            (undated if name in everywhere else others)[rows] += 1
-    for day in known.days:
-        if day.reported is not None:
-            (undated if day.batch_no in everywhere and not day.dated else others)[day.reported] += 1
-    others.pop(0, None)  # a batch that names its date has rows there; without any, it is mostly the day after
-    return Guesses.of(undated, others)
+def _guess(day: BatchDay, guesses: Guesses) -> Guess | None:
+    """How many requests may be needed, where nobody knows how many rows there are; None where somebody does."""
+    if day.state not in UNFINISHED or day.spill or day.reported is not None or day.submitted is not None:
+        return None
+    return guesses.dated if day.dated else guesses.undated
 
 
-def _names_with_rows(known: Known) -> set[str]:
-    """The batches for which the vendor reported rows on any date."""
-    names = {name for of_date in known.settled.values() for name, rows in of_date.items() if rows}
-    return names | {day.batch_no for day in known.days if day.reported}
-
-
-def _requests(day: BatchDay, why: Why, guesses: Guesses) -> int | Guess:
+def _requests(day: BatchDay, why: Why) -> int:
     if why is Why.FULL and day.reported is not None:
         return day.pages
     if day.state in UNFINISHED and day.reported is None:
-        if day.submitted is not None or day.spill:
-            return 1 if day.spill else pages_of(day.submitted or 0)
-        return guesses.dated if day.dated else guesses.undated
+        return 1 if day.spill else pages_of(day.submitted or 0)
     if day.state is State.INCOMPLETE:
         return pages_of(day.missing or 0) if day.pages_read else day.pages
     return 1

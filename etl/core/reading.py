@@ -33,6 +33,7 @@ class Reading:
     def __init__(self, day: BatchDay, memory: Memory, *, full: bool = False, look: bool = True) -> None:
         self.day = day
         self.note: Note | None = None
+        self.first_time = day.reported is None
         self._memory = memory
         self._full = full
         self._look_wanted = look

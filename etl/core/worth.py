@@ -1,4 +1,4 @@
-"""How likely a batch day is to have rows that are not held: what comes first among those with the same deadline."""
+"""How likely a batch day is to have rows that are not held: what comes first of those with the same deadline."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection
 from enum import IntEnum
 
 from etl.core.batchday import BatchDay
+from etl.core.line import RowsByDay
 
 
 class Worth(IntEnum):
@@ -28,3 +29,9 @@ def of(day: BatchDay, showed: Collection[str]) -> Worth:
     if day.dated:
         return Worth.DATED
     return Worth.SHOWED if day.batch_no in showed else Worth.UNLIKELY
+
+
+def showing_rows(settled: RowsByDay, days: Collection[BatchDay]) -> set[str]:
+    """The batches for which the vendor reported rows on any date."""
+    names = {name for of_date in settled.values() for name, rows in of_date.items() if rows}
+    return names | {day.batch_no for day in days if day.reported}

@@ -43,9 +43,9 @@ def overlay(
 ) -> tuple[list[Entry], int]:
     """The entries after these lists were read, and how many lines no run could ever have asked for, or not yet.
 
-    Of the lines before the window, those stay that no run planned in time. A dated line stays known when its list drops it, so that a shortened file loses nothing; a batch without a
-    date is looked for only as long as it is listed. A list with lines that could not be read drops no batch and
-    gives no count of submitted rows.
+    Of the lines before the window, those stay that no run planned in time. A dated line stays known when its list
+    drops it, so that a shortened file loses nothing; a batch without a date is looked for only as long as it is
+    listed. A list with lines that could not be read drops no batch and gives no count of submitted rows.
     """
     read_whole = {listing.source for listing in listings if listing.whole and not listing.problems}
     entries = {

@@ -190,8 +190,7 @@ class Run:
                 if self._result.exit_code == 65:
                     ledger.losses_told(connection, self._result.lost)
                 self._record(connection)
-                if self._result.full and not self._result.full.left:
-                    fullreads.finish(connection, self._session.account_id, self._rules.selection)
+                self._record_full(connection)
                 runs.finish(
                     connection,
                     self._result.run_id,
@@ -201,6 +200,14 @@ class Run:
                 )
         except (EtlError, sa.exc.SQLAlchemyError) as error:
             self._blame(error)
+
+    def _record_full(self, connection: sa.Connection) -> None:
+        """Say how far a reading in full has come; one that has been through everything is over."""
+        if self._result.full is None:
+            return
+        log.info("Reading in full: %s", self._result.full)
+        if not self._result.full.left:
+            fullreads.finish(connection, self._session.account_id, self._rules.selection)
 
     def _record(self, connection: sa.Connection) -> None:
         result = self._result

@@ -42,10 +42,8 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
             result.full = _in_full(connection, session.account_id, known, todo, rules, window)
         runs.begin(connection, result.run_id, session.account_id, window, version())
     if known.outside:
-        log.info(
-            "%d lines of the batch lists are ignored: they are older than the first run, or of later dates",
-            known.outside,
-        )
+        which = "older than the first run, or of later dates"
+        log.info("%d lines of the batch lists are outside the window (%s) and are ignored", known.outside, which)
     result.days = _of_this_run(known, todo, rules)
     result.planned = len(todo.tasks)
     return todo

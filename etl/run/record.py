@@ -69,6 +69,8 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
         day.full_at, day.full_pages = window.moment, None
     if not day.proven:
         day.state, day.note = State.INCOMPLETE, notes.on_incomplete(day)
+    elif reading.first_time and notes.is_empty_too_late(day, window):
+        day.state, day.note = State.LOST, Note(NoteKind.EMPTY_TOO_LATE)
     else:
         day.note = reading.note or notes.still_true(day) or notes.on_complete(day, window)
         if day.state is not State.SETTLED:

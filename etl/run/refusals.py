@@ -13,7 +13,10 @@ ENOUGH = 2
 
 
 class Refusals:
-    """What the vendor said to each date in this run. Until it has answered for a date, one request at a time asks."""
+    """What the vendor said to each date in this run.
+
+    Until it has answered for a date, there is one request at a time for that date.
+    """
 
     def __init__(self) -> None:
         self._refused: Counter[dt.date] = Counter()

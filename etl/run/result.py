@@ -28,7 +28,7 @@ class InFull:
     left: int
 
     def as_json(self) -> dict[str, Any]:
-        """As `sync --full --json` and `plan --full --json` give it."""
+        """As `plan --full --json` gives it."""
         return {"began_at": moment_text(self.began), "batch_days_left": self.left}
 
     def __str__(self) -> str:
@@ -100,7 +100,7 @@ class Result:
             "rows": {name: getattr(self.rows, name) for name in ROW_COUNTS},
             "at_risk": risks_as_json(self.at_risk, self.window),
             "seconds": round(self.seconds, 3),
-        } | ({"full": self.full.as_json()} if self.full else {})
+        }
 
 
 def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dict[str, Any]:

@@ -131,8 +131,8 @@ COVERAGE = _view(
     | _of(tables.batch_day, "state", "reported_rows", "stored_rows")
     | _own(
         "bigint",
-        missing_rows="reported − stored − repeated − rejected; NULL: never asked. Open and settled have 0. Lost without "
-        "ever being asked: the submitted rows",
+        missing_rows="reported − stored − repeated − rejected; NULL: never asked. Open and settled have 0. "
+        "Lost without ever being asked: the submitted rows",
         unresolved_rows="Checks that still wait for their outcome",
     )
     | _of(tables.batch_day, "repeated_rows", "rejected_rows")

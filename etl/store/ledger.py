@@ -76,14 +76,14 @@ def _add_kept_lines(connection: sa.Connection, which: sa.ColumnElement[bool], da
 
 
 def _submitted(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[int, int | None]:
-    """How many numbers were submitted to the batch days that lists name with their date, as the database has it."""
+    """How many numbers were submitted to batch days that lists name with their date, as the database has it."""
     rows = sa.cast(sa.func.sum(batch_listing.c.submitted_rows), sa.BigInteger())
-    query = sa.select(batch_day.c.batch_day_id, rows).join_from(batch_day, batch)
+    query = sa.select(batch_day.c.batch_day_id, rows.label("submitted")).join_from(batch_day, batch)
     same = sa.and_(
         batch_listing.c.batch_id == batch_day.c.batch_id, batch_listing.c.check_date == batch_day.c.check_date
     )
     found = connection.execute(query.join(batch_listing, same).where(which).group_by(batch_day.c.batch_day_id))
-    return {day_id: submitted for day_id, submitted in found}
+    return {row.batch_day_id: row.submitted for row in found}
 
 
 def names(connection: sa.Connection, account_id: int, since: dt.date, before: dt.date) -> NamesByDate:

@@ -59,7 +59,7 @@ def _create_full_read() -> None:
         sa.Column("scope", ExactText(64), nullable=False, comment=scope),
         sa.Column("began_at", UtcTime(), nullable=False, comment="When it began (UTC)"),
         sa.PrimaryKeyConstraint("account_id", "scope", name="pk_full_read"),
-        sa.ForeignKeyConstraint(["account_id"], ["account.account_id"], name="fk_full_read_account_id_account"),
+        sa.ForeignKeyConstraint(["account_id"], ["account.account_id"], name="fk_full_read_account_id"),
         comment="Readings in full (--full) that a bound or a failure ended, and that the next one goes on with",
         **OPTIONS,
     )

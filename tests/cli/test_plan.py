@@ -3,14 +3,15 @@ from __future__ import annotations
 from tests.cli.support import DAY, FIRST, NOW, TODAY, Command
 
 FRESH = {"account", "window", "batch_days", "requests", "seconds", "one_run", "reasons", "at_risk"}
-FRESH |= {"will_miss", "will_be_lost"}
+FRESH |= {"will_miss", "will_be_lost", "requests_at_least", "requests_at_most"}
 
 
 def test_a_plan_sends_nothing_and_writes_nothing(inside: Command) -> None:
     plan = inside.at(NOW, "plan", "--json", request_interval="3", access_key=None).json
     assert plan.keys() == FRESH
-    # 250 and 120 rows, but that is not known yet: one page each.
-    assert (plan["batch_days"], plan["requests"], plan["seconds"]) == (2, 2, 6.0)
+    # 250 and 120 rows, but that is not known yet: up to a whole submission each.
+    assert (plan["batch_days"], plan["requests"], plan["seconds"]) == (2, 14, 42.0)
+    assert (plan["requests_at_least"], plan["requests_at_most"]) == (2, 100)
     inside.write_list(["B-old,2026-03-09,250", f"B-new,{TODAY},120", f"B-far,{FIRST},30000"])
     plan = inside.at(NOW, "plan", "--json", "--max-requests", "3", request_interval="60").json
     assert plan["requests"] == 3 + 2 + 300 + 1  # and B-far once on the following day

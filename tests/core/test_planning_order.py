@@ -126,6 +126,7 @@ def test_the_order_is_by_what_may_be_lost() -> None:
     ]
     random.Random(3).shuffle(days)
     lines = [line("new, near", 2), line("new, far", 10), line("new, today", 14)]
+    lines += [line("pending, near", 1), line("pending, far", 8)]
     assert asked(make(lines, days, spill_days=0)) == [
         ("incomplete, nearest", 1, Why.RESCUE),
         ("pending, near", 1, Why.RESCUE),
@@ -169,7 +170,9 @@ def test_in_full_everything_of_the_window_is_asked_for_again() -> None:
         pending("pending", 6),
         pending("pending, gone today", 1),
     ]
-    made = make([line("new", 14, 150)], days, full=True)
+    made = make(
+        [line("new", 14, 150), line("pending", 6), line("pending, gone today", 1)], days, full=True, spill_days=0
+    )
     assert asked(made) == [
         ("pending, gone today", 1, Why.RESCUE),
         ("fruitless", 3, Why.FULL),

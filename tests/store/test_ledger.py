@@ -123,6 +123,8 @@ FULL: dict[str, Any] = {
     "last_asked_at": NOW + dt.timedelta(microseconds=1),
     "last_synced_at": NOW - HOUR,
     "last_look_at": NOW.astimezone(ZONE) + HOUR,
+    "full_at": NOW - 2 * HOUR,
+    "full_pages": "1-3,7",
     "note": Note(NoteKind.WORDS, ("批次 😀 'quoted\" \\ %s :x {} {0}\n" * 400,)),
 }
 ELSEWHERE = {"batch_no", "date", "id", "appkey", "spill", "submitted", "unresolved", "next_outcome_at", "dated"}
