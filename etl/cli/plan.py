@@ -133,7 +133,7 @@ def _plan_text(made: Plan, window: Window, settings: Settings, in_full: InFull |
     figures = _plan_as_json(made, window, settings, in_full)
     extent = _extent(figures, settings, [task.guess for task in made.tasks if task.guess])
     lines = [f"Account {settings.account}, window {window.first} to {window.last}: {extent}"]
-    lines += [f"In full: {in_full}."] if in_full else []
+    lines += [f"In full: {in_full}."] if in_full and in_full.left else []
     if made.tasks:
         rows = [(r["why"], r["batch_days"], r["requests"]) for r in figures["reasons"]]
         first = [(t.day.batch_no, t.day.date, t.day.state, _requests(t), _why(t)) for t in made.tasks[:SHOWN]]

@@ -33,7 +33,7 @@ class Line:
 class Entry:
     """A line, and the list that it is on.
 
-    `told_at`: since when the database knows of it (UTC); None: not yet, or since before such moments were kept.
+    `told_at`: where it has no date, since when it is on the list (UTC); None: since before such moments were kept.
     """
 
     source: str

@@ -69,10 +69,12 @@ class Reading:
 
     def _in_full(self) -> Steps:
         """Every page once more, except those that an earlier run of this reading in full has read."""
-        if self._read:
+        if self._read or self.day.reported is None:
             yield from self._unread()
-        if not self._read_in_full:
-            yield from self._look_at(1)
+        elif self.day.proven and (left := self._read_in_full.missing(self.day.pages)):
+            yield from self._look_at(left[0])
+        if not self.day.proven:
+            yield from self._grown()
         yield from self._pass_until_proven(whole=True)
 
     def _until_proven(self) -> Steps:

@@ -33,7 +33,7 @@ def missed(connection: sa.Connection, account_id: int, since: dt.date, before: d
 def _entries(connection: sa.Connection, account_id: int, which: sa.ColumnElement[bool]) -> list[Entry]:
     columns = (
         batch_listing.c.source,
-        batch_listing.c.told_at,
+        sa.case((batch_listing.c.check_date.is_(None), batch_listing.c.told_at)),
         batch.c.batch_no,
         batch_listing.c.check_date,
         batch_listing.c.submitted_rows,
@@ -84,9 +84,7 @@ def save(
     changed = [entry for key, entry in new.items() if key in old and _says_more(entry.line, old[key].line)]
     if added or changed:
         ids = _batch_ids(connection, account_id, [*added, *changed])
-        _execute(
-            connection, sa.insert(batch_listing), [_values(entry, ids) | {"told_at": moment} for entry in added]
-        )
+        _execute(connection, sa.insert(batch_listing), [_new_values(entry, ids, moment) for entry in added])
         _execute(connection, _UPDATE, [_names(entry, ids) for entry in changed])
         look_anew(connection, len(added), batch_listing)
     gone = [old[key] for key in old.keys() - new.keys()]
@@ -175,6 +173,11 @@ def _values(entry: Entry, ids: dict[str, int]) -> dict[str, Any]:
         "check_date": entry.line.date,
         "submitted_rows": entry.line.rows,
     }
+
+
+def _new_values(entry: Entry, ids: dict[str, int], moment: dt.datetime | None) -> dict[str, Any]:
+    # A line with a date says by itself which date is meant.
+    return _values(entry, ids) | {"told_at": None if entry.line.date else moment}
 
 
 def _names(entry: Entry, ids: dict[str, int]) -> dict[str, Any]:

@@ -45,7 +45,10 @@ def _columns() -> tuple[tuple[str, sa.Column[object]], ...]:
     full_pages = "Pages that an unfinished reading in full has read"
     return (
         ("account", sa.Column("planned_to", sa.Date(), comment=planned_to)),
-        ("batch_listing", sa.Column("told_at", UtcTime(), comment="Since when it is known here (UTC)")),
+        (
+            "batch_listing",
+            sa.Column("told_at", UtcTime(), comment="Since when a batch without a date is on the list (UTC)"),
+        ),
         ("batch_day", sa.Column("full_at", UtcTime(), comment="When it was last read in full by --full (UTC)")),
         ("batch_day", sa.Column("full_pages", sa.Text(), comment=full_pages)),
     )

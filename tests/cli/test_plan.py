@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+
 from tests.cli.support import DAY, FIRST, NOW, TODAY, Command
 
 FRESH = {"account", "window", "batch_days", "requests", "seconds", "one_run", "reasons", "at_risk"}
@@ -38,3 +40,32 @@ def test_a_plan_knows_what_was_done(inside: Command) -> None:
     assert inside.at(NOW + 20 * DAY, "plan", "--json").json["will_be_lost"][0]["batch_no"] == "B-new"
     assert inside.vendor.requests == []
     assert (inside.query("SELECT * FROM batch_day"), inside.query("SELECT * FROM sync_run")) == before
+
+
+def test_a_plan_tells_its_guess_as_one(inside: Command) -> None:
+    """Of batch days that were never asked for, whose rows no list tells."""
+    inside.write_list([f"N{n},{TODAY - DAY}," for n in range(18)])
+    text = inside.at(NOW, "plan", request_interval="3").out
+    assert "18 batch days, 18 to 900 requests (reckoned as 126), 0:06:18 at one request every 3 s." in text
+    assert "for 18 batch days nobody knows yet how many rows there are; 18 are taken to have up to 5,000" in text
+    assert "about" not in text
+    inside.vendor.book.add_generated("N0", TODAY - DAY, 4_210)
+    inside.sync("--batch", "N0", status=0)
+    text = inside.at(NOW, "plan").out
+    assert "17 batch days, about 731 requests, not paced." in text
+    assert "17 are taken to be like such batch days so far" in text
+    inside.write_list([f"N{n},{TODAY - DAY},180" for n in range(18)])
+    assert "17 batch days, about 34 requests, not paced.\n" in inside.at(NOW, "plan").out
+
+
+def test_a_plan_says_how_far_a_reading_in_full_has_come(inside: Command) -> None:
+    inside.sync(spill_days="0")
+    plan = inside.at(NOW, "plan", "--full", "--json").json
+    assert plan["full"] == {"began_at": "2026-03-10T04:00:00Z", "batch_days_left": 2}
+    done = inside.sync("--full", "--max-requests", "3", status=75)
+    assert "Reading in full: began 2026-03-10 04:00 UTC, 1 batch day left" in done.messages
+    later = NOW + dt.timedelta(hours=2)
+    assert inside.at(later, "plan", "--full", "--json").json["full"] == plan["full"] | {"batch_days_left": 1}
+    assert "In full: began 2026-03-10 04:00 UTC, 1 batch day left." in inside.at(later, "plan", "--full").out
+    assert "in full     began 2026-03-10 04:00 UTC, finished" in inside.at(later, "sync", "--full").out
+    assert inside.at(later, "plan", "--full", "--json").json["full"]["batch_days_left"] == 2

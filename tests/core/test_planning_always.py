@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import random
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core import planning
+from etl.core import planning, worth
 from etl.core.batchday import BatchDay, State
-from etl.core.planning import Known, Plan, Rules, Selection
+from etl.core.planning import Known, Plan, Rules, Selection, Why
 from etl.core.window import Window
 from tests.core.plans import (
     DAYS,
@@ -44,6 +45,7 @@ def ledger_days(draw: st.DrawFn, number: int) -> BatchDay:
         day.unresolved = draw(st.integers(0, 2))
         day.next_outcome_at = draw(MOMENTS) if day.unresolved else None
         day.fruitless_runs = draw(st.integers(0, 4))
+        day.full_at = draw(st.none() | MOMENTS)
     return day
 
 
@@ -57,7 +59,12 @@ def knowns(draw: st.DrawFn) -> Known:
     for name, number in draw(st.lists(st.tuples(NAMES, NUMBERS), max_size=4)):
         if (name, date(number)) not in days:
             counts.setdefault(date(number), {})[name] = draw(st.integers(0, 150))
-    return known_of(draw(st.lists(LINES, max_size=6)), list(days.values()), counts)
+    known = known_of(draw(st.lists(LINES, max_size=6)), list(days.values()), counts)
+    missed: dict[dt.date, set[str]] = {}
+    for name, number in draw(st.lists(st.tuples(NAMES, st.integers(-40, -9)), max_size=4)):
+        if (name, date(number)) not in days:
+            missed.setdefault(date(number), set()).add(name)
+    return dataclasses.replace(known, missed=missed, full_began=draw(st.none() | MOMENTS))
 
 
 RULES = st.builds(
@@ -112,14 +119,19 @@ def test_what_holds_for_every_plan(known: Known, moment: dt.datetime, rules: Rul
     assert not asked_for & lose
     assert not settle & lose
     ranks = [
-        planning.RANK[task.why]
+        planning.RANK[task.why][0]
         for task in made.tasks
         if not (rules.selection.full and task.day.state is State.INCOMPLETE)
     ]
     assert ranks == sorted(ranks)
     new = {key(task.day): task.day.spill for task in made.tasks if not task.day.id}
-    assert new == called_for(known, now, rules.spill_days)
+    gone = {key(day) for day in made.lose if not day.id}
+    missed = {(name, when) for when, names in known.missed.items() for name in names}
+    assert new | dict.fromkeys(gone, False) == called_for(known, now, rules.spill_days) | dict.fromkeys(
+        missed, False
+    )
     assert all(task.requests >= 1 for task in made.tasks)
+    assert made.requests_at_least <= made.requests <= made.requests_at_most
     assert not any(now.is_gone(task.day.date) for task in made.tasks)
     for day in known.days:
         if day.state is State.SETTLED:
@@ -143,7 +155,9 @@ def test_the_order_in_which_things_are_known_does_not_matter(
     lines, days = list(known.lists.lines), list(known.days)
     dice.shuffle(lines)
     dice.shuffle(days)
-    assert keys(planning.make(known_of(lines, days, known.settled), now, rules)) == first
+    again = known_of(lines, days, known.settled)
+    again = dataclasses.replace(again, missed=known.missed, full_began=known.full_began)
+    assert keys(planning.make(again, now, rules)) == first
 
 
 @given(knowns(), MOMENTS, RULES, st.sets(NAMES, max_size=2), st.sets(NUMBERS.map(date), max_size=6))
@@ -175,3 +189,47 @@ def test_in_full_nothing_is_left_out_that_is_asked_for_otherwise(
     )
     assert {key(task.day) for task in some.tasks} <= {key(task.day) for task in everything.tasks}
     assert {key(day) for day in some.lose} == {key(day) for day in everything.lose}
+
+
+@given(knowns(), st.lists(MOMENTS, min_size=2, max_size=2).map(sorted), RULES)
+def test_a_verdict_does_not_depend_on_when_somebody_looks(
+    known: Known, moments: list[dt.datetime], rules: Rules
+) -> None:
+    """What is settled or lost at one moment is the same at any later one, if nothing was asked in between."""
+    earlier, later = (planning.make(known, window(moment), rules) for moment in moments)
+    if rules.selection.full:
+        return
+    assert {key(day) for day in earlier.settle} <= {key(day) for day in later.settle}
+    assert {key(day) for day in earlier.lose if day.id} <= {key(day) for day in later.lose}
+    for day in later.lose:
+        if day.state is State.OPEN:
+            assert not day.all_submitted_there
+            assert day.last_synced_at is not None
+            assert day.last_synced_at < window().settles(day.date)
+
+
+@given(knowns(), MOMENTS, RULES)
+def test_known_facts_decide_among_those_with_one_deadline(known: Known, moment: dt.datetime, rules: Rules) -> None:
+    showed = worth.showing_rows(known.settled, known.days)
+    tasks = [
+        task
+        for task in planning.make(known, window(moment), rules).tasks
+        if task.why is not Why.LOOK and not rules.selection.full
+    ]
+    for first, second in itertools.pairwise(tasks):
+        if (first.why, first.day.date) == (second.why, second.day.date):
+            assert worth.of(first.day, showed) <= worth.of(second.day, showed)
+
+
+@given(knowns(), MOMENTS)
+def test_a_reading_in_full_goes_through_everything_once(known: Known, moment: dt.datetime) -> None:
+    rules, now = Rules(selection=Selection(full=True)), window(moment)
+    known, read = dataclasses.replace(known, full_began=moment), set()
+    for day in known.days:
+        day.full_at = None
+    while tasks := [task for task in planning.make(known, now, rules).tasks if task.why is Why.FULL]:
+        assert key(tasks[0].day) not in read
+        read.add(key(tasks[0].day))
+        tasks[0].day.full_at = moment
+    assert not planning.left_in_full(known, now, rules)
+    assert read == {key(day) for day in known.days if day.date in now and day.state is not State.PENDING}

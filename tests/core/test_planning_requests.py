@@ -73,6 +73,34 @@ def test_a_batch_day_never_asked_is_taken_to_be_like_the_others(rows: list[int],
     assert planning.make(known, window(), Rules()).requests == expected
 
 
+GUESSES = [
+    # rows that dated batch days had, rows that the batch without a date had; the guess for each
+    ([], [], (1, 7, 50), (1, 7, 50)),
+    ([250], [], (3, 3, 3), (1, 7, 50)),
+    ([100, 4_900, 0], [0, 0, 0], (1, 25, 49), (1, 1, 1)),
+    ([1_000] * 9 + [30_000], [0, 900, 150], (10, 39, 300), (1, 4, 9)),
+]
+
+
+@pytest.mark.parametrize(("dated", "undated", "one", "other"), GUESSES)
+def test_a_guess_is_what_such_batch_days_held_or_a_range(
+    dated: list[int], undated: list[int], one: tuple[int, int, int], other: tuple[int, int, int]
+) -> None:
+    counts = {date(2 + n): {f"D{n}": rows} for n, rows in enumerate(dated)}
+    for n, rows in enumerate(undated):
+        counts.setdefault(date(2 + n), {})["U"] = rows
+    lines = [line("U"), line("NEW", 14), line("known", 14, 250)]
+    made = planning.make(known_of(lines, [], counts), window(), Rules(spill_days=0))
+    guessed = {
+        (task.day.batch_no, task.guess.least, task.requests, task.guess.most) for task in made.tasks if task.guess
+    }
+    assert guessed == {("NEW", *one), ("U", *other)}
+    days = 14 - len(undated)
+    assert made.requests_at_least == 3 + one[0] + days * other[0]
+    assert made.requests == 3 + one[1] + days * other[1]
+    assert made.requests_at_most == 3 + one[2] + days * other[2]
+
+
 def test_what_misses_its_deadline_at_this_pace() -> None:
     moment = window().deadline(date(1)) - 100 * dt.timedelta(seconds=3)
     days = [

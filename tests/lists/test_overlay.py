@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from etl.core.line import DATABASE_LIST, Entry, Line
 from etl.errors import Misconfigured
 from etl.lists.listing import Listing
-from etl.lists.overlay import overlay
+from etl.lists.overlay import Past, overlay
 from tests.store.made import window
 
 D1, D2, OLD, LATE = dt.date(2026, 3, 1), dt.date(2026, 3, 2), dt.date(2026, 2, 28), dt.date(2026, 3, 15)
@@ -157,3 +157,24 @@ def test_a_dated_line_once_known_stays_known(first: list[Listing], later: list[L
     before, _ = overlay([], first, window())
     after, _ = overlay(before, later, window())
     assert {entry.key for entry in before if entry.line.date} <= {entry.key for entry in after}
+
+
+PAST = [
+    # the oldest date that a run could ask for, what the ledger has; is the line of the 27th kept, and counted?
+    (None, {}, False, True),
+    (dt.date(2026, 2, 28), {}, False, True),
+    (dt.date(2026, 2, 27), {}, True, False),
+    (dt.date(2025, 1, 1), {dt.date(2026, 2, 27): {"a"}}, True, False),
+    (dt.date(2025, 1, 1), {dt.date(2026, 2, 27): {"A"}}, False, False),
+]
+
+
+@pytest.mark.parametrize(("begun", "planned", "kept", "counted"), PAST)
+def test_lines_before_the_window_stay_where_no_run_planned_them_in_time(
+    begun: dt.date | None, planned: dict[dt.date, set[str]], kept: bool, counted: bool
+) -> None:
+    old = Line("A", dt.date(2026, 2, 27), 5)
+    lines = (old, Line("R", old.date), Line("A", LATE), Line("A", D1))
+    found, outside = overlay([], [listing(*lines)], window(), {"R"}, Past(begun, planned))
+    assert set(found) == set(entries(Line("A", D1), *([old] if kept else [])))
+    assert outside == (3 if counted else 1)
