@@ -30,14 +30,14 @@ import sqlalchemy as sa
 
 from etl.core import planning
 from etl.core.batchday import BatchDay, pages_of
-from etl.core.line import Line, Lists
+from etl.core.line import Line, Lists, NamesByDate
 from etl.core.pageset import PageSet
 from etl.core.planning import Known, Rules
 from etl.core.window import Window
 from etl.database.engine import connect
 from etl.lists.csvfile import read_csv
 from etl.lists.listing import Listing
-from etl.lists.overlay import overlay
+from etl.lists.overlay import Past, overlay
 from etl.schema import migrate
 from etl.store import accounts, listings
 
@@ -75,6 +75,16 @@ def outside(count: int) -> Work:
     """Lines of dates that are long over: they are only counted."""
     listing = Listing("file", tuple(lines(count, dt.date(2020, 1, 1))))
     return lambda: overlay([], [listing], window(), set())
+
+
+def settled_long_ago(count: int) -> Work:
+    """Lines of dates before the window that the ledger has: they are compared with it at each run."""
+    old = lines(count, dt.date(2025, 1, 1))
+    planned: NamesByDate = {}
+    for line in old:
+        planned.setdefault(line.date or FIRST, set()).add(line.batch_no)
+    listing, past = Listing("file", tuple(old)), Past(dt.date(2024, 1, 1), planned)
+    return lambda: overlay([], [listing], window(), set(), past)
 
 
 def into_a_dictionary(count: int) -> Work:
@@ -183,6 +193,7 @@ def budgets(kept: KeptLists) -> list[Budget]:
     return [
         Budget("a CSV file is read, lines", 50_000, reading, "csv.reader", csv_alone, 20),
         Budget("lines outside the window, lines", 100_000, outside, "a dictionary", into_a_dictionary, 9),
+        Budget("lines settled long ago, lines", 100_000, settled_long_ago, "a dictionary", into_a_dictionary, 9),
         Budget("a plan of a large account, lines", 35_000, making_plans, "its batch days", batch_days_alone, 15),
         Budget("a large batch day is noted, rows", 500_000, noting, "sets of int", sets_alone, 6),
         Budget("a long list is kept, lines", 35_000, kept.keeping, "rows in SQLite", kept.rows_alone, 9),

@@ -15,12 +15,12 @@ ENOUGH = 2
 class Refusals:
     """What the vendor said to each date in this run.
 
-    Until it has answered for a date, there is one request at a time for that date.
+    Until it has said something else than a refusal, there is one request at a time for a date.
     """
 
     def __init__(self) -> None:
         self._refused: Counter[dt.date] = Counter()
-        self._answered: set[dt.date] = set()
+        self._not_refused: set[dt.date] = set()
         self._under_way: Counter[dt.date] = Counter()
 
     def send(self, date: dt.date) -> None:
@@ -30,16 +30,17 @@ class Refusals:
     def take(self, date: dt.date, result: Page | BaseException) -> None:
         """What became of a request for this date."""
         self._under_way[date] -= 1
-        if isinstance(result, Page):
-            self._answered.add(date)
-            self._refused[date] = 0
-        elif isinstance(result, DateRefused):
-            self._answered.discard(date)
+        if isinstance(result, DateRefused):
+            self._not_refused.discard(date)
             self._refused[date] += 1
+            return
+        self._not_refused.add(date)
+        if isinstance(result, Page):
+            self._refused[date] = 0
 
     def must_wait(self, date: dt.date) -> bool:
         """Whether the answer to a request that is under way has to come first."""
-        return date not in self._answered and self._under_way[date] > 0
+        return date not in self._not_refused and self._under_way[date] > 0
 
     def of(self, date: dt.date) -> DateNotAsked | None:
         """Why this date is not asked for again in this run; None: it may be."""
