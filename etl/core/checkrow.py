@@ -23,7 +23,7 @@ _RESULTS: dict[int | None, tuple[int, ...]] = {
 
 
 class CheckRow(Fields):
-    """One number check as the vendor reports it; None where the vendor leaves a field blank.
+    """One number check as the vendor reports it; None if the vendor leaves a field blank.
 
     Texts are exactly as sent, except for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
     `currency`. `extra` holds, under the vendor's names, what has no column or does not fit into its column.

@@ -91,4 +91,4 @@ def test_of_two_first_runs_with_different_keys_one_is_refused(db: sa.Engine) -> 
     with engine_for(db.url) as other, noted(other) as sent, ExitStack() as end, db.begin() as connection:
         accounts.check_key(connection, number, "key-1")
         outcome = end.enter_context(beside(second))
-        assert_waits(outcome, db, sent)  # on SQLite, even before its transaction begins
+        assert_waits(outcome, db, sent)  # on SQLite, as soon as its transaction begins

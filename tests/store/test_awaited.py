@@ -123,7 +123,7 @@ def test_an_outcome_ends_the_wait(desk: Desk) -> None:
     assert desk.line("m2") is not None
     assert desk.of_day() == (1, NOW + HOUR - SLACK)
     desk.store(0.6, hlr())
-    assert desk.line() is None, "a blank that arrives late makes nobody wait again"
+    assert desk.line() is None, "a blank that arrives late must not restart the wait"
 
 
 def test_an_outcome_ends_the_wait_in_every_batch_day(desk: Desk) -> None:

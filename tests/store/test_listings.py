@@ -73,7 +73,7 @@ def test_rows_that_were_not_known_are_known_once_given(lists: Lists) -> None:
     lists.add(Line("B1", D1, 0))
     assert lists.lines() == {Line("B1", D1, 0)}
     lists.add(Line("B1", D1))
-    assert lists.lines() == {Line("B1", D1, 0)}, "none is a number, too"
+    assert lists.lines() == {Line("B1", D1, 0)}, "0 is a number, too"
     lists.add(Line("B1", D1, 7))
     assert lists.lines() == {Line("B1", D1, 7)}
 

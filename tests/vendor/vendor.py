@@ -1,4 +1,4 @@
-"""A server on loopback that answers as a test tells it to, and what the client needs besides."""
+"""A server on loopback that answers as a test tells it to, and what else the client needs."""
 
 from __future__ import annotations
 
