@@ -62,7 +62,7 @@ def test_a_plan_says_how_far_a_reading_in_full_has_come(inside: Command) -> None
     inside.sync(spill_days="0")
     plan = inside.at(NOW, "plan", "--full", "--json").json
     assert plan["full"] == {"began_at": "2026-03-10T04:00:00Z", "batch_days_left": 2}
-    done = inside.sync("--full", "--max-requests", "3", status=75)
+    done = inside.sync("--full", "--max-requests", "3", status=75, max_in_flight="1")
     assert "Reading in full: began 2026-03-10 04:00 UTC, 1 batch day left" in done.messages
     later = NOW + dt.timedelta(hours=2)
     assert inside.at(later, "plan", "--full", "--json").json["full"] == plan["full"] | {"batch_days_left": 1}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from etl.core.batchday import BatchDay, Note, NoteKind, State
 from etl.core.line import NO_LISTS, Line, Lists
 from etl.core.planning import Known
-from etl.schema.tables import batch, batch_day
+from etl.schema.tables import batch, batch_day, batch_listing
 from etl.store import accounts, awaited, ledger, listings
 from etl.store.checks import store
 from etl.store.lookups import Lookups
@@ -344,3 +344,45 @@ def test_what_is_lost_a_second_time_is_reported_again(book: Book) -> None:
     day.state = State.LOST
     ledger.save(book.connection, day)
     assert ledger.unreported_losses(book.connection, book.account_id) == [day]
+
+
+def test_what_was_lost_without_being_asked_for_misses_all_that_was_submitted(book: Book) -> None:
+    for name in ("B2", "B3"):
+        book.batch(name)
+    lines = [Line("B1", FIRST, 40), Line("B1", FIRST + DAY), Line("B2", FIRST, 9), Line("B3", FIRST, 70)]
+    listings.add(book.connection, book.account_id, lines, more=False)
+    book.put("B1", FIRST, state=State.LOST)
+    book.put("B1", FIRST + DAY, state=State.LOST)
+    book.put("B2", FIRST, state=State.LOST, reported=30, stored=26)
+    book.put("B3", FIRST, state=State.PENDING)
+    columns = "batch_no, check_date, missing_rows FROM v_coverage ORDER BY batch_no, check_date"
+    rows = book.connection.execute(sa.text(f"SELECT {columns}"))
+    assert [(row[0], row[2]) for row in rows] == [("B1", 40), ("B1", None), ("B2", 4), ("B3", None)]
+    lost = ledger.unreported_losses(book.connection, book.account_id)
+    assert {(day.batch_no, day.date): day.submitted for day in lost} == {
+        ("B1", FIRST): 40,
+        ("B1", FIRST + DAY): None,
+        ("B2", FIRST): 9,
+    }
+    ledger.mark_reported(book.connection, lost)
+    assert ledger.unreported_losses(book.connection, book.account_id) == []
+
+
+def test_a_batch_day_knows_what_lists_once_said_of_it(book: Book) -> None:
+    """Also where its date is long past, or its batch is retired."""
+    book.batch("R", retired_at=NOW)
+    listings.add(book.connection, book.account_id, [Line("B1", FIRST - 40 * DAY, 40)], more=False)
+    book.connection.execute(
+        batch_listing.insert().values(
+            batch_id=sa.select(batch.c.batch_id).where(batch.c.batch_no == "R").scalar_subquery(),
+            source="file",
+            check_date=LAST,
+            submitted_rows=7,
+        )
+    )
+    book.put("B1", FIRST - 40 * DAY, state=State.OPEN, reported=40, stored=40)
+    book.put("R", LAST, state=State.INCOMPLETE, reported=9)
+    assert {day.batch_no: (day.submitted, day.dated) for day in book.load().days} == {
+        "B1": (40, True),
+        "R": (7, True),
+    }
