@@ -20,6 +20,7 @@ from etl.core.line import Entry, Line
 from etl.core.window import Window
 from etl.database.engine import reading
 from etl.errors import Misconfigured
+from etl.lists import doubtful
 from etl.lists.csvfile import read_csv, read_file
 from etl.lists.listing import BadLine, Listing, line_of
 from etl.settings import Settings
@@ -54,6 +55,7 @@ def add(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) 
     """
     line = _line(batch, date, rows, appkey)
     settings = load_settings()
+    doubtful.warn([line], "The command line")
     with _account(settings) as (connection, account_id):
         listings.add(connection, account_id, [line], more=True)
     window = Window.at(Clock().now(), settings)
@@ -77,6 +79,7 @@ def import_(ctx: click.Context, file: Path) -> None:
       numbercheck batches import submitted.csv
     """
     settings, found = load_settings(), _read(file)
+    doubtful.warn(found.lines, _name(file))
     if found.lines:
         with _account(settings) as (connection, account_id):
             listings.add(connection, account_id, found.lines, more=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from etl.lists import doubtful
 from etl.lists.csvfile import read_file
 from etl.lists.listing import Listing
 from etl.lists.query import read_query
@@ -26,4 +27,6 @@ def read_sources(settings: Settings, first: dt.date, last: dt.date) -> list[List
         listings.append(read_query(settings.batch_database_url, settings.batch_query, first, last))
     if settings.batch_template is not None:
         listings.append(read_template(settings.batch_template, first, last))
+    for listing in listings:
+        doubtful.warn(listing.lines, f"The {listing.source} of batches")
     return listings

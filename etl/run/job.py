@@ -31,7 +31,7 @@ from etl.run.result import ROW_COUNTS, Result
 from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
 from etl.settings import Settings
-from etl.store import accounts, awaited, checks, ledger, runs
+from etl.store import accounts, awaited, checks, doubts, ledger, runs
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.vendor.client import Client
@@ -186,6 +186,7 @@ class Run:
                 self._result.lost = [day for day in unreported if self._rules.selection.covers(day)]
                 if self._result.exit_code == 65:
                     ledger.mark_reported(connection, self._result.lost)
+                self._result.doubts = doubts.of_account(connection, self._settings.account, self._clock.now())
                 self._record(connection)
                 runs.finish(
                     connection,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from itertools import chain
 
 import sqlalchemy as sa
 
 from etl.core import notes, planning
 from etl.core.batchday import BatchDay, State
-from etl.core.planning import Plan, Rules
+from etl.core.planning import Plan, Rules, Selection
+from etl.core.window import Window
 from etl.run.gather import Gathered, gather, read_lists
-from etl.run.result import Result
+from etl.run.result import Result, Unasked
 from etl.run.session import Session
 from etl.settings import Settings
 from etl.store import ledger, listings, runs
@@ -21,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def prepare(session: Session, settings: Settings, rules: Rules, result: Result) -> Plan:
     """The plan of a run, stored with everything that is known without a request. `result` gets its batch days."""
-    window = result.window
+    window, result.narrowed = result.window, rules.selection.narrow
     read = read_lists(settings, window)
     for listing in read:
         result.reasons += listing.problems
@@ -33,12 +35,23 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
         ledger.record(connection, session.account_id, new, window)
         _settle(connection, todo.settle)
         _lose(connection, todo.lose)
-        runs.begin(connection, result.run_id, session.account_id, window, version())
+        runs.begin(connection, result.run_id, session.account_id, window, version(), narrowed=result.narrowed)
     if known.outside:
         log.info("%d lines of the batch lists are outside the window and are ignored", known.outside)
     result.days = _of_this_run(known, todo, rules)
     result.planned = len(todo.tasks)
+    if result.narrowed and not todo.tasks:
+        result.unasked = _unasked(known, rules.selection, window)
     return todo
+
+
+def _unasked(known: Gathered, selection: Selection, window: Window) -> Unasked:
+    """Why a narrowed run asks for nothing."""
+    if selection.dates and not any(date in window for date in selection.dates):
+        return Unasked.OUTSIDE
+    settled = (BatchDay(name, date) for date, rows in known.facts.settled.items() for name in rows)
+    fits = any(map(selection.covers, chain(known.facts.days, settled)))
+    return Unasked.NOT_DUE if fits else Unasked.UNKNOWN
 
 
 def _settle(connection: sa.Connection, days: list[BatchDay]) -> None:

@@ -287,5 +287,6 @@ sync_run = _table(
     _count("rows_unchanged", "Rows that were there already, as they are"),
     _count("rows_rejected", "Rows that could not be stored as they are"),
     _text("version", "Version of this job", 64, nullable=False),
+    _flag("narrowed", "It was limited to some batches or dates, and says nothing about the others"),
     comment="One run of the job",
 )

@@ -150,7 +150,12 @@ SYNC_RUN = _view(
     "v_sync_run",
     _of(tables.sync_run, "run_id")
     | _ACCOUNT
-    | _of(tables.sync_run, *[c.name for c in tables.sync_run.c if c.name not in ("run_id", "account_id")]),
+    | _of(
+        tables.sync_run, *[c.name for c in tables.sync_run.c if c.name not in ("run_id", "account_id", "narrowed")]
+    )
+    | _own(
+        "text", narrowed="YES: it was limited to some batches or dates, and says nothing about the others; else NO"
+    ),
     comment="What each run of the job did, one line for each run",
     question="How did the last ten runs end, and how many rows did they bring?",
     query="""SELECT started_at, account, status, exit_code, requests, rows_inserted, rows_updated
