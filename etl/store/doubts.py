@@ -58,11 +58,10 @@ _WITHOUT_ROWS = _query(
     FROM (
         SELECT batch_id, min(check_date) AS first_date, max(check_date) AS last_date, count(*) AS entries,
             count(check_date) AS dated, sum(submitted_rows) AS submitted_rows
-        FROM batch_listing GROUP BY batch_id
+        FROM batch_listing WHERE check_date IS NULL OR check_date >= :listed_since GROUP BY batch_id
     ) listed
     JOIN batch ON batch.batch_id = listed.batch_id
     WHERE batch.account_id = :account_id AND batch.retired_at IS NULL
-        AND (listed.dated < listed.entries OR listed.last_date >= :listed_since)
         AND NOT EXISTS (
             SELECT 1 FROM batch_day
             WHERE batch_day.batch_id = batch.batch_id
@@ -105,18 +104,23 @@ _FEWER_IN_ALL = _query(
     """
     SELECT batch.batch_no, counted.reported_rows, listed.submitted_rows
     FROM (
-        SELECT batch_id, sum(submitted_rows) AS submitted_rows,
-            sum(CASE WHEN check_date IS NULL THEN submitted_rows END) AS undated_rows
-        FROM batch_listing GROUP BY batch_id
+        SELECT batch_id, sum(submitted_rows) AS submitted_rows
+        FROM batch_listing WHERE batch_id IN (
+            SELECT batch_id FROM batch_listing WHERE check_date IS NULL AND submitted_rows IS NOT NULL
+        )
+        GROUP BY batch_id
     ) listed
     JOIN batch ON batch.batch_id = listed.batch_id
     JOIN (
         SELECT batch_id, sum(reported_rows) AS reported_rows,
             count(CASE WHEN state = 'settled' AND deadline >= :since THEN 1 END) AS settled,
             count(CASE WHEN state = 'pending' OR state = 'open' AND reported_rows > 0 THEN 1 END) AS growing
-        FROM batch_day GROUP BY batch_id
+        FROM batch_day WHERE batch_id IN (
+            SELECT batch_id FROM batch_listing WHERE check_date IS NULL AND submitted_rows IS NOT NULL
+        )
+        GROUP BY batch_id
     ) counted ON counted.batch_id = listed.batch_id
-    WHERE batch.account_id = :account_id AND batch.retired_at IS NULL AND listed.undated_rows IS NOT NULL
+    WHERE batch.account_id = :account_id AND batch.retired_at IS NULL
         AND counted.settled > 0 AND counted.growing = 0 AND counted.reported_rows < listed.submitted_rows
     """
 )
@@ -160,7 +164,7 @@ def _without_rows(connection: sa.Connection, known: dict[str, Any]) -> Iterator[
     """Batches without a row on any of their dates, and what a spreadsheet may have made of their numbers."""
     lines = {line["batch_no"]: line for line in _ask(connection, _WITHOUT_ROWS, known)}
     without = {name for name, line in lines.items() if line["settled"] and not line["growing"]}
-    numbers = [line["batch_no"] for line in _ask(connection, _NUMBERS, known)] if lines else []
+    numbers = connection.execute(_NUMBERS, {"account_id": known["account_id"]}).scalars().all() if lines else []
     changed = {*spreadsheet.traces(lines, numbers), *spreadsheet.shorter(without, numbers)}
     for kind, names in ((DoubtKind.NO_ROWS, without), (DoubtKind.LOOKS_LIKE_SPREADSHEET, changed)):
         yield from (_about_all_dates(kind, lines[name]) for name in names)

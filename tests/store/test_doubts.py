@@ -50,7 +50,7 @@ def found(connection: sa.Connection, moment: dt.datetime = NOW) -> list[Doubt]:
 
 def in_view(connection: sa.Connection) -> dict[str, str | None]:
     rows = connection.execute(sa.text("SELECT batch_no, doubt FROM v_batch_summary WHERE account = 'default'"))
-    return dict(rows.tuples().all())
+    return {row.batch_no: row.doubt for row in rows}
 
 
 CASES: dict[str, tuple[list[Listed], list[Day], list[Doubt]]] = {

@@ -57,10 +57,14 @@
                                 AND own.check_date > batch_day.check_date AND own.check_date < late.check_date
                         )
                 ) < (
-                    SELECT sum(batch_listing.submitted_rows)
+                    -- Not in the WHERE: SQLite would perhaps look through every line of that date.
+                    SELECT sum(
+                        CASE
+                            WHEN batch_listing.check_date = batch_day.check_date THEN batch_listing.submitted_rows
+                        END
+                    )
                     FROM batch_listing
                     WHERE batch_listing.batch_id = batch_day.batch_id
-                        AND batch_listing.check_date = batch_day.check_date
                 )
         )
             THEN 'fewer_than_submitted'
