@@ -146,7 +146,10 @@ def _account(settings: Settings) -> Iterator[tuple[sa.Connection, int]]:
     """A connection to the database in a transaction, and the number of the account there."""
     prepare_schema(settings)
     with open_database(settings) as engine, engine.begin() as connection:
-        yield connection, accounts.register(connection, settings.account)
+        account_id = accounts.register(connection, settings.account)
+        if settings.access_key:
+            accounts.check_name(connection, account_id, settings.access_key)
+        yield connection, account_id
 
 
 def _line(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) -> Line:
