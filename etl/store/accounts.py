@@ -16,12 +16,12 @@ from etl.schema.tables import account, batch, batch_day, sync_run
 
 
 def find(connection: sa.Connection, name: str) -> int | None:
-    """The account's number; None where it never synced here."""
+    """The account's number; None if it is not known here."""
     return connection.execute(sa.select(account.c.account_id).where(account.c.name == name)).scalar_one_or_none()
 
 
 def register(connection: sa.Connection, name: str) -> int:
-    """The account's number, given now if it is new."""
+    """The account's number; a new account gets one now."""
     known = find(connection, name)
     if known is not None:
         return known
@@ -30,7 +30,7 @@ def register(connection: sa.Connection, name: str) -> int:
 
 
 def fingerprint(access_key: str) -> str:
-    """What is kept of an accessKey: enough to tell another one apart, not to use it."""
+    """What is kept of an accessKey: enough to recognize another key, not enough to use this one."""
     return hashlib.sha256(b"numbercheck accessKey\0" + access_key.encode()).hexdigest()
 
 
@@ -39,7 +39,7 @@ def check_key(
 ) -> None:
     """Refuse a key that is another account's, and another key than the first one unless `accept` (Misconfigured).
 
-    `keep`: the vendor has taken this key, so its fingerprint is kept; before that it may be mistyped.
+    `keep`: keep the fingerprint, because the vendor has accepted this key; until then it may be mistyped.
     """
     if not _differs(connection, account_id, access_key, accept) or not keep:
         return
@@ -109,9 +109,9 @@ def _differs(connection: sa.Connection, account_id: int, access_key: str, accept
     now = fingerprint(access_key)
     if row.key_fingerprint not in (None, now) and not accept:
         raise Misconfigured(
-            f"The account {row.name!r} was synced with another accessKey before, and rows of two customers must "
-            "not mix. Set NUMBERCHECK_ACCOUNT to another name, or, if this account's key was replaced, run "
-            "`numbercheck doctor --accept-new-key`."
+            f"The account {row.name!r} was synced with another accessKey before, and the rows of two customers "
+            "must not be mixed. Set NUMBERCHECK_ACCOUNT to another name, or, if this account's key was replaced, "
+            "run `numbercheck doctor --accept-new-key`."
         )
     return bool(row.key_fingerprint != now)
 

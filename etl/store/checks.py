@@ -42,7 +42,7 @@ HLR = tuple(field.name for field in of_part("hlr"))
 CALL = tuple(field.name for field in of_part("call"))
 _FIELDS = CheckRow._fields
 CHECK = tuple(c.name for c in number_check.c if c.name in _FIELDS and c.name not in KEY)
-# An older answer may arrive last: what came out of a check is never replaced by a blank.
+# An older answer may arrive last, so a blank never replaces what a check found out.
 OUTCOME = frozenset(field.name for field in FIELDS if field.kept)
 
 _CHECK, _HLR, _CALL = (
@@ -70,7 +70,7 @@ class Stored:
 
     @property
     def unchanged(self) -> int:
-        """Rows that were there already, as they are."""
+        """Rows that were already stored with the same content."""
         return self.received - self.inserted - self.updated - self.rejected
 
     def __add__(self, other: Stored) -> Stored:
@@ -170,10 +170,10 @@ class Load:
         return held_day != day_id and self._holders[held_day] != self._holders[day_id]
 
     def add(self, day_id: int, page: Page, *, at_page: int | None, fixed: Collection[Key] = ()) -> Stored:
-        """Take a page's rows in, and tell what that changes.
+        """Take in a page's rows, and return what that changes.
 
-        `at_page`: None where it counts no page. `fixed`: keys under which the vendor lists several rows; what
-        is held of them stays, or the one that is rejected would replace it.
+        `at_page`: the number of the page; None if it is not a page of the whole batch day. `fixed`: keys under
+        which the vendor lists several rows; the stored row stays, or else the rejected one would replace it.
         """
         own = [row for row in page.rows if not self._is_elsewhere(day_id, row.key)]
         stored = self._add(day_id, own, fixed)
@@ -223,7 +223,7 @@ class Load:
 
 
 def listed(connection: sa.Connection, day_id: int) -> dict[Key, Listed]:
-    """The keys known to be listed more than once in this batch day, and how often beyond the first."""
+    """The keys known to be listed more than once in this batch day, and how often beyond the first time."""
     table = repeated_key
     query = sa.select(table.c.message_id, table.c.phone, table.c.repeats, table.c.conflicts)
     found = connection.execute(query.where(table.c.batch_day_id == day_id))
@@ -231,7 +231,7 @@ def listed(connection: sa.Connection, day_id: int) -> dict[Key, Listed]:
 
 
 def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -> int:
-    """Keep how often a key is listed beyond its first time; by how many repeats that differs from before."""
+    """Save how often a key is listed beyond the first time; returns by how many its repeats have changed."""
     before = listed(connection, day_id).get(key, Listed(0, 0))
     if now != before:
         upsert(connection, repeated_key, ("batch_day_id", *KEY, *Listed._fields), [(day_id, *key, *now)])
@@ -239,7 +239,7 @@ def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -
 
 
 def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, CheckRow]]:
-    """The rows held under these keys, each with the batch day under which it was first seen."""
+    """The rows stored under these keys, each with the number of the batch day under which it was first seen."""
     found = having_keys(connection, _HELD, number_check, keys)
     return {(row[1], row[2]): (row[0], CheckRow._make(row[1:])) for row in found}
 
@@ -273,6 +273,6 @@ _HELD = _select_held()
 
 
 def _merge(old: CheckRow, new: CheckRow) -> CheckRow:
-    """The vendor's last word, but for outcomes that it leaves blank."""
+    """The row as the vendor sent it last, except for outcomes that it leaves blank."""
     pairs = zip(_FIELDS, old, new, strict=True)
     return CheckRow._make(before if after is None and name in OUTCOME else after for name, before, after in pairs)

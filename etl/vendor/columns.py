@@ -1,4 +1,4 @@
-"""The columns of a row, where the vendor's answer has them, and what fits into each."""
+"""The columns of a row, which fields of the vendor's answer their values come from, and what fits into each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PRICE_LIMIT = Decimal(10) ** 12
 PRICE_STEP = Decimal("0.000001")
 PRICE_CONTEXT = Context(prec=60)
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
-"""A number as text. No Decimal(text) without it: that takes NaN, underscores and the digits of any script."""
+"""A number as text. It guards every Decimal(text), which accepts NaN, underscores and the digits of any script."""
 
 
 class _Unfit:
-    """Answer of a reader: the column cannot hold this value."""
+    """What a reader returns if the column cannot hold the value."""
 
 
 UNFIT = _Unfit()
@@ -27,7 +27,7 @@ UNFIT = _Unfit()
 def digits_or_text(value: object) -> str | _Unfit:
     if isinstance(value, str):
         return value
-    return str(value) if type(value) is int else UNFIT  # not isinstance: true is an int, too
+    return str(value) if type(value) is int else UNFIT  # not isinstance: True is an int, too
 
 
 def _text(limit: int) -> Callable[[object], str | _Unfit]:
@@ -55,7 +55,7 @@ def _integer(value: object) -> int | _Unfit:
 def _price(value: object) -> Decimal | _Unfit:
     if type(value) is int or (isinstance(value, str) and NUMBER.fullmatch(value)):
         value = Decimal(value)
-    # copy_abs, not abs: arithmetic in the default context rounds, and overflows at silly exponents
+    # copy_abs, not abs: arithmetic in the default context rounds, and overflows at huge exponents
     if not isinstance(value, Decimal) or not value.is_finite() or value.copy_abs() >= PRICE_LIMIT:
         return UNFIT
     exact = value.quantize(PRICE_STEP, context=PRICE_CONTEXT) == value
@@ -71,7 +71,7 @@ class Column:
     read: Callable[[object], Any]
 
     def take(self, fields: dict[str, Any], known: Any = None) -> Any:
-        """The first value that fits, else `known`. It leaves `fields`, and so does what says the same."""
+        """`known`, or else the first value that fits. Every value that says the same is removed from `fields`."""
         for name in self.vendor:
             value = fields.get(name)
             if value is None or is_blank(value):
@@ -98,11 +98,11 @@ MESSAGE_ID, PHONE, PRICE, CURRENCY = (
     for name in ("message_id", "phone", "price", "currency")
 )
 PLAIN = {name: (place, column.read) for place, column in enumerate(COLUMNS) for name in column.vendor}
-"""By the vendor's name of a field: the place of its column in COLUMNS, and how it is read."""
+"""The vendor's name of a field → the position of its column in COLUMNS, and how it is read."""
 ODD: tuple[int, Callable[[object], Any]] = (0, lambda _: UNFIT)
-"""The same for a field that nobody documented."""
+"""The same for a field that is not documented."""
 
 
 def is_blank(value: object) -> bool:
-    """Whether the vendor says nothing with this value: null, or text without a visible character."""
+    """Whether this value says nothing: null, or text without a visible character."""
     return value is None or (isinstance(value, str) and (not value or value.isspace()))

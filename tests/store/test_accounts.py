@@ -31,7 +31,7 @@ def test_names_that_differ_in_anything_are_accounts_of_their_own(connection: sa.
 
 
 def test_several_at_once_get_the_same_number(db: sa.Engine) -> None:
-    # On SQLite a transaction begins when the one before it ends, so there they come one after the other.
+    # On SQLite, a transaction begins only when the one before it ends, so there they run one after the other.
     ready = threading.Barrier(1 if db.dialect.name == "sqlite" else 4)
 
     def work() -> int:
