@@ -18,6 +18,7 @@ from etl.cli.output import count
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.errors import EtlError, Misconfigured, TryLater
+from etl.lists import contradictions
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.settings import Settings
@@ -98,11 +99,12 @@ class Patient:
         yield f"{self._settings.database_url.get_backend_name()} answers, and its schema is the current one"
 
     def _batches(self) -> Iterator[str]:
-        read = read_lists(self._settings, self._window)
+        read = contradictions.settled(read_lists(self._settings, self._window), (), self._window)
         for listing in read:
-            if not listing.problems:
+            yield from listing.notices
+            if not listing.complaints:
                 yield f"the {listing.source} lists {_entries(len(listing.lines))}"
-        problems = [problem for listing in read for problem in listing.problems]
+        problems = [problem for listing in read for problem in listing.complaints]
         if problems:
             wrong = any(isinstance(problem, Misconfigured) for problem in problems)
             raise (Misconfigured if wrong else TryLater)(" ".join(map(str, problems)))
