@@ -16,6 +16,7 @@ from etl.cli.common import load_settings, open_database, prepare_schema
 from etl.cli.group import explained
 from etl.cli.output import count
 from etl.clock import Clock
+from etl.core.line import Entry
 from etl.core.window import Window
 from etl.errors import EtlError, Misconfigured, TryLater
 from etl.lists import contradictions
@@ -99,7 +100,7 @@ class Patient:
         yield f"{self._settings.database_url.get_backend_name()} answers, and its schema is the current one"
 
     def _batches(self) -> Iterator[str]:
-        read = contradictions.settled(read_lists(self._settings, self._window), (), self._window)
+        read = contradictions.settled(read_lists(self._settings, self._window), self._kept(), self._window)
         for listing in read:
             yield from listing.notices
             if not listing.complaints:
@@ -114,12 +115,18 @@ class Patient:
     def _own_list(self) -> Iterator[str]:
         if not self._database_answers:
             raise Skipped("no file, query or template is set, so the batches are listed in the database")
-        with self._connected() as connection:
-            account_id = accounts.find(connection, self._settings.account)
-            known = listings.load(connection, account_id, self._window.first) if account_id else []
+        known = self._kept()
         if not known:
             raise Misconfigured(NO_BATCHES)
         yield f"the list in the database has {_entries(len(known))}"
+
+    def _kept(self) -> list[Entry]:
+        """What the database lists, where it answers."""
+        if not self._database_answers:
+            return []
+        with self._connected() as connection:
+            account_id = accounts.find(connection, self._settings.account)
+            return [] if account_id is None else listings.load(connection, account_id, self._window.first)
 
     def _vendor(self) -> Iterator[str]:
         settings = dataclasses.replace(self._settings, max_attempts=2)

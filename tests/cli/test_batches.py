@@ -239,6 +239,7 @@ def test_a_file_that_contradicts_the_command_is_told_until_that_is_corrected(ins
         assert "listed with rows in another list too" in done.messages
         assert "app-" not in done.err
     assert inside.query("SELECT count(*) FROM v_number_check") == [(4,)]
+    assert "is listed with another appkey than elsewhere" in inside.at(NOW, "plan", status=78).messages
     inside.write_list([f"own,{TODAY},,app-1"], "batch_no,date,rows,appkey")
     assert {record["level"] for record in inside.sync().log} == {"INFO"}
 
