@@ -53,10 +53,10 @@ def plan(
     window = Window.at(Clock(now).now(), settings)
     rules = rules_of(settings, Selection(frozenset(batches), frozenset(dates), full), window)
     read = read_lists(settings, window)
-    problems = [problem for listing in read for problem in listing.problems]
     known = _gather(settings, window, rules, read)
+    problems = known.complaints
     made = planning.make(known.facts, window, rules)
-    for problem in problems:
+    for problem in (*problems, *known.notices):
         tell(problem)
     if as_json:
         print_json(_plan_as_json(made, window, settings))

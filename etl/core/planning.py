@@ -172,7 +172,7 @@ def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[Batch
     appkeys = {line.batch_no: line.appkey for line in lists.lines if line.appkey}
     everywhere = lists.named.get(None, set())
     for date in window.dates:
-        there, named = ledger[date].keys(), lists.named.get(date, set()) | everywhere
+        there, named = ledger[date].keys() | lists.retired.on(date), lists.named.get(date, set()) | everywhere
         for name in sorted(named - there):
             yield BatchDay(
                 name,

@@ -172,9 +172,10 @@ class Reading:
         if sweep.distinct + again + sweep.rejected != sweep.total:
             return False
         conflicts = sum(listed.conflicts for key, listed in self._confirmed().items() if key in sweep.again)
-        kept = self.day.stored - sweep.distinct
-        self.day.stored, self.day.reported = sweep.distinct, sweep.total
-        self.day.repeated, self.day.rejected = again - conflicts, sweep.rejected + conflicts
+        own = sweep.distinct - sweep.elsewhere
+        kept = self.day.stored - own
+        self.day.stored, self.day.reported = own, sweep.total
+        self.day.repeated, self.day.rejected = again - conflicts, sweep.rejected + sweep.elsewhere + conflicts
         self._rejected = self.day.rejected
         self.day.needs_pass = False
         self.conclude()
@@ -217,10 +218,13 @@ class Reading:
             self._read.add(page.number)
         return None
 
-    def conclude(self) -> None:
-        """Draw the conclusions once the rows of an answer are counted; they are stored with these rows."""
-        # A rejected row has no key: one that is read twice and changes in between would count twice.
-        if (self.day.missing or 0) < 0 or self.day.rejected > self._rejected:
+    def conclude(self, keyed: int = 0) -> None:
+        """Draw the conclusions once the rows of an answer are counted; they are stored with these rows.
+
+        `keyed`: how many of the newly rejected rows are told apart by their keys.
+        """
+        # Another rejected row has no key: one that is read twice and changes in between would count twice.
+        if (self.day.missing or 0) < 0 or self.day.rejected - keyed > self._rejected:
             self.day.needs_pass = True
         if self._probe is not None and self._total is not None and not self.day.proven:
             self._judge_probe(self._probe)

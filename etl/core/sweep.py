@@ -23,11 +23,17 @@ class Sweep:
         self._pages = PageSet()
         self._seen: set[int] = set()
         self._rejected: set[str] = set()
+        self._elsewhere: set[int] = set()
 
     @property
     def distinct(self) -> int:
         """Distinct keys seen."""
         return len(self._seen)
+
+    @property
+    def elsewhere(self) -> int:
+        """Those of the distinct keys that another account holds."""
+        return len(self._elsewhere)
 
     @property
     def rejected(self) -> int:
@@ -41,6 +47,7 @@ class Sweep:
         if page.number in self._pages:
             return
         self._rejected.update(row.digest for row in page.rejected if row.reason != "key_conflict")
+        self._elsewhere.update(map(hash, page.elsewhere))
         for row in page.rows:
             digest = hash(row.key)
             if digest in self._seen:

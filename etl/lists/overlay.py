@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from etl.core.line import Entry
+from etl.core.line import NOTHING_RETIRED, Entry, Retired
 from etl.core.window import Window
 from etl.lists.listing import Listing
 
 
 def overlay(
-    known: Iterable[Entry], listings: Collection[Listing], window: Window, retired: Collection[str] = ()
+    known: Iterable[Entry], listings: Collection[Listing], window: Window, retired: Retired = NOTHING_RETIRED
 ) -> tuple[list[Entry], int]:
     """The entries after these lists were read, and how many lines are outside the window.
 
@@ -28,7 +28,7 @@ def overlay(
         for line in listing.lines:
             if line.date is not None and line.date not in window:
                 outside += 1
-            elif line.batch_no not in retired:
+            elif not retired.covers(line):
                 counted = line if listing.source in read_whole else replace(line, rows=None)
                 key = (listing.source, line.batch_no, line.date)
                 if key not in entries or entries[key].line != counted:

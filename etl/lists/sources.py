@@ -24,7 +24,9 @@ def read_sources(settings: Settings, first: dt.date, last: dt.date) -> list[List
     if settings.batch_file is not None:
         listings.append(read_file(settings.batch_file))
     if settings.batch_database_url is not None and settings.batch_query is not None:
-        listings.append(read_query(settings.batch_database_url, settings.batch_query, first, last))
+        listings.append(
+            read_query(settings.batch_database_url, settings.batch_query, first, last, settings.timezone)
+        )
     if settings.batch_template is not None:
         listings.append(read_template(settings.batch_template, first, last))
     for listing in listings:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from etl.core.line import Entry, Line, Lists
+from etl.core.line import NOTHING_RETIRED, Entry, Line, Lists
 from etl.core.planning import Known, Rules
 from etl.core.window import Window
-from etl.errors import Misconfigured
+from etl.errors import EtlError, Misconfigured
+from etl.lists import contradictions
 from etl.lists.listing import Listing
 from etl.lists.overlay import overlay
 from etl.lists.sources import read_sources
@@ -32,6 +33,17 @@ class Gathered:
     entries: list[Entry] = field(default_factory=list)
     before: list[Entry] = field(default_factory=list)
     outside: int = 0
+    read: list[Listing] = field(default_factory=list)
+
+    @property
+    def complaints(self) -> list[EtlError]:
+        """What has to be corrected in the lists, or tried again."""
+        return [complaint for listing in self.read for complaint in listing.complaints]
+
+    @property
+    def notices(self) -> list[str]:
+        """What is odd about the lists, and allowed."""
+        return [notice for listing in self.read for notice in listing.notices]
 
 
 def has_source(settings: Settings) -> bool:
@@ -66,18 +78,19 @@ def gather(
     """
     since = window.first - dt.timedelta(days=settings.spill_days)
     before: list[Entry] = []
-    retired: set[str] = set()
+    retired = NOTHING_RETIRED
     if connection is not None and account_id is not None:
         before = listings.load(connection, account_id, since)
         retired = listings.retired(connection, account_id)
-    entries, outside = overlay(before, read, window, retired)
+    agreed = contradictions.settled(read, before, window)
+    entries, outside = overlay(before, agreed, window, retired)
     lines = [entry.line for entry in entries]
     _require_some(connection, account_id, lines, settings, rules)
-    lists = Lists.of(lines)
+    lists = Lists.of(lines, retired)
     facts = Known(lists, [])
     if connection is not None and account_id is not None:
         facts = ledger.load(connection, account_id, lists, window, full=rules.selection.full)
-    return Gathered(facts, entries, before, outside)
+    return Gathered(facts, entries, before, outside, agreed)
 
 
 def _require_some(

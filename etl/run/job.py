@@ -147,13 +147,18 @@ class Run:
     def _store(self, answers: list[tuple[Reading, Ask, Page]]) -> None:
         """Store rows, and the figures that count them, in one transaction."""
         self._unanswered = 0
+        self._keep_key()
         with self._session.transaction() as connection:
-            if not self._key_kept:
-                accounts.check_key(connection, self._session.account_id, self._settings.credentials()[0])
-                self._key_kept = True
             self._result.rows += record.store_answers(connection, self._lookups, answers, self._clock.now())
             self._record(connection)
         self._progress(self._done, self._result.planned, self._gate.requests)
+
+    def _keep_key(self) -> None:
+        """Keep the fingerprint of a key that the vendor has taken: at once, because other accounts wait for it."""
+        if not self._key_kept:
+            with self._session.transaction() as connection:
+                accounts.check_key(connection, self._session.account_id, self._settings.credentials()[0])
+            self._key_kept = True
 
     def _close(self, reading: Reading, failure: BatchDayFailed | None) -> None:
         """A batch day has ended in this run: settle it, or record why it is not complete."""

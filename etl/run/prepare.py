@@ -25,8 +25,6 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
     """The plan of a run, stored with everything that is known without a request. `result` gets its batch days."""
     window, result.narrowed = result.window, rules.selection.narrow
     read = read_lists(settings, window)
-    for listing in read:
-        result.reasons += listing.problems
     with session.transaction() as connection:
         known = gather(connection, session.account_id, read, settings, window, rules)
         listings.save(connection, session.account_id, known.before, known.entries)
@@ -36,6 +34,9 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
         _settle(connection, todo.settle)
         _lose(connection, todo.lose)
         runs.begin(connection, result.run_id, session.account_id, window, version(), narrowed=result.narrowed)
+    result.reasons += known.complaints
+    for notice in known.notices:
+        log.warning("%s", notice)
     if known.outside:
         log.info("%d lines of the batch lists are outside the window and are ignored", known.outside)
     result.days = _of_this_run(known, todo, rules)

@@ -124,6 +124,7 @@ batch_listing = _table(
     _text("source", "Which list names it: database, file, query or template", 16, nullable=False),
     _column("check_date", sa.Date(), "The date that the list gives; NULL: on any date", index=True),
     _column("submitted_rows", sa.BigInteger(), "How many numbers were submitted, where the list tells"),
+    _time("retired_at", "When this date was retired: not looked for, whatever list names it"),
     comment="What the lists of batches say: a batch, perhaps its date, perhaps how many numbers",
 )
 

@@ -16,7 +16,7 @@ from etl.core.line import NO_LISTS, Lists, RowsByDay
 from etl.core.planning import Known
 from etl.core.window import Window
 from etl.database.sql import STREAMED, Shared, analyze
-from etl.schema.tables import awaited_check, batch, batch_day
+from etl.schema.tables import awaited_check, batch, batch_day, batch_listing
 from etl.store import listings
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
@@ -77,7 +77,11 @@ def _pending(connection: sa.Connection, mine: sa.ColumnElement[bool], lists: Lis
     query = sa.select(*_OWN).join_from(batch_day, batch).where(mine, batch_day.c.state == State.PENDING)
     found = connection.execute(query.where(batch.c.retired_at.is_(None)), execution_options=STREAMED)
     dates = Shared()
-    return [_day(lists, intern(batch_no), dates[date], *rest) for batch_no, date, *rest in found]
+    return [
+        _day(lists, intern(batch_no), dates[date], *rest)
+        for batch_no, date, *rest in found
+        if batch_no not in lists.retired.on(date)
+    ]
 
 
 def _days(connection: sa.Connection, which: sa.ColumnElement[bool], lists: Lists = NO_LISTS) -> list[BatchDay]:
@@ -151,9 +155,15 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
 
 def _drop(connection: sa.Connection, account_id: int) -> None:
     # By number: MariaDB locks every row that a DELETE examines, including those of other accounts.
-    mine = sa.and_(batch.c.account_id == account_id, batch.c.retired_at.is_not(None))
-    days = sa.select(batch_day.c.batch_day_id).join(batch).where(mine, batch_day.c.state == State.PENDING)
-    retired = [{"day_id": day_id} for day_id in connection.execute(days).scalars()]
+    never_asked = sa.and_(batch.c.account_id == account_id, batch_day.c.state == State.PENDING)
+    days = sa.select(batch_day.c.batch_day_id).join(batch).where(never_asked)
+    mark = sa.and_(
+        batch_listing.c.batch_id == batch_day.c.batch_id,
+        batch_listing.c.check_date == batch_day.c.check_date,
+        batch_listing.c.retired_at.is_not(None),
+    )
+    gone = sa.union(days.where(batch.c.retired_at.is_not(None)), days.join(batch_listing, mark))
+    retired = [{"day_id": day_id} for day_id in connection.execute(gone).scalars()]
     if retired:
         connection.execute(sa.delete(batch_day).where(batch_day.c.batch_day_id == sa.bindparam("day_id")), retired)
 

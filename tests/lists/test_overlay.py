@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.errors import Misconfigured
 from etl.lists.listing import Listing
 from etl.lists.overlay import overlay
@@ -125,7 +125,10 @@ def test_what_is_known_after_the_lists_were_read(case: str) -> None:
 
 def test_a_retired_batch_is_looked_for_on_no_further_date() -> None:
     found, outside = overlay(
-        entries(Line("B", D1)), [listing(Line("A", D1), Line("A"), Line("A", OLD), Line("a", D1))], window(), {"A"}
+        entries(Line("B", D1)),
+        [listing(Line("A", D1), Line("A"), Line("A", OLD), Line("a", D1))],
+        window(),
+        Retired({"A"}),
     )
     assert set(found) == set(entries(Line("B", D1), Line("a", D1)))
     assert outside == 1

@@ -261,6 +261,24 @@ def test_what_was_never_asked_of_a_retired_batch_is_dropped(book: Book) -> None:
     assert set(book.states()) == kept
 
 
+def test_what_was_never_asked_on_a_retired_date_is_dropped(book: Book) -> None:
+    book.batch("B2")
+    listings.add(book.connection, book.account_id, [Line("B1"), Line("B2", LAST)], more=True)
+    for name in ("B1", "B2"):
+        book.put(name, LAST)
+    book.put("B1", FIRST, state=State.INCOMPLETE, reported=3, last_asked_at=NOW)
+    for date in (FIRST, LAST):
+        assert listings.retire_date(book.connection, book.account_id, "B1", date, NOW)
+    lists = Lists.of([], listings.retired(book.connection, book.account_id))
+    days = ledger.load(book.connection, book.account_id, lists, window()).days
+    kept = {("B1", FIRST), ("B2", LAST)}
+    assert {(day.batch_no, day.date) for day in days} == kept
+    assert len(table(book.connection, batch_day)) == 3, "a sync that runs now may be about to write its rows"
+    book.record()
+    assert {row["state"] for row in table(book.connection, batch_day)} == {"incomplete", "pending"}
+    assert set(book.states()) == kept
+
+
 def test_a_batch_that_is_retired_while_a_sync_asks_for_it_is_still_stored(db: sa.Engine) -> None:
     with db.begin() as connection:
         book = Book(connection)
