@@ -15,7 +15,7 @@ class Page:
     same key, the first is kept, and one that says something else is in `rejected` as `key_conflict`. `rejected`
     have distinct digests. `repeats`: by key, how many rows only repeat another row of this answer. `conflicts`:
     by key, how many rows are in `rejected`. `received`: rows in the answer. `wording`: which name its rows use
-    for the message id.
+    for the message id. `size`: rows per page, as the answer claims; None: it does not.
     """
 
     number: int
@@ -26,3 +26,4 @@ class Page:
     conflicts: dict[Key, int]
     received: int
     wording: str
+    size: int | None = None

@@ -6,6 +6,7 @@ import hashlib
 
 import sqlalchemy as sa
 
+from etl.core.pagesize import PAGE_SIZE
 from etl.database.sql import insert_missing
 from etl.errors import Misconfigured
 from etl.schema.tables import account
@@ -50,3 +51,14 @@ def check_key(
         )
     if keep and row.key_fingerprint != now:
         connection.execute(sa.update(account).where(mine).values(key_fingerprint=now))
+
+
+def page_size(connection: sa.Connection, account_id: int) -> int:
+    """Rows per page, as the answers to this account have shown so far."""
+    query = sa.select(account.c.page_size).where(account.c.account_id == account_id)
+    return connection.execute(query).scalar_one_or_none() or PAGE_SIZE
+
+
+def learn_page_size(connection: sa.Connection, account_id: int, rows: int) -> None:
+    """Keep what the answers to this account have shown."""
+    connection.execute(sa.update(account).where(account.c.account_id == account_id).values(page_size=rows))
