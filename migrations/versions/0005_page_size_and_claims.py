@@ -28,9 +28,7 @@ def upgrade() -> None:
     )
     steps.add_column(
         "batch_day",
-        sa.Column(
-            "claimed_rows", sa.BigInteger(), comment="The vendor's count as it came; NULL: never asked"
-        ),
+        sa.Column("claimed_rows", sa.BigInteger(), comment="The vendor's count as it came; NULL: never asked"),
     )
     steps.add_column(
         "batch_day",
