@@ -15,6 +15,7 @@ from etl.core.pagesize import LARGEST
 from etl.vendor.columns import is_blank
 from etl.vendor.convert import convert, reject
 from etl.vendor.question import DOCUMENTED, NEWER, Question
+from etl.vendor.size import holds_too_much
 
 MAX_TOTAL = 2**31 - 1
 MAX_DIGITS = 40
@@ -26,6 +27,8 @@ def parse(body: bytes) -> dict[str, Any]:
 
     Raises ValueError if there is none; its message contains nothing from the body.
     """
+    if holds_too_much(body):
+        raise ValueError("far more values than a page of rows has")
     try:
         answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=str, strict=False)
     except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from etl.emulator import Behaviour, Book, Emulator, Faults
+from etl.emulator import Behaviour, Book, Emulator, Fault, Faults
 from etl.emulator.replies import Reply
 from etl.emulator.server import Incoming
 from tests.conftest import Start
@@ -73,6 +73,15 @@ def test_fewer_rows_than_asked_for(cap: int, order: str, start_server: Start, tm
         assert len(job.vendor.requests) <= 1.1 * pages(cap, sizes) + 2
 
 
+@pytest.mark.parametrize("size", [101, 250, 1000])
+def test_more_rows_than_asked_for(size: int, start_server: Start, tmp_path: Path) -> None:
+    with job_of(start_server, tmp_path, SIZES, page_size_least=size) as job:
+        assert job.sync(LATER).exit_code == 0
+        job.assert_equals_vendor()
+        assert learnt(job) == size
+        assert len(job.vendor.requests) <= 1.1 * pages(size) + 2
+
+
 @pytest.mark.parametrize("server", ["sqlite", "postgresql", "mariadb"])
 def test_what_was_learnt_is_kept(server: str, start_server: Start, tmp_path: Path) -> None:
     with job_of(start_server, tmp_path, {"A": 430}, server, page_size_cap=40) as job:
@@ -107,8 +116,6 @@ class Claiming(Faults):
         self._size = size
 
     def draw(self, batch_no: object = None, page: object = None) -> Any:
-        from etl.emulator import Fault
-
         return Fault("data", data={"pageSize": self._size})
 
 
