@@ -60,15 +60,18 @@ class Active:
         needed = (day.missing or 0) > day.page_size * self.under_way
         return needed and not self.failure and self._has_more()
 
-    def take(self) -> Question:
-        """The question that it asks next; it is under way from now on."""
+    def take(self) -> tuple[Ask, Question]:
+        """What it asks next, as found by `ready` or `certain`; it is under way from now on."""
         day, ask = self.reading.day, self.ask or Ask()
         self.ask, self.under_way = None, self.under_way + 1
         # The vendor may mask the phones in its answers; it cannot find a phone by its masked form.
         phone = None if ask.phone and "*" in ask.phone else ask.phone
         # The first page begins at the same row whatever the size: it shows whether pages may be larger again.
         page_size = PAGE_SIZE if ask.page == 1 else min(day.page_size, PAGE_SIZE)
-        return Question(day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey, page_size=page_size)
+        question = Question(
+            day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey, page_size=page_size
+        )
+        return ask, question
 
     @property
     def finished(self) -> bool:
@@ -160,8 +163,7 @@ class Fetcher:
         self._close(active.reading, active.failure)
 
     def _send(self, active: Active, pool: ThreadPoolExecutor) -> None:
-        ask = active.ask or Ask()
-        question = active.take()
+        ask, question = active.take()
         self._under_way += 1
         pool.submit(self._ask, active, ask, question)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from etl.core.batchday import pages_of
 from etl.core.totals import AHEAD, LEAP
@@ -177,3 +178,26 @@ def test_a_vendor_that_answers_the_same_page_to_everything_is_left(
         job.list([f"A,{DAY},"])
         assert job.sync(LATER, max_requests="100").exit_code == 75
         assert len(job.vendor.requests) <= 3 * (AHEAD + IN_FLIGHT)
+
+
+@pytest.mark.parametrize("reported", [HUGE, 10**6])
+@pytest.mark.parametrize("pages_read", [None, "1", "1-2000"])
+def test_a_total_that_an_older_version_wrote_down_does_no_harm(
+    reported: int, pages_read: str | None, start_server: Start, tmp_path: Path
+) -> None:
+    with job_of(start_server, tmp_path, 350, Faults()) as job:
+        job.sync(LATER, max_requests="1")
+        with job.engine.begin() as connection:
+            values = {"reported": reported, "pages": pages_read}
+            change = "UPDATE batch_day SET reported_rows = :reported, claimed_rows = NULL, pages_read = :pages"
+            connection.execute(sa.text(f"{change} WHERE state = 'incomplete'"), values)
+        assert job.sync(LATER).exit_code == 0
+        job.assert_equals_vendor()
+        assert requests_of(job, "A") <= 3 * pages_of(350)
+
+
+@pytest.mark.parametrize("in_flight", [1, 4, 32])
+def test_an_honest_vendor_costs_what_it_did(in_flight: int, start_server: Start, tmp_path: Path) -> None:
+    with job_of(start_server, tmp_path, 4_930, Faults(), max_in_flight=str(in_flight)) as job:
+        assert job.sync(LATER).exit_code == 0
+        assert len(job.vendor.requests) == pages_of(4_930) + sum(map(pages_of, OTHERS.values()))
