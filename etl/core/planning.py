@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from etl.core.batchday import BatchDay, State, pages_of
 from etl.core.line import Lists, RowsByDay
+from etl.core.pagesize import PAGE_SIZE
 from etl.core.window import OUTCOMES_WITHIN, Window
 
 FRUITLESS_RUNS = 3
@@ -49,12 +50,14 @@ class Known:
     """What is known before a run: what all lists say, and the ledger.
 
     `days` holds every batch day that may still need something, with what the lists say about it (`submitted`,
-    `dated`); `settled` holds the reported rows of the others, by date and batch.
+    `dated`); `settled` holds the reported rows of the others, by date and batch. `page_size`: rows per page, as
+    far as this account's answers have shown it.
     """
 
     lists: Lists
     days: Collection[BatchDay]
     settled: RowsByDay = field(default_factory=dict)
+    page_size: int = PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def make(known: Known, window: Window, rules: Rules) -> Plan:
             lose.append(day)
         else:
             asked.append(day)
-    return Plan(_tasks(asked, window, rules, _typical_pages(known)), settle, lose)
+    return Plan(_tasks(asked, window, rules, _typical_pages(known), known.page_size), settle, lose)
 
 
 def can_settle(day: BatchDay, window: Window) -> bool:
@@ -146,9 +149,9 @@ def _will_be_lost(day: BatchDay, window: Window) -> bool:
     return day.state is not State.SETTLED and (day.state is not State.OPEN or wants_look(day, window))
 
 
-def _tasks(days: list[BatchDay], window: Window, rules: Rules, typical: int) -> list[Task]:
+def _tasks(days: list[BatchDay], window: Window, rules: Rules, typical: int, page_size: int) -> list[Task]:
     reasons = ((day, _why(day, window, rules)) for day in days)
-    tasks = [Task(day, why, _requests(day, why, typical)) for day, why in reasons if why]
+    tasks = [Task(day, why, _requests(day, why, typical, page_size)) for day, why in reasons if why]
     # Three sorts, by what counts most last: 130,000 keys made of all three would take 15 MB.
     tasks.sort(key=lambda task: task.day.batch_no)
     tasks.sort(key=lambda task: task.day.date)
@@ -242,16 +245,16 @@ def _typical_pages(known: Known) -> int:
     """The average number of pages of this account's batch days so far: the guess for one that was never asked."""
     counts = [rows for of_date in known.settled.values() for rows in of_date.values() if rows]
     counts += [day.reported for day in known.days if day.reported]
-    return round(sum(map(pages_of, counts)) / len(counts)) if counts else 1
+    return round(sum(pages_of(rows, known.page_size) for rows in counts) / len(counts)) if counts else 1
 
 
-def _requests(day: BatchDay, why: Why, typical: int) -> int:
+def _requests(day: BatchDay, why: Why, typical: int, page_size: int) -> int:
     if why is Why.FULL and day.reported is not None:
         return day.pages
     if day.state is State.PENDING:
-        return 1 if day.spill else typical if day.submitted is None else pages_of(day.submitted)
+        return 1 if day.spill else typical if day.submitted is None else pages_of(day.submitted, page_size)
     if day.state is State.INCOMPLETE:
-        return pages_of(day.missing or 0) if day.pages_read else day.pages
+        return pages_of(day.missing or 0, page_size) if day.pages_read else day.pages
     return 1
 
 

@@ -96,6 +96,7 @@ account = _table(
     _text("name", "The name under which this account's rows are kept", 64, nullable=False, unique=True),
     _text("key_fingerprint", "SHA-256 of the accessKey that this account syncs with", 64),
     _text("holder", "Who holds this account's sync lock, or held it last", 255),
+    _column("page_size", sa.Integer(), "Rows per page, as answers have shown; NULL: the documented 100"),
     comment="One accessKey of the vendor: it has its own batches, pace and lock",
 )
 
@@ -149,6 +150,8 @@ batch_day = _table(
     _time("last_look_at", "When it was asked for once more before leaving the window"),
     _flag("loss_told", "A run that ended normally has told that it is lost"),
     _column("note", sa.Text(), "What a person should know about it"),
+    _column("claimed_rows", sa.BigInteger(), "The vendor's count as it came; NULL: never asked"),
+    _column("page_size", sa.Integer(), "Rows per page, as pages_read counts them; NULL: the documented 100"),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from etl.core.pagesize import PAGE_SIZE
 from etl.database.sql import insert_missing
 from etl.database.types import UtcTime
 from etl.errors import Misconfigured
@@ -114,6 +115,17 @@ def _differs(connection: sa.Connection, account_id: int, access_key: str, accept
             "run `numbercheck doctor --accept-new-key`."
         )
     return bool(row.key_fingerprint != now)
+
+
+def page_size(connection: sa.Connection, account_id: int) -> int:
+    """Rows per page, as the answers to this account have shown so far."""
+    query = sa.select(account.c.page_size).where(account.c.account_id == account_id)
+    return connection.execute(query).scalar_one_or_none() or PAGE_SIZE
+
+
+def learn_page_size(connection: sa.Connection, account_id: int, rows: int) -> None:
+    """Keep what the answers to this account have shown."""
+    connection.execute(sa.update(account).where(account.c.account_id == account_id).values(page_size=rows))
 
 
 def _one_at_a_time(connection: sa.Connection) -> None:

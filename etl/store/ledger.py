@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from etl.core import notes
 from etl.core.batchday import BatchDay, State
 from etl.core.line import NO_LISTS, Lists, RowsByDay
+from etl.core.pagesize import PAGE_SIZE
 from etl.core.planning import Known
 from etl.core.window import Window
 from etl.database.sql import STREAMED, Shared, analyze
 from etl.schema.tables import awaited_check, batch, batch_day, batch_listing
-from etl.store import listings
+from etl.store import accounts, listings
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
 
@@ -25,6 +26,8 @@ BEGUN = (State.INCOMPLETE, State.OPEN)
 FIGURES = {
     "state": "state",
     "reported_rows": "reported",
+    "claimed_rows": "claimed",
+    "page_size": "page_size",
     "stored_rows": "stored",
     "repeated_rows": "repeated",
     "rejected_rows": "rejected",
@@ -60,7 +63,8 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     for day in days:
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
-    return Known(lists, days, _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since))
+    counts = _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since)
+    return Known(lists, days, counts, accounts.page_size(connection, account_id))
 
 
 def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> RowsByDay:
@@ -90,6 +94,7 @@ def _days(connection: sa.Connection, which: sa.ColumnElement[bool], lists: Lists
     for batch_no, date, *row in connection.execute(query, execution_options=STREAMED):
         own, figures = row[: len(_OWN) - 2], dict(zip(FIGURES.values(), row[len(_OWN) - 2 :], strict=True))
         figures["state"], figures["note"] = State(figures["state"]), notes.from_ledger(figures["note"])
+        figures["page_size"] = figures["page_size"] or PAGE_SIZE
         figures["unresolved"], figures["next_outcome_at"] = waiting.get(own[0], (0, None))
         days.append(_day(lists, intern(batch_no), dates[date], *own, **figures))
     return days

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from etl.core.checkrow import CheckRow, RejectedRow
 from etl.core.fields import FIELDS
-from etl.database.sql import insert_missing
+from etl.database.sql import chunks, insert_missing
 from etl.schema.tables import rejected_row
 
 HELD_BY_ANOTHER = "held_by_another_account"
@@ -43,8 +43,10 @@ class Rejections:
         if not by_digest:
             return 0
         table = rejected_row
-        mine = sa.and_(table.c.batch_day_id == day_id, table.c.digest.in_(list(by_digest)))
-        known = set(self._connection.execute(sa.select(table.c.digest).where(mine)).scalars())
+        known: set[str] = set()
+        for some in chunks(by_digest):
+            mine = sa.and_(table.c.batch_day_id == day_id, table.c.digest.in_(some))
+            known |= set(self._connection.execute(sa.select(table.c.digest).where(mine)).scalars())
         new = {
             (day_id, digest): {
                 "batch_day_id": day_id,

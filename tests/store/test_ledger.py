@@ -113,6 +113,8 @@ def test_many_are_recorded_at_once(book: Book) -> None:
 FULL: dict[str, Any] = {
     "state": State.OPEN,
     "reported": 2**31 + 1,
+    "claimed": 2**31 + 2,
+    "page_size": 50,
     "stored": 2**31,
     "repeated": 7,
     "rejected": 5,
