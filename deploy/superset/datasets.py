@@ -101,7 +101,8 @@ METRICS = {
         Metric(
             "hours_since_complete",
             "Hours since the last complete run",
-            "extract(epoch FROM now() - max(finished_at) FILTER (WHERE status = 'complete')) / 3600",
+            "extract(epoch FROM now() - max(finished_at) "
+            "FILTER (WHERE status = 'complete' AND narrowed = 'NO')) / 3600",
             ",.1f",
         ),
     ),

@@ -1,6 +1,7 @@
 """The command `numbercheck`: the only room that prints or exits.
 
-Belongs here: one file for each command, named after it, and what the commands share. Messages are worded here.
+Belongs here: one file for each command, named after it (`accounts` is in account_names.py), and what the commands
+share. Messages are worded here.
 Must not know: SQL, the vendor's field names.
 May import: every room.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import click
 
+from etl.cli.account_names import accounts
 from etl.cli.batches import batches
 from etl.cli.db import db
 from etl.cli.demo import demo
@@ -36,5 +38,5 @@ def main() -> None:
     """
 
 
-for command in (sync, plan, status, batches, db, doctor, demo, emulator):
+for command in (sync, plan, status, batches, accounts, db, doctor, demo, emulator):
     main.add_command(command)

@@ -20,10 +20,12 @@ from etl.core.line import Entry, Line
 from etl.core.window import Window
 from etl.database.engine import reading
 from etl.errors import Misconfigured
+from etl.lists import doubtful
+from etl.lists.contradictions import DAYS_AHEAD, is_far_ahead, settled
 from etl.lists.csvfile import read_csv, read_file
 from etl.lists.listing import BadLine, Listing, line_of
 from etl.settings import Settings
-from etl.store import accounts, listings
+from etl.store import accounts, listings, runs
 
 log = logging.getLogger(__name__)
 
@@ -42,26 +44,67 @@ def batches() -> None:
 @click.argument("batch")
 @click.option("--date", type=Date(), help="The date on which it was submitted; without it, all dates are tried.")
 @click.option(
-    "--rows", type=click.IntRange(0), metavar="N", help="How many numbers were submitted; several calls add up."
+    "--rows",
+    type=click.IntRange(0),
+    metavar="N",
+    help="How many numbers were submitted on that date; replaces the number of an earlier call.",
 )
+@click.option("--more", is_flag=True, help="The rows are a further submission: add them up.")
 @click.option("--appkey", help="The application it was submitted under, if it is not the account's.")
-def add(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) -> None:
-    """Add BATCH, or bring it back if it was retired.
+def add(batch: str, date: dt.date | None, rows: int | None, more: bool, appkey: str | None) -> None:
+    """Add BATCH, or bring it back if it was retired. With other rows, correct an earlier call.
 
     \b
     Example: after each submission
       numbercheck batches add 101713775788 --date 2026-03-01 --rows 5000
     """
     line = _line(batch, date, rows, appkey)
+    _require_meaning(line, more)
     settings = load_settings()
+    doubtful.warn([line], "The command line")
+    moment = Clock().now()
+    window = Window.at(moment, settings)
+    if is_far_ahead(date, window):
+        raise click.UsageError(f"{date} is more than {DAYS_AHEAD} days ahead. Correct --date.")
     with _account(settings) as (connection, account_id):
-        listings.add(connection, account_id, [line], more=True, moment=Clock().now())
-    window = Window.at(Clock().now(), settings)
+        before = listings.own_line(connection, account_id, line)
+        # Without rows, the call has nothing to correct.
+        listings.add(connection, account_id, [line], more=more or rows is None, moment=moment)
+        after = listings.own_line(connection, account_id, line)
+        if date is not None and date < window.first:
+            _tell_too_late(connection, account_id, batch, date, window)
     click.echo(f"Batch {line.batch_no} is looked for {f'on {date}' if date else 'on every date of the window'}.")
-    if date is not None and date < window.first:
-        log.warning(
-            "%s has left the window, which begins on %s: the vendor is not asked for it", date, window.first
-        )
+    _tell_changes(before, after)
+
+
+def _tell_too_late(
+    connection: sa.Connection, account_id: int, batch_no: str, date: dt.date, window: Window
+) -> None:
+    """Say what becomes of a batch whose date has left the window."""
+    begun = runs.first_date(connection, account_id)
+    missed = listings.missed(connection, account_id, date, date + dt.timedelta(days=1))
+    lost = begun is not None and begun <= date and batch_no in {entry.line.batch_no for entry in missed}
+    more = ", and the next sync reports it as lost" if lost else ""
+    text = "%s has left the window, which begins on %s: the vendor is not asked for it%s"
+    log.warning(text, date, window.first, more)
+
+
+def _require_meaning(line: Line, more: bool) -> None:
+    """Refuse options that say nothing without each other."""
+    if line.rows is not None and line.date is None:
+        raise click.UsageError("--rows counts for a date. Give --date too, or leave out --rows.")
+    if more and line.rows is None:
+        raise click.UsageError("--more says what --rows means. Give --rows too, or leave out --more.")
+
+
+def _tell_changes(before: Line | None, after: Line | None) -> None:
+    """Say what an earlier call had given otherwise."""
+    if before is None or after is None:
+        return
+    if before.rows is not None and before.rows != after.rows:
+        click.echo(f"It has {after.rows or 0:,} submitted rows on that date now; before, it had {before.rows:,}.")
+    if before.appkey is not None and before.appkey != after.appkey:
+        click.echo("Its appkey is the new one now, on every date.")
 
 
 @batches.command(name="import", short_help="Add the batches of a CSV file, or of standard input (-).")
@@ -77,6 +120,8 @@ def import_(ctx: click.Context, file: Path) -> None:
       numbercheck batches import submitted.csv
     """
     settings, found = load_settings(), _read(file)
+    doubtful.warn(found.lines, _name(file))
+    [found] = settled([found], (), Window.at(Clock().now(), settings))
     if found.lines:
         with _account(settings) as (connection, account_id):
             listings.add(connection, account_id, found.lines, more=False, moment=Clock().now())
@@ -84,9 +129,9 @@ def import_(ctx: click.Context, file: Path) -> None:
         click.echo(
             f"{_name(file)}: {count(len(found.lines), 'batch and date is', 'batches and dates are')} on the list."
         )
-    for problem in found.problems:
+    for problem in (*found.complaints, *found.notices):
         tell(problem)
-    ctx.exit(max((problem.exit_status for problem in found.problems), default=0))
+    ctx.exit(max((problem.exit_status for problem in found.complaints), default=0))
 
 
 @batches.command(name="list", short_help="Show the batches that are looked for.")
@@ -114,22 +159,30 @@ def list_(as_json: bool) -> None:
         click.echo("No batch is on the list. Add one with `numbercheck batches add BATCH --date DATE`.")
 
 
-@batches.command(short_help="Stop looking for a batch on further dates.")
+@batches.command(short_help="Stop looking for a batch on further dates, or on one date.")
 @click.argument("batch")
-def retire(batch: str) -> None:
-    """Stop looking for BATCH on further dates. What was already asked for is still completed.
+@click.option("--date", type=Date(), help="Only on this date; the batch is looked for on its other dates.")
+def retire(batch: str, date: dt.date | None) -> None:
+    """Stop looking for BATCH on further dates, whatever list names it. What was asked for is still completed.
 
     \b
-    Example:
+    Examples: a batch; a date that was mistyped
       numbercheck batches retire 101713775788
+      numbercheck batches retire 101713775788 --date 2026-03-11
     """
-    settings, known = load_settings(), False
+    settings, known, now = load_settings(), False, dt.datetime.now(dt.UTC)
     if has_schema(settings):
         with _account(settings) as (connection, account_id):
-            known = listings.retire(connection, account_id, batch, dt.datetime.now(dt.UTC))
+            if date is None:
+                known = listings.retire(connection, account_id, batch, now)
+            else:
+                known = listings.retire_date(connection, account_id, batch, date, now)
     if not known:
-        raise Misconfigured(f"The batch {batch!r} is not known. `numbercheck batches list` shows those that are.")
-    click.echo(f"Batch {batch} is retired: it will not be looked for on further dates.")
+        on = f" on {date}" if date else ""
+        raise Misconfigured(
+            f"The batch {batch!r} is not known{on}. `numbercheck batches list` shows those that are."
+        )
+    click.echo(f"Batch {batch} is retired: it will not be looked for on {date or 'further dates'}.")
 
 
 def _entries(settings: Settings) -> list[Entry]:
@@ -146,7 +199,10 @@ def _account(settings: Settings) -> Iterator[tuple[sa.Connection, int]]:
     """A connection to the database in a transaction, and the number of the account there."""
     prepare_schema(settings)
     with open_database(settings) as engine, engine.begin() as connection:
-        yield connection, accounts.register(connection, settings.account)
+        account_id = accounts.register(connection, settings.account)
+        if settings.access_key:
+            accounts.check_name(connection, account_id, settings.access_key)
+        yield connection, account_id
 
 
 def _line(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) -> Line:

@@ -16,8 +16,10 @@ from etl.cli.common import load_settings, open_database, prepare_schema
 from etl.cli.group import explained
 from etl.cli.output import count
 from etl.clock import Clock
+from etl.core.line import Entry
 from etl.core.window import Window
 from etl.errors import EtlError, Misconfigured, TryLater
+from etl.lists import contradictions
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.settings import Settings
@@ -74,7 +76,7 @@ class Patient:
     def __init__(self, settings: Settings, accept_new_key: bool) -> None:
         self._settings = settings
         self._accept_new_key = accept_new_key
-        self._account_id: int | None = None
+        self._database_answers = False
         self._window = Window.at(Clock().now(), settings)
 
     def checks(self) -> list[tuple[str, Check]]:
@@ -93,16 +95,17 @@ class Patient:
 
     def _database(self) -> Iterator[str]:
         prepare_schema(self._settings)
-        with self._connected() as connection:
-            self._account_id = accounts.register(connection, self._settings.account)
+        with self._connected():
+            self._database_answers = True
         yield f"{self._settings.database_url.get_backend_name()} answers, and its schema is the current one"
 
     def _batches(self) -> Iterator[str]:
-        read = read_lists(self._settings, self._window)
+        read = contradictions.settled(read_lists(self._settings, self._window), self._kept(), self._window)
         for listing in read:
-            if not listing.problems:
+            yield from listing.notices
+            if not listing.complaints:
                 yield f"the {listing.source} lists {_entries(len(listing.lines))}"
-        problems = [problem for listing in read for problem in listing.problems]
+        problems = [problem for listing in read for problem in listing.complaints]
         if problems:
             wrong = any(isinstance(problem, Misconfigured) for problem in problems)
             raise (Misconfigured if wrong else TryLater)(" ".join(map(str, problems)))
@@ -110,28 +113,36 @@ class Patient:
             yield from self._own_list()
 
     def _own_list(self) -> Iterator[str]:
-        if self._account_id is None:
+        if not self._database_answers:
             raise Skipped("no file, query or template is set, so the batches are listed in the database")
-        with self._connected() as connection:
-            known = listings.load(connection, self._account_id, self._window.first)
+        known = self._kept()
         if not known:
             raise Misconfigured(NO_BATCHES)
         yield f"the list in the database has {_entries(len(known))}"
 
+    def _kept(self) -> list[Entry]:
+        """What the database lists, where it answers."""
+        if not self._database_answers:
+            return []
+        with self._connected() as connection:
+            account_id = accounts.find(connection, self._settings.account)
+            return [] if account_id is None else listings.load(connection, account_id, self._window.first)
+
     def _vendor(self) -> Iterator[str]:
         settings = dataclasses.replace(self._settings, max_attempts=2)
-        if self._account_id is None or not (settings.access_key and settings.access_secret):
+        if not self._database_answers or not (settings.access_key and settings.access_secret):
             raise Skipped("this needs the credentials, and the database, which keeps the pace of requests")
         key, accept = settings.access_key, self._accept_new_key
         with self._connected() as connection:
-            accounts.check_key(connection, self._account_id, key, accept=accept, keep=False)
+            account_id = accounts.register(connection, settings.account)
+            accounts.check_key(connection, account_id, key, accept=accept, keep=False)
         with open_database(self._settings) as engine:
-            gate = Gate(Slots(engine, self._account_id), settings.request_interval, Bounds())
+            gate = Gate(Slots(engine, account_id), settings.request_interval, Bounds())
             with Client(settings, gate) as client:
                 client.ask(Question(NO_BATCH, self._window.last, called="A trial request"))
         yield f"{urlsplit(settings.api_url).hostname} answers and accepts the credentials"
         with self._connected() as connection:
-            accounts.check_key(connection, self._account_id, key, accept=accept)
+            accounts.check_key(connection, account_id, key, accept=accept)
         if accept:
             yield f"the account {settings.account!r} has this accessKey from now on"
         yield from _clock(client.clock_difference)

@@ -19,9 +19,7 @@ from etl.core.guess import MOST_NUMBERS, Guess
 from etl.core.planning import Known, Plan, Rules, Selection, Task, Why
 from etl.core.window import Window
 from etl.database.engine import reading
-from etl.errors import EtlError
-from etl.lists.listing import Listing
-from etl.run.gather import gather, read_lists
+from etl.run.gather import Gathered, gather, read_lists
 from etl.run.result import InFull, at_risk, risks_as_json, window_as_json
 from etl.settings import Settings
 from etl.store import accounts
@@ -54,10 +52,11 @@ def plan(
         require_loopback(settings)
     window = Window.at(Clock(now).now(), settings)
     rules = rules_of(settings, Selection(frozenset(batches), frozenset(dates), full), window)
-    known, problems = _gather(settings, window, rules)
-    made = planning.make(known, window, rules)
-    in_full = _in_full(known, made, window) if full else None
-    for problem in problems:
+    known = _gather(settings, window, rules)
+    problems = known.complaints
+    made = planning.make(known.facts, window, rules)
+    in_full = _in_full(known.facts, made, window) if full else None
+    for problem in (*problems, *known.notices):
         tell(problem)
     if as_json:
         print_json(_plan_as_json(made, window, settings, in_full))
@@ -67,20 +66,14 @@ def plan(
         click.get_current_context().exit(max(problem.exit_status for problem in problems))
 
 
-def _gather(settings: Settings, window: Window, rules: Rules) -> tuple[Known, list[EtlError]]:
-    """What is known, and what is wrong with the lists. Writes nothing, and does not create a missing database."""
+def _gather(settings: Settings, window: Window, rules: Rules) -> Gathered:
+    """What is known. Writes nothing, and does not create a missing database."""
     if not has_schema(settings):
-        read = read_lists(settings, window)
-        return gather(None, None, read, settings, window, rules).facts, _problems(read)
+        return gather(None, None, read_lists(settings, window), settings, window, rules)
     with open_database(settings) as engine, reading(engine).connect() as connection:
         account_id = accounts.find(connection, settings.account)
         planned_to = None if account_id is None else accounts.planned_to(connection, account_id)
-        read = read_lists(settings, window, planned_to)
-        return gather(connection, account_id, read, settings, window, rules).facts, _problems(read)
-
-
-def _problems(read: list[Listing]) -> list[EtlError]:
-    return [problem for listing in read for problem in listing.problems]
+        return gather(connection, account_id, read_lists(settings, window, planned_to), settings, window, rules)
 
 
 def _in_full(known: Known, made: Plan, window: Window) -> InFull:

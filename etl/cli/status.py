@@ -1,4 +1,4 @@
-"""`numbercheck status`: what is covered, what is at risk, what is lost, how the last runs ended."""
+"""`numbercheck status`: what is covered, at risk, lost or in doubt, and how the last runs ended."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Any
 import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
+from etl.cli.in_doubt import in_doubt
 from etl.cli.output import SHOWN, json_option, print_json, table
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
-from etl.run.result import moment_text, window_as_json
+from etl.run.result import doubts_as_json, moment_text, window_as_json
 from etl.settings import Settings
-from etl.store import figures
+from etl.store import doubts, figures
 
 RUNS = 5
-SECTIONS = ("coverage", "at_risk", "lost", "runs")
+SECTIONS = ("coverage", "at_risk", "lost", "doubts", "runs")
 
 
-@click.command(short_help="Show what is covered, at risk and lost, and the last runs.")
+@click.command(short_help="Show what is covered, at risk, lost or in doubt, and the last runs.")
 @json_option
 @click.option("--now", type=Moment(), metavar="ISO-8601", help="As if it were that moment, for drills.")
 def status(as_json: bool, now: dt.datetime | None) -> None:
-    """Show how much of the window is covered, what is at risk, what is lost, and the last runs.
+    """Show how much of the window is covered, what is at risk, lost or in doubt, and the last runs.
 
     \b
     Example:
@@ -36,13 +37,13 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
         place |= {"window": window_as_json(window)}
-        print_json(place | found)
+        print_json(place | found | {"doubts": doubts_as_json(found["doubts"])})
     else:
         click.echo(_text(settings, window, found))
 
 
 def _look(settings: Settings, window: Window) -> dict[str, Any]:
-    """Everything that is shown, in JSON's types; lost batch days are those of the last four windows."""
+    """Everything that is shown, all but the doubts in JSON's types; what is lost is of the last four windows."""
     account, since = settings.account, window.first - dt.timedelta(days=3 * window.days)
     with open_database(settings) as engine, reading(engine).connect() as connection:
         found = {
@@ -51,7 +52,8 @@ def _look(settings: Settings, window: Window) -> dict[str, Any]:
             "lost": figures.lost(connection, account, since),
             "runs": figures.last_runs(connection, account, RUNS),
         }
-    return {name: [_plain(line) for line in lines] for name, lines in found.items()}
+        in_words = {name: [_plain(line) for line in lines] for name, lines in found.items()}
+        return in_words | {"doubts": doubts.of_account(connection, account, window.moment)}
 
 
 def _plain(line: dict[str, Any]) -> dict[str, Any]:
@@ -73,8 +75,19 @@ def _text(settings: Settings, window: Window, found: dict[str, Any]) -> str:
         lines.append("No batch day has been synced yet. Run `numbercheck sync`.")
     for title, name in (("At risk, not complete and gone within 48 hours:", "at_risk"), ("Lost:", "lost")):
         lines += _named(title, found[name])
+    lines += in_doubt(found["doubts"])
     if found["runs"]:
-        columns = ("run", "started", "finished", "status", "exit", "requests", "new rows", "changed rows")
+        columns = (
+            "run",
+            "started",
+            "finished",
+            "status",
+            "exit",
+            "requests",
+            "new rows",
+            "changed rows",
+            "narrowed",
+        )
         lines += ["", "Last runs:", table(columns, [tuple(row.values()) for row in found["runs"]])]
     return "\n".join(lines)
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from etl.cli.common import has_schema, load_settings, open_database, prepare_schema, require_loopback
 from etl.cli.group import explained
+from etl.cli.in_doubt import in_doubt
 from etl.cli.options import named, options, rules_of
 from etl.cli.output import SHOWN, print_json, tell
 from etl.clock import Clock
@@ -175,7 +176,7 @@ def summary(result: Result) -> str:
     throttled = f", {result.throttled:,} throttled" if result.throttled else ""
     retries = f" ({result.retries:,} of them retries{throttled})" if result.retries else ""
     lines = [
-        f"{result.status}: {MEANING[result.status]}",
+        f"{result.status}: {_meaning(result)}",
         f"  window      {result.window.first} to {result.window.last}",
         f"  batch days  {days['planned']:,} asked for; now {days['settled']:,} settled, {days['open']:,} open, "
         f"{days['incomplete']:,} incomplete, {days['lost']:,} lost",
@@ -185,9 +186,20 @@ def summary(result: Result) -> str:
         f"  run         {result.run_id}",
     ]
     if result.full:
-        lines.insert(-1, f"  in full     {result.full}")
+        lines.append(f"  in full     {result.full}")
+    if result.narrowed:
+        lines.append("  narrowed    by --batch or --date: this says nothing about any other batch day")
     lines += named("At risk", result.at_risk, result.window) + named("Lost", result.lost, result.window)
+    lines += in_doubt(result.doubts)
     return "\n".join(lines)
+
+
+def _meaning(result: Result) -> str:
+    """What the status means for this run."""
+    nothing = f"nothing was asked for: {result.unasked.value}" if result.unasked else ""
+    if nothing and result.status == "complete":
+        return nothing
+    return f"{MEANING[result.status]}; {nothing}" if nothing else MEANING[result.status]
 
 
 def _silently(_done: int, _planned: int, _requests: int) -> None:

@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-PAGE_SIZE = 100
-"""Rows per page: the most that the vendor allows."""
+from etl.core.pagesize import PAGE_SIZE
 
 
 class State(StrEnum):
@@ -55,8 +54,9 @@ class Note:
 class BatchDay:
     """One line of the ledger; an `id` of 0 means that it is not in the database yet.
 
-    Times are UTC. `reported` is the vendor's count at the last look, or None where it never answered. `dated`:
-    whether a list names this batch with this date.
+    Times are UTC. `reported` is the vendor's count at the last look as far as it is believed, or None where it
+    never answered; `claimed` is that count as it came. `page_size`: rows per page, as `pages_read` counts them.
+    `dated`: whether a list names this batch with this date.
     """
 
     batch_no: str
@@ -67,6 +67,8 @@ class BatchDay:
     submitted: int | None = None
     state: State = State.PENDING
     reported: int | None = None
+    claimed: int | None = None
+    page_size: int = PAGE_SIZE
     stored: int = 0
     repeated: int = 0
     rejected: int = 0
@@ -106,7 +108,7 @@ class BatchDay:
     @property
     def pages(self) -> int:
         """Pages that the reported rows fill; 1 where nothing is known."""
-        return pages_of(self.reported or 0)
+        return pages_of(self.reported or 0, self.page_size)
 
     @property
     def all_submitted_there(self) -> bool:
@@ -114,6 +116,6 @@ class BatchDay:
         return self.submitted is not None and self.proven and (self.reported or 0) >= self.submitted
 
 
-def pages_of(rows: int) -> int:
+def pages_of(rows: int, page_size: int = PAGE_SIZE) -> int:
     """How many requests `rows` rows take: at least one."""
-    return max(1, math.ceil(rows / PAGE_SIZE))
+    return max(1, math.ceil(rows / page_size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 MAX_BATCH_NO = 64
@@ -46,6 +46,24 @@ class Entry:
         return self.source, self.line.batch_no, self.line.date
 
 
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """What is looked for no further, whatever list names it: whole batches, and batches on single dates."""
+
+    batches: Collection[str] = ()
+    dates: Mapping[dt.date, set[str]] = field(default_factory=dict)
+
+    def covers(self, line: Line) -> bool:
+        """Whether it includes this line."""
+        return line.batch_no in self.batches or (line.date is not None and line.batch_no in self.on(line.date))
+
+    def on(self, date: dt.date) -> set[str]:
+        """The batches that are retired on that date alone."""
+        return self.dates.get(date, set())
+
+
+NOTHING_RETIRED = Retired()
+
 # Keyed by date, then by batch: pairs of the two as keys would take a third of a large plan's time and memory.
 RowsByDay = dict[dt.date, dict[str, int]]
 NamesByDate = dict[dt.date, set[str]]
@@ -57,15 +75,16 @@ class Lists:
     """The lines of all lists together.
 
     `submitted`: how many numbers were submitted, where lines say so; lines for one batch and date add up.
-    `named`: the batches, by the date on their lines.
+    `named`: the batches, by the date on their lines. `retired`: what none of the lines names.
     """
 
     lines: Collection[Line] = ()
     submitted: RowsByDay = field(default_factory=dict)
     named: dict[dt.date | None, set[str]] = field(default_factory=dict)
+    retired: Retired = NOTHING_RETIRED
 
     @classmethod
-    def of(cls, lines: Collection[Line]) -> Lists:
+    def of(cls, lines: Collection[Line], retired: Retired = NOTHING_RETIRED) -> Lists:
         """What these lines say."""
         submitted: RowsByDay = defaultdict(dict)
         named: dict[dt.date | None, set[str]] = defaultdict(set)
@@ -74,7 +93,7 @@ class Lists:
             if line.date is not None and line.rows is not None:
                 of_date = submitted[line.date]
                 of_date[line.batch_no] = of_date.get(line.batch_no, 0) + line.rows
-        return cls(lines, dict(submitted), dict(named))
+        return cls(lines, dict(submitted), dict(named), retired)
 
     def submitted_on(self, batch_no: str, date: dt.date) -> int | None:
         """How many numbers were submitted to that batch for that date; None where no list says so."""

@@ -15,7 +15,8 @@ class Page:
     same key, the first is kept, and one that says something else is in `rejected` as `key_conflict`. `rejected`
     have distinct digests. `repeats`: by key, how many rows only repeat another row of this answer. `conflicts`:
     by key, how many rows are in `rejected`. `received`: rows in the answer. `wording`: which name its rows use
-    for the message id.
+    for the message id. `elsewhere`: keys of `rows` that another account of the database holds, as the store
+    knows. `size`: rows per page, as the answer claims; None: it does not.
     """
 
     number: int
@@ -26,3 +27,5 @@ class Page:
     conflicts: dict[Key, int]
     received: int
     wording: str
+    size: int | None = None
+    elsewhere: frozenset[Key] = frozenset()

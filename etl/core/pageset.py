@@ -49,6 +49,20 @@ class PageSet:
             pages._bits &= self._bits << whole + 1
         return pages
 
+    def resized(self, before: int, now: int) -> PageSet:
+        """The pages of `now` rows each whose rows are all in these pages of `before` rows each."""
+        pages = PageSet()
+        for first, last in self._runs():
+            start, end = (first - 1) * before, last * before
+            for page in range(-(-start // now) + 1, end // now + 1):
+                pages.add(page)
+        return pages
+
+    def __or__(self, other: PageSet) -> PageSet:
+        pages = PageSet()
+        pages._bits = self._bits | other._bits
+        return pages
+
     def missing(self, last: int) -> list[int]:
         """The pages from 1 to `last` that are not in this set, in ascending order."""
         return [page for page in range(1, last + 1) if not self._bits >> page & 1]

@@ -16,6 +16,7 @@ from etl.core import worth
 from etl.core.batchday import UNFINISHED, BatchDay, State, pages_of
 from etl.core.guess import Guess, Guesses
 from etl.core.line import Lists, NamesByDate, RowsByDay
+from etl.core.pagesize import PAGE_SIZE
 from etl.core.window import OUTCOMES_WITHIN, Window
 
 FRUITLESS_RUNS = 3
@@ -62,11 +63,13 @@ class Known:
     `dated`); `settled` holds the reported rows of the others, by date and batch. `missed`: the batches that lists
     name for dates before the window, of which the ledger knows nothing, because no run planned them in time.
     `full_began`: when the reading in full of this selection began that is to go on (UTC); None: it begins now.
+    `page_size`: rows per page, as far as this account's answers have shown it.
     """
 
     lists: Lists
     days: Collection[BatchDay]
     settled: RowsByDay = field(default_factory=dict)
+    page_size: int = PAGE_SIZE
     missed: NamesByDate = field(default_factory=dict)
     full_began: dt.datetime | None = None
 
@@ -185,14 +188,14 @@ def _will_be_lost(day: BatchDay, window: Window) -> bool:
 
 
 def _tasks(days: list[BatchDay], known: Known, window: Window, rules: Rules) -> list[Task]:
-    guesses = Guesses.of(known.settled, known.days, known.lists.named.get(None, set()))
+    guesses = Guesses.of(known.settled, known.days, known.lists.named.get(None, set()), known.page_size)
     showed = worth.showing_rows(known.settled, known.days)
     tasks = []
     for day in days:
         why = Why.FULL if _in_full(day, known, window, rules) else _why(day, window, rules)
         if why:
             guess = _guess(day, guesses)
-            tasks.append(Task(day, why, guess.likely if guess else _requests(day, why), guess))
+            tasks.append(Task(day, why, guess.likely if guess else _requests(day, why, known.page_size), guess))
     # Sorts by what counts most last: 130,000 keys made of all of it would take 15 MB.
     tasks.sort(key=lambda task: task.day.batch_no)
     tasks.sort(key=lambda task: worth.of(task.day, showed))
@@ -219,7 +222,7 @@ def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[Batch
     for date, names in known.missed.items():
         yield from (_named(lists, name, date, appkeys) for name in sorted(names))
     for date in window.dates:
-        there, named = ledger[date].keys(), lists.named.get(date, set()) | everywhere
+        there, named = ledger[date].keys() | lists.retired.on(date), lists.named.get(date, set()) | everywhere
         yield from (_named(lists, name, date, appkeys) for name in sorted(named - there))
         if window.moment < window.settles(date):
             continue
@@ -289,13 +292,13 @@ def _guess(day: BatchDay, guesses: Guesses) -> Guess | None:
     return guesses.dated if day.dated else guesses.undated
 
 
-def _requests(day: BatchDay, why: Why) -> int:
+def _requests(day: BatchDay, why: Why, page_size: int) -> int:
     if why is Why.FULL and day.reported is not None:
         return day.pages
     if day.state in UNFINISHED and day.reported is None:
-        return 1 if day.spill else pages_of(day.submitted or 0)
+        return 1 if day.spill else pages_of(day.submitted or 0, page_size)
     if day.state is State.INCOMPLETE:
-        return pages_of(day.missing or 0) if day.pages_read else day.pages
+        return pages_of(day.missing or 0, page_size) if day.pages_read else day.pages
     return 1
 
 

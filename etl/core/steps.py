@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,11 +18,15 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request for a batch day: a page of it, or what it lists for one message id (and phone)."""
+    """One request for a batch day: a page of it, or what it lists for one message id (and phone).
+
+    `after`: how many answers about the whole batch day had been taken when it was made.
+    """
 
     page: int = 1
     message_id: str | None = None
     phone: str | None = None
+    after: int = 0
 
     @property
     def whole_day(self) -> bool:
@@ -32,9 +36,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Requests that may be under way together; `enough` says whether the rest of them can be skipped."""
+    """Requests that may be under way together; `enough` says whether the rest of them can be skipped.
 
-    asks: Iterable[Ask]
+    `asks` yields None where the answers to those under way decide what comes next.
+    """
+
+    asks: Iterator[Ask | None]
     enough: Callable[[], bool]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from etl.core.batchday import PAGE_SIZE, pages_of
+from etl.core.batchday import pages_of
 from etl.core.page import Page
 from etl.core.pageset import PageSet
+from etl.core.pagesize import PAGE_SIZE, rows_on
 
 
 class Sweep:
@@ -14,20 +15,27 @@ class Sweep:
     refuted. A million keys take about 70 MB this way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, page_size: int = PAGE_SIZE) -> None:
+        self._page_size = page_size
         self._begin(None)
 
     def _begin(self, total: int | None) -> None:
         self.total = total
         self.again: dict[tuple[str, str], int] = {}
-        self._pages = PageSet()
+        self.pages = PageSet()
         self._seen: set[int] = set()
         self._rejected: set[str] = set()
+        self._elsewhere: set[int] = set()
 
     @property
     def distinct(self) -> int:
         """Distinct keys seen."""
         return len(self._seen)
+
+    @property
+    def elsewhere(self) -> int:
+        """Those of the distinct keys that another account holds."""
+        return len(self._elsewhere)
 
     @property
     def rejected(self) -> int:
@@ -38,9 +46,10 @@ class Sweep:
         """Add a page; if the total has changed, the pass starts again, since rows may have shifted."""
         if page.total != self.total:
             self._begin(page.total)
-        if page.number in self._pages:
+        if page.number in self.pages:
             return
         self._rejected.update(row.digest for row in page.rejected if row.reason != "key_conflict")
+        self._elsewhere.update(map(hash, page.elsewhere))
         for row in page.rows:
             digest = hash(row.key)
             if digest in self._seen:
@@ -48,16 +57,18 @@ class Sweep:
             self._seen.add(digest)
         for key, times in (*page.repeats.items(), *page.conflicts.items()):
             self._note(key, times)
-        if page.received >= min(PAGE_SIZE, page.total - PAGE_SIZE * (page.number - 1)):
-            self._pages.add(page.number)
+        if page.received >= rows_on(page.number, page.total, self._page_size):
+            self.pages.add(page.number)
 
     def _note(self, key: tuple[str, str], times: int = 1) -> None:
         self.again[key] = self.again.get(key, 0) + times
 
     def missing(self, pages: int) -> list[int]:
         """The pages from 1 to `pages` that this pass has not read yet."""
-        return self._pages.missing(pages)
+        return self.pages.missing(pages)
 
     def is_whole(self, pages: int) -> bool:
         """Whether every page was read under the same total."""
-        return self.total is not None and pages_of(self.total) == pages and not self.missing(pages)
+        if self.total is None or pages_of(self.total, self._page_size) != pages:
+            return False
+        return not self.missing(pages)

@@ -10,7 +10,7 @@ import simplejson
 import sqlalchemy as sa
 from sqlalchemy.engine import ExceptionContext
 
-from etl.database import silence
+from etl.database import packets, silence
 from etl.database.driver import require_driver
 from etl.database.explain import OWN, Database, explain, words
 from etl.database.sqlitefile import file_of
@@ -89,7 +89,13 @@ def _postgresql(url: sa.URL) -> sa.Engine:
 
 
 def _mysql(url: sa.URL) -> sa.Engine:
-    return _engine(url, _defaults(url, _MYSQL) | {"charset": "utf8mb4"}, isolation_level="READ COMMITTED")
+    arguments = _defaults(url, _MYSQL) | {"charset": "utf8mb4"}
+    if url.get_dialect().driver != "pymysql":
+        return _engine(url, arguments, isolation_level="READ COMMITTED")
+    arguments["cursorclass"] = packets.cursor_class()
+    engine = _engine(url, arguments, isolation_level="READ COMMITTED")
+    sa.event.listen(engine, "connect", packets.remember_limit)
+    return engine
 
 
 def _sqlite(url: sa.URL, database: Database) -> sa.Engine:

@@ -74,6 +74,12 @@ _CHANGED = Meaning(
     "A table or a column that this version needs is missing", "see `numbercheck db check`", Misconfigured
 )
 
+_TOO_LARGE = Meaning(
+    "A statement is larger than the database accepts",
+    "allow larger ones (max_allowed_packet on MariaDB and MySQL), then run this again",
+    Misconfigured,
+)
+
 # Prefixes of PostgreSQL's SQLSTATE, the longest first.
 _POSTGRESQL = {
     "42703": _CHANGED,
@@ -88,6 +94,7 @@ _POSTGRESQL = {
     "3D000": _UNKNOWN,
     "3F000": _NO_SCHEMA,
     "08": _LOST,
+    "54": _TOO_LARGE,
     "28": _LOGIN,
     "53": _CROWDED,
     "57": _LOST,
@@ -95,6 +102,7 @@ _POSTGRESQL = {
 }
 # A refused connection carries no SQLSTATE, only words; a server that speaks another language is _DOWN.
 _REFUSALS = {
+    r"number of parameters must be between": _TOO_LARGE,
     r"password authentication failed|no password supplied|pg_hba\.conf|role .* does not exist": _LOGIN,
     r"database .* does not exist": _UNKNOWN,
     r"permission denied|not permitted": _FORBIDDEN,
@@ -104,6 +112,7 @@ _REFUSALS = {
 _MYSQL = {
     _CHANGED: (1054, 1146),
     _DOWN: (2002, 2003, 2005),
+    _TOO_LARGE: (1153, 1301, 1390, 2020),
     _LOST: (0, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2055),
     _CROWDED: (1037, 1038, 1040, 1041, 1203, 1226),
     _FULL: (1021, 1114),
@@ -126,6 +135,7 @@ _SQLITE = {
     sqlite3.SQLITE_AUTH: _CANNOT_OPEN,
     sqlite3.SQLITE_CORRUPT: _NO_DATABASE,
     sqlite3.SQLITE_NOTADB: _NO_DATABASE,
+    sqlite3.SQLITE_TOOBIG: _TOO_LARGE,
 }
 
 
@@ -156,6 +166,8 @@ def _meaning(error: BaseException) -> Meaning | None:
         case "sqlite3":
             if str(error).startswith(("no such table", "no such column")):
                 return _CHANGED  # SQLite has no separate code for this
+            if str(error).startswith(("too many SQL variables", "query string is too large")):
+                return _TOO_LARGE  # nor for this
             return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
         case "psycopg":
             return _of_postgresql(error)

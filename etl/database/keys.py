@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,9 @@ from sqlalchemy.dialects import postgresql
 
 from etl.core.checkrow import Key
 from etl.database.types import exact_collation
+
+KEYS_AT_ONCE = 500
+"""Keys in one statement: even if every character is escaped, they stay below the smallest packet that is usual."""
 
 
 def having_keys(
@@ -21,11 +25,12 @@ def having_keys(
 
     `values`: the values of the query's own parameters.
     """
-    if not keys:
-        return ()
     dialect = connection.dialect
     joined = _joined(query, table, dialect.name, exact_collation(dialect))
-    return connection.execute(joined, values | {"keys": json.dumps(list(keys))})
+    ordered = list(keys)
+    several = (ordered[start : start + KEYS_AT_ONCE] for start in range(0, len(ordered), KEYS_AT_ONCE))
+    found = [connection.execute(joined, values | {"keys": json.dumps(some)}) for some in several]
+    return found[0] if len(found) == 1 else chain.from_iterable(found)
 
 
 @functools.cache

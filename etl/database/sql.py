@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -12,6 +12,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from etl.database.types import MYSQL_FAMILY
 
 Row = Mapping[str, Any]
+Sortable = TypeVar("Sortable", str, int)
 
 STREAMED = {"yield_per": 1000}
 """Execution options of a query whose result may be long: the driver does not hold all of it at once."""
@@ -19,7 +20,8 @@ CHUNK = 1000
 """Values of one `IN`: every database accepts this many parameters."""
 MANY = 1000
 """New rows of a table after which PostgreSQL should analyze it again."""
-_MYSQL_DUPLICATE = 1062
+MYSQL_DUPLICATE = 1062
+"""The number of MariaDB's and MySQL's error for a unique key that is there already."""
 
 
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
@@ -49,7 +51,7 @@ def insert_missing_shared(connection: sa.Connection, table: sa.Table, rows: Sequ
         try:
             connection.execute(sa.insert(table), row)
         except sa.exc.IntegrityError as error:
-            if error.orig is None or error.orig.args[0] != _MYSQL_DUPLICATE:
+            if error.orig is None or error.orig.args[0] != MYSQL_DUPLICATE:
                 raise
 
 
@@ -70,7 +72,7 @@ def analyze(connection: sa.Connection, rows: int, *tables: sa.Table) -> None:
         connection.execute(sa.text(f"ANALYZE {', '.join(table.name for table in tables)}"))
 
 
-def chunks(values: Collection[str]) -> Iterator[list[str]]:
+def chunks(values: Collection[Sortable]) -> Iterator[list[Sortable]]:
     """The values, sorted, in lists that are short enough for an `IN`."""
     ordered = sorted(values)
     return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))

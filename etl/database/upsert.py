@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from etl.database.sql import MYSQL_DUPLICATE
 from etl.database.types import MYSQL_FAMILY
 
 Rows = Sequence[tuple[Any, ...]]
@@ -42,6 +43,49 @@ def upsert(
         connection.execute(statement, dict(same))
     else:
         _execute_many(connection, statement, columns, rows, same)
+
+
+def insert_all(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    same: Mapping[str, Any],
+) -> bool:
+    """Insert `rows`, which were not there a moment ago; the arguments are those of `upsert`.
+
+    False where another transaction has inserted some of them meanwhile: it has ended by now, so that what it
+    inserted can be read; of the others, some may be inserted and some not.
+    """
+    statement = _plain_insert(connection.dialect, table, tuple(columns), tuple(same))
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, columns, rows)
+        options = {"preserve_rowcount": True}
+        return connection.execute(statement, dict(same), execution_options=options).rowcount == len(rows)
+    return _without_duplicates(lambda: _execute_many(connection, statement, columns, rows, same))
+
+
+def _without_duplicates(insert: Callable[[], None]) -> bool:
+    try:
+        insert()
+    except sa.exc.IntegrityError as error:
+        if error.orig is None or error.orig.args[0] != MYSQL_DUPLICATE:
+            raise
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=64)
+def _plain_insert(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...], same: tuple[str, ...]) -> Any:
+    given = (*columns, *same)
+    values = {name: sa.bindparam(name, type_=table.c[name].type) for name in given}
+    if dialect.name == "postgresql":
+        arrived = sa.table(_arrivals(table), *(sa.column(name, table.c[name].type) for name in columns))
+        source = sa.select(*arrived.c, *(values[name] for name in same))
+        # It waits for the other transaction to end, but locks none of its rows.
+        return postgresql.insert(table).from_select(given, source).on_conflict_do_nothing()
+    return sa.insert(table).values(values).compile(dialect=dialect)
 
 
 @functools.lru_cache(maxsize=64)

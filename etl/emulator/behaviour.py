@@ -29,4 +29,6 @@ class Behaviour:
     latency: float = 0.0
     clock_skew: float = 0.0  # how far the vendor's clock (timestamp check, Date header) is ahead
     masked: bool = False  # answers contain masked phone numbers
+    page_size_cap: int | None = None  # rows per page at most, whatever is asked for
+    page_size_least: int = 1  # and at least
     faults: Faults = field(default_factory=Faults)

@@ -72,6 +72,7 @@ def answer(
         account = _authenticate(asked, book, moment.clock)
         body = _parse(asked.body)
         page, size = _integer(body, "page"), _integer(body, "pageSize", LARGEST_PAGE)
+        size = max(min(size, behaviour.page_size_cap or size), behaviour.page_size_least)
         wanted = _wanted(body, behaviour, moment.now)
         _check_appkey(wanted.appkey, account, book)
     except _Refusal as refusal:

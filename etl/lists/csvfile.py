@@ -53,7 +53,7 @@ def _read(lines: list[bytes], name: str) -> Listing:
         places = positions(header)
     except BadLine as error:
         return _failed(f"{name}: the header cannot be used ({error}).", _header_remedy(lines[first]))
-    collector = Collector("file", name, "line")
+    collector = Collector("file", name, "line", header)
     for number, line in enumerate(lines[first + 1 :], first + 2):
         if line.strip(b" \t,"):
             collector.add(number, lambda line=line: _line(line, places))  # type: ignore[misc]
@@ -69,6 +69,8 @@ def _header_remedy(header: bytes) -> str:
 
 def _line(raw: bytes, places: dict[str, int]) -> Line:
     fields = _fields(raw)
+    if len(fields) <= places["batch_no"]:
+        raise BadLine("it ends before the column batch_no")
     return line_of(**{name: fields[place] for name, place in places.items() if place < len(fields)})
 
 

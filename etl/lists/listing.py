@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from sys import intern
 
 from etl.core.line import CONTROL, MAX_BATCH_NO, Line
 from etl.errors import EtlError, Misconfigured
+from etl.lists.spelling import misspelt
 
 HEADER = ("batch_no", "date", "rows", "appkey")
 NAMED_LINES = 5
@@ -28,12 +29,20 @@ class Listing:
     There is one line per batch and date; the rows of several are added up. `problems`: what is wrong with the
     source, as errors that are not raised: Misconfigured, or TryLater for a database that does not answer.
     `whole` is False where the source could not be read: then its absence from `lines` says nothing about a batch.
+    `remarks`: what else has to be corrected, though every line could be read. `notices`: what is odd but allowed.
     """
 
     source: str
     lines: tuple[Line, ...] = ()
     problems: tuple[EtlError, ...] = ()
     whole: bool = True
+    remarks: tuple[Misconfigured, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def complaints(self) -> tuple[EtlError, ...]:
+        """Everything that has to be corrected, or tried again."""
+        return self.problems + self.remarks
 
 
 class BadLine(Exception):
@@ -52,7 +61,8 @@ def positions(header: Iterable[str]) -> dict[str, int]:
         if names.count(name) > 1:
             raise BadLine(f"the column {name} appears twice")
     if "batch_no" not in names:
-        raise BadLine("there is no column batch_no")
+        near = [f"; is {name!r} meant to be it?" for name, meant in misspelt(names, HEADER) if meant == "batch_no"]
+        raise BadLine(f"there is no column batch_no{''.join(near[:1])}")
     return {name: names.index(name) for name in HEADER if name in names}
 
 
@@ -90,11 +100,15 @@ def _date(text: str) -> dt.date | None:
 class Collector:
     """Adds up the lines of one source and remembers which were bad."""
 
-    def __init__(self, source: str, name: str, unit: str) -> None:
+    def __init__(self, source: str, name: str, unit: str, header: Iterable[str] = HEADER) -> None:
         self._source, self._name, self._unit = source, name, unit
         self._lines: dict[tuple[str, dt.date | None], Line] = {}
         self._named: list[str] = []
         self._bad = 0
+        self._misspelt = misspelt(header, HEADER)
+        self._appkeys: dict[str, str] = {}
+        self._contradictory: dict[str, None] = {}
+        self._undated_rows = 0
 
     def add(self, number: int, make: Callable[[], Line]) -> None:
         """Take the line `number` as `make` reads it, or note why that is not possible."""
@@ -105,14 +119,49 @@ class Collector:
             if len(self._named) < NAMED_LINES:
                 self._named.append(f"{self._unit} {number:,}: {error}")
             return
+        if line.appkey:
+            line = self._with_first_appkey(line)
+        self._undated_rows += line.date is None and line.rows is not None
         key = (line.batch_no, line.date)
         known = self._lines.get(key)
         self._lines[key] = line if known is None else _sum(known, line)
 
+    def _with_first_appkey(self, line: Line) -> Line:
+        appkey = self._appkeys.setdefault(line.batch_no, line.appkey or "")
+        if appkey != line.appkey:
+            self._contradictory[line.batch_no] = None
+        return replace(line, appkey=appkey)
+
     def listing(self) -> Listing:
         """All lines so far."""
-        problems = (self._problem(),) if self._bad else ()
-        return Listing(self._source, tuple(self._lines.values()), problems)
+        return Listing(
+            self._source,
+            tuple(self._lines.values()),
+            (self._problem(),) if self._bad else (),
+            remarks=tuple(self._remarks()),
+            notices=tuple(self._notices()),
+        )
+
+    def _remarks(self) -> Iterator[Misconfigured]:
+        for name, meant in self._misspelt:
+            yield Misconfigured(
+                f"The column {name!r} is not read, and there is no column {meant}.",
+                f"call it {meant} if that is what it is.",
+                subject=self._name,
+            )
+        if self._contradictory:
+            names = list(map(repr, self._contradictory))
+            more = f", and {len(names) - NAMED_LINES:,} more" if len(names) > NAMED_LINES else ""
+            yield Misconfigured(
+                f"More than one appkey is given for {', '.join(names[:NAMED_LINES])}{more}: the first one counts.",
+                "give each batch one appkey.",
+                subject=self._name,
+            )
+
+    def _notices(self) -> Iterator[str]:
+        if self._undated_rows:
+            units = f"{self._unit} has" if self._undated_rows == 1 else f"{self._unit}s have"
+            yield f"{self._name}: {self._undated_rows:,} {units} rows but no date, so the rows do not count."
 
     def _problem(self) -> Misconfigured:
         units = self._unit if self._bad == 1 else f"{self._unit}s"
@@ -126,4 +175,4 @@ class Collector:
 
 def _sum(first: Line, second: Line) -> Line:
     given = [line.rows for line in (first, second) if line.rows is not None]
-    return Line(first.batch_no, first.date, sum(given) if given else None, second.appkey or first.appkey)
+    return Line(first.batch_no, first.date, sum(given) if given else None, first.appkey or second.appkey)

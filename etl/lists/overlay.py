@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from etl.core.line import Entry, NamesByDate
+from etl.core.line import NOTHING_RETIRED, Entry, NamesByDate, Retired
 from etl.core.window import Window
 from etl.lists.listing import Listing
 
@@ -38,7 +38,7 @@ def overlay(
     known: Iterable[Entry],
     listings: Collection[Listing],
     window: Window,
-    retired: Collection[str] = (),
+    retired: Retired = NOTHING_RETIRED,
     past: Past = NO_PAST,
 ) -> tuple[list[Entry], int]:
     """The entries after these lists were read, and how many lines no run could ever have asked for, or not yet.
@@ -57,7 +57,7 @@ def overlay(
             date = line.date
             if date is not None and (date > last or (date < first and not past.missed(line.batch_no, date))):
                 outside += date > last or not past.could_ask(date)
-            elif line.batch_no not in retired:
+            elif not retired.covers(line):
                 counted = line if listing.source in read_whole else replace(line, rows=None)
                 key = (listing.source, line.batch_no, line.date)
                 if key not in entries or entries[key].line != counted:

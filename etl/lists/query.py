@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -47,8 +48,11 @@ _BUSY = re.compile(r"database is locked|lock wait timeout|deadlock", re.IGNORECA
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9:.]+(Z|[+-][0-9:]+)?")
 
 
-def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date) -> Listing:
-    """The batches that `query` returns; its `:first_date` and `:last_date` stand for these. Never raises."""
+def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date, zone: ZoneInfo) -> Listing:
+    """The batches that `query` returns; its `:first_date` and `:last_date` stand for these. Never raises.
+
+    A moment that says how far it is from UTC counts as its date in `zone`, any other moment as the date it names.
+    """
     unknown = sorted(set(_names(query)) - {"first_date", "last_date"})
     if unknown:
         remedy = r"use only :first_date and :last_date; write any other colon as \:."
@@ -64,7 +68,7 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date) -> Listin
     try:
         with _connected(engine) as connection:
             dates = {"first_date": first, "last_date": last}
-            return _read(connection, query, {name: dates[name] for name in _names(query)})
+            return _read(connection, query, {name: dates[name] for name in _names(query)}, zone)
     except _NotConnected as error:
         return _not_connected(_reason(error.__cause__, url))
     except (SQLAlchemyError, ValueError, OverflowError) as error:
@@ -108,7 +112,7 @@ def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _read(connection: sa.Connection, query: str, dates: Mapping[str, dt.date]) -> Listing:
+def _read(connection: sa.Connection, query: str, dates: Mapping[str, dt.date], zone: ZoneInfo) -> Listing:
     iso = connection.dialect.name == "sqlite"
     values = {name: date.isoformat() if iso else date for name, date in dates.items()}
     options = {"stream_results": True, "yield_per": STREAMED_ROWS}
@@ -118,25 +122,35 @@ def _read(connection: sa.Connection, query: str, dates: Mapping[str, dt.date]) -
         except BadLine as error:
             remedy = "its columns must be batch_no and, where they are known, date, rows and appkey."
             return _wrong(f"{_SETTING} cannot be used ({error}).", remedy)
-        collector = Collector("query", _SETTING, "row")
+        collector = Collector("query", _SETTING, "row", result.keys())
         for number, row in enumerate(result, 1):
-            collector.add(number, lambda row=row: _line(row, places))  # type: ignore[misc]
+            collector.add(number, lambda row=row: _line(row, places, zone))  # type: ignore[misc]
     return collector.listing()
 
 
-def _line(row: Sequence[object], places: Mapping[str, int]) -> Line:
-    texts = {name: _text(row[place]) for name, place in places.items()}
+def _line(row: Sequence[object], places: Mapping[str, int], zone: ZoneInfo) -> Line:
+    texts = {name: _text(row[place], zone) for name, place in places.items()}
     moment = _MOMENT.fullmatch(texts.get("date", "").strip())
-    return line_of(**(texts | {"date": moment[1]} if moment else texts))
+    if moment:
+        texts["date"] = _date_there(moment[0], zone) if moment[2] else moment[1]
+    return line_of(**texts)
 
 
-def _text(value: object) -> str:
+def _date_there(moment: str, zone: ZoneInfo) -> str:
+    """The date in `zone` at a moment that says how far from UTC it is."""
+    try:
+        return dt.datetime.fromisoformat(moment).astimezone(zone).date().isoformat()
+    except (ValueError, OverflowError):
+        raise BadLine("the date is not a real date as yyyy-MM-dd") from None
+
+
+def _text(value: object, zone: ZoneInfo) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, bytes):
         return value.decode(errors="surrogateescape")
     if isinstance(value, dt.datetime):
-        value = value.date()
+        return _date_there(value.isoformat(), zone) if value.tzinfo else value.date().isoformat()
     if isinstance(value, (Decimal, float)) and math.isfinite(value) and value == int(value):
         value = int(value)
     if isinstance(value, (int, Decimal, float, dt.date, UUID)) and not isinstance(value, bool):

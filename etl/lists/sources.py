@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from etl.lists import doubtful
 from etl.lists.csvfile import read_file
 from etl.lists.listing import Listing
 from etl.lists.query import read_query
@@ -31,7 +32,11 @@ def read_sources(
     if settings.batch_file is not None:
         listings.append(read_file(settings.batch_file))
     if settings.batch_database_url is not None and settings.batch_query is not None:
-        listings.append(read_query(settings.batch_database_url, settings.batch_query, late, last))
+        listings.append(
+            read_query(settings.batch_database_url, settings.batch_query, late, last, settings.timezone)
+        )
     if settings.batch_template is not None:
         listings.append(read_template(settings.batch_template, unplanned, last))
+    for listing in listings:
+        doubtful.warn(listing.lines, f"The {listing.source} of batches")
     return listings

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import Metric
@@ -19,8 +20,9 @@ OF_THE_RUN = {
     "numbercheck_throttled": "Requests of the last run that the vendor refused as too many",
 }
 OF_THE_LEDGER = {
-    "numbercheck_last_success_timestamp_seconds": "When the last run that ended with status 0 ended",
+    "numbercheck_last_success_timestamp_seconds": "When the last run of the whole window that ended with 0 ended",
     "numbercheck_batch_days": "Batch days in the ledger, by state",
+    "numbercheck_doubts": "What may be missing although it counts as complete: doubts, by kind",
     "numbercheck_rows_at_risk": "Rows missing (at least) from incomplete batch days gone within 48 hours",
     "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
 }
@@ -59,7 +61,8 @@ def figures(account: str, run: Ended, ledger: Ledger | None) -> CollectorRegistr
         "numbercheck_throttled": run.throttled,
     }
     if ledger is not None:
-        _add_batch_days(registry, account, ledger)
+        _add(registry, "numbercheck_batch_days", account, "state", ledger.batch_days)
+        _add(registry, "numbercheck_doubts", account, "kind", ledger.doubts)
         told["numbercheck_rows_at_risk"] = ledger.rows_at_risk
         told["numbercheck_rejected_rows"] = ledger.rejected_rows
         if ledger.last_success is not None:
@@ -70,8 +73,8 @@ def figures(account: str, run: Ended, ledger: Ledger | None) -> CollectorRegistr
     return registry
 
 
-def _add_batch_days(registry: CollectorRegistry, account: str, ledger: Ledger) -> None:
-    name = "numbercheck_batch_days"
-    gauge = Gauge(name, OF_THE_LEDGER[name], ["account", "state"], registry=registry)
-    for state, number in ledger.batch_days.items():
-        gauge.labels(account, state.value).set(number)
+def _add(registry: CollectorRegistry, name: str, account: str, label: str, numbers: Mapping[Any, int]) -> None:
+    """A figure of the ledger with one more label; the keys of `numbers` are that label's values."""
+    gauge = Gauge(name, OF_THE_LEDGER[name], ["account", label], registry=registry)
+    for value, number in numbers.items():
+        gauge.labels(account, str(value)).set(number)

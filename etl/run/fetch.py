@@ -6,15 +6,14 @@ Worker threads send; the thread that calls `run` does everything else, so nothin
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from etl.core.batchday import PAGE_SIZE
 from etl.core.page import Page
+from etl.core.pagesize import PAGE_SIZE
 from etl.core.reading import Reading, Steps
 from etl.core.steps import Ask, Step
 from etl.errors import BatchDayFailed, RunEnded
@@ -25,30 +24,36 @@ from etl.vendor.client import Client, Question
 
 @dataclass(slots=True, eq=False)
 class Active:
-    """A reading that has begun, and what is still to be asked in its present step.
+    """A reading that has begun, and its present step.
 
-    `under_way`: requests whose answers are not stored yet.
+    `ask`: what it asks next. `under_way`: requests whose answers are not stored yet.
     """
 
     reading: Reading
     steps: Steps
     step: Step | None = None
-    asks: deque[Ask] = field(default_factory=deque)
+    ask: Ask | None = None
     under_way: int = 0
     failure: BatchDayFailed | None = None
 
     def ready(self) -> bool:
         """Whether it has something to ask now. Goes on to the next step once everything is answered."""
         while not self.failure:
-            if self.step is not None and self.asks and not self.step.enough():
+            if self._has_more():
                 return True
             if self.under_way:
                 return False
-            self.step = next(self.steps, None)
+            self.step, self.ask = next(self.steps, None), None
             if self.step is None:
                 break
-            self.asks = deque(self.step.asks)
         return False
+
+    def _has_more(self) -> bool:
+        """Whether the present step has something to ask now: it may depend on the answers that are awaited."""
+        if self.step is None or self.step.enough():
+            return False
+        self.ask = self.ask or next(self.step.asks, None)
+        return self.ask is not None
 
     @property
     def date(self) -> dt.date:
@@ -58,8 +63,22 @@ class Active:
     @property
     def certain(self) -> bool:
         """Whether its next request is needed, whatever the answers that are not stored yet may say."""
-        missing = self.reading.day.missing or 0
-        return bool(self.asks) and not self.failure and missing > PAGE_SIZE * self.under_way
+        day = self.reading.day
+        needed = (day.missing or 0) > day.page_size * self.under_way
+        return needed and not self.failure and self._has_more()
+
+    def take(self) -> tuple[Ask, Question]:
+        """What it asks next, as found by `ready` or `certain`; it is under way from now on."""
+        day, ask = self.reading.day, self.ask or Ask()
+        self.ask, self.under_way = None, self.under_way + 1
+        # The vendor may mask the phones in its answers; it cannot find a phone by its masked form.
+        phone = None if ask.phone and "*" in ask.phone else ask.phone
+        # The first page begins at the same row whatever the size: it shows whether pages may be larger again.
+        page_size = PAGE_SIZE if ask.page == 1 else min(day.page_size, PAGE_SIZE)
+        question = Question(
+            day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey, page_size=page_size
+        )
+        return ask, question
 
     @property
     def finished(self) -> bool:
@@ -157,18 +176,13 @@ class Fetcher:
         self._close(active.reading, active.failure)
 
     def _send(self, active: Active, pool: ThreadPoolExecutor) -> None:
-        ask = active.asks.popleft()
+        ask, question = active.take()
         self._refusals.send(active.date)
-        active.under_way += 1
         self._under_way += 1
-        pool.submit(self._ask, active, ask)
+        pool.submit(self._ask, active, ask, question)
 
-    def _ask(self, active: Active, ask: Ask) -> None:
+    def _ask(self, active: Active, ask: Ask, question: Question) -> None:
         self._gate.granted()
-        day = active.reading.day
-        # The vendor may mask the phones in its answers; it cannot find a phone by its masked form.
-        phone = None if ask.phone and "*" in ask.phone else ask.phone
-        question = Question(day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey)
         result: Page | BaseException
         try:
             result = self._client.ask(question)

@@ -111,6 +111,12 @@ class Gate:
         with self._lock:
             self._not_before = max(self._not_before, self._clock() + seconds)
 
+    def go_on(self) -> None:
+        """Raise RunEnded if a signal, or the bound on seconds, has ended the run."""
+        if self._stop:
+            raise RunEnded(self._stop)
+        self._check_time(0.0)
+
     def seconds_left(self) -> float | None:
         """Seconds until the run's bound is reached; None where it has none."""
         if self._bounds.seconds is None:
@@ -122,6 +128,9 @@ class Gate:
             raise RunEnded(self._stop)
         if self._bounds.requests is not None and self.requests >= self._bounds.requests:
             raise RunEnded(f"the bound of {self._bounds.requests} requests is reached")
+        self._check_time(wait)
+
+    def _check_time(self, wait: float) -> None:
         left = self.seconds_left()
         if left is not None and wait >= left:
             raise RunEnded(f"the bound of {self._bounds.seconds:g} seconds is reached")

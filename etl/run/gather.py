@@ -12,10 +12,11 @@ from itertools import chain
 import sqlalchemy as sa
 
 from etl.core import planning
-from etl.core.line import Entry, Line, Lists, NamesByDate
+from etl.core.line import NOTHING_RETIRED, Entry, Line, Lists, NamesByDate, Retired
 from etl.core.planning import Known, Rules
 from etl.core.window import Window
-from etl.errors import Misconfigured
+from etl.errors import EtlError, Misconfigured
+from etl.lists import contradictions
 from etl.lists.listing import Listing
 from etl.lists.overlay import NO_PAST, Past, overlay
 from etl.lists.sources import read_sources
@@ -40,6 +41,17 @@ class Gathered:
     entries: list[Entry] = field(default_factory=list)
     before: list[Entry] = field(default_factory=list)
     outside: int = 0
+    read: list[Listing] = field(default_factory=list)
+
+    @property
+    def complaints(self) -> list[EtlError]:
+        """What has to be corrected in the lists, or tried again."""
+        return [complaint for listing in self.read for complaint in listing.complaints]
+
+    @property
+    def notices(self) -> list[str]:
+        """What is odd about the lists, and allowed."""
+        return [notice for listing in self.read for notice in listing.notices]
 
 
 def has_source(settings: Settings) -> bool:
@@ -76,25 +88,27 @@ def gather(
     Raises Misconfigured where there is nothing that could be asked for.
     """
     since = window.first - dt.timedelta(days=settings.spill_days)
-    before, retired, past, planned_to = list[Entry](), set[str](), NO_PAST, None
+    before, retired, past, planned_to = list[Entry](), NOTHING_RETIRED, NO_PAST, None
     if connection is not None and account_id is not None:
         before = listings.load(connection, account_id, since)
         retired = listings.retired(connection, account_id)
         planned_to = accounts.planned_to(connection, account_id)
         past = _past(connection, account_id, before, read, window, planned_to)
-    entries, outside = overlay(before, read, window, retired, past)
+    agreed = contradictions.settled(read, before, window)
+    entries, outside = overlay(before, agreed, window, retired, past)
     lines = [entry.line for entry in entries]
     _require_some(connection, account_id, lines, settings, rules)
-    lists = Lists.of(lines)
+    lists = Lists.of(lines, retired)
     facts = Known(lists, [])
     if connection is not None and account_id is not None:
         facts = ledger.load(connection, account_id, lists, window, full=rules.selection.full)
-        facts = dataclasses.replace(facts, missed=_missed(entries, before, past, window, planned_to))
+        missed = _missed(entries, before, past, window, planned_to)
+        facts = dataclasses.replace(facts, missed=_without(retired, missed))
         if rules.selection.full:
             began = fullreads.began(connection, account_id, rules.selection, window)
             going_on = dataclasses.replace(facts, full_began=began)
             facts = going_on if planning.left_in_full(going_on, window, rules) else facts
-    return Gathered(facts, entries, before, outside)
+    return Gathered(facts, entries, before, outside, agreed)
 
 
 def _past(
@@ -138,6 +152,11 @@ def _missed(
                 if past.missed(entry.line.batch_no, date):
                     missed[date].add(entry.line.batch_no)
     return dict(sorted(missed.items()))
+
+
+def _without(retired: Retired, missed: NamesByDate) -> NamesByDate:
+    """Nobody missed what was not to be looked for on that date."""
+    return {date: left for date, names in missed.items() if (left := names - retired.on(date))}
 
 
 def _dates_since(planned_to: dt.date, entry: Entry, window: Window) -> Iterator[dt.date]:

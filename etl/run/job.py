@@ -15,6 +15,7 @@ from etl.clock import Clock
 from etl.core import planning
 from etl.core.checkrow import Key
 from etl.core.page import Page
+from etl.core.pagesize import PageSize
 from etl.core.planning import Rules, Task, Why
 from etl.core.reading import Reading
 from etl.core.steps import Ask, Awaited, Listed, Memory
@@ -31,7 +32,7 @@ from etl.run.result import ROW_COUNTS, Result
 from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
 from etl.settings import Settings
-from etl.store import accounts, awaited, checks, fullreads, ledger, runs
+from etl.store import accounts, awaited, checks, doubts, fullreads, ledger, runs
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.vendor.client import Client
@@ -94,6 +95,8 @@ class Run:
         self._gate = Gate(slots, settings.request_interval, bounds)
         self._client = Client(settings, self._gate)
         self._lookups = Lookups()
+        self._page_size = PageSize()
+        self._known_page_size = self._page_size.rows
         self._tasks: dict[int, Task] = {}
         self._done = 0
         self._unanswered = 0
@@ -104,6 +107,7 @@ class Run:
         with self._client:
             fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, self._store, self._close)
             todo = prepare(self._session, self._settings, self._rules, self._result)
+            self._recall_page_size()
             with ending_on_signals(self._gate, fetcher.wake):
                 self._progress(0, self._result.planned, 0)
                 self._fetch(fetcher, todo.tasks)
@@ -125,13 +129,19 @@ class Run:
             raise error
         self._result.reasons.append(known)
 
+    def _recall_page_size(self) -> None:
+        with self._session.transaction() as connection:
+            self._page_size = PageSize(accounts.page_size(connection, self._session.account_id))
+        self._known_page_size = self._page_size.rows
+
     # -- the requests ------------------------------------------------------------------------------------
 
     def _readings(self, tasks: list[Task]) -> Iterator[Reading]:
         for task in tasks:
             self._tasks[task.day.id] = task
             look = task.why is Why.LAST_LOOK or planning.wants_look(task.day, self._result.window)
-            yield Reading(task.day, self._memory(task.day.id), full=task.why is Why.FULL, look=look)
+            memory, full = self._memory(task.day.id), task.why is Why.FULL
+            yield Reading(task.day, memory, full=full, look=look, page_size=self._page_size)
 
     def _memory(self, day_id: int) -> Memory:
         def waiting() -> list[Awaited]:
@@ -147,13 +157,21 @@ class Run:
     def _store(self, answers: list[tuple[Reading, Ask, Page]]) -> None:
         """Store rows, and the figures that count them, in one transaction."""
         self._unanswered = 0
+        self._keep_key()
         with self._session.transaction() as connection:
-            if not self._key_kept:
-                accounts.check_key(connection, self._session.account_id, self._settings.credentials()[0])
-                self._key_kept = True
             self._result.rows += record.store_answers(connection, self._lookups, answers, self._clock.now())
+            if self._page_size.rows != self._known_page_size:
+                accounts.learn_page_size(connection, self._session.account_id, self._page_size.rows)
             self._record(connection)
+        self._known_page_size = self._page_size.rows
         self._progress(self._done, self._result.planned, self._gate.requests)
+
+    def _keep_key(self) -> None:
+        """Keep the fingerprint of a key that the vendor has taken: at once, because other accounts wait for it."""
+        if not self._key_kept:
+            with self._session.transaction() as connection:
+                accounts.check_key(connection, self._session.account_id, self._settings.credentials()[0])
+            self._key_kept = True
 
     def _close(self, reading: Reading, failure: BatchDayFailed | None) -> None:
         """A batch day has ended in this run: settle it, or record why it is not complete."""
@@ -189,6 +207,7 @@ class Run:
                 self._result.lost = [day for day in unreported if self._rules.selection.covers(day)]
                 if self._result.exit_code == 65:
                     ledger.mark_reported(connection, self._result.lost)
+                self._result.doubts = doubts.of_account(connection, self._settings.account, self._clock.now())
                 self._record(connection)
                 self._record_full(connection)
                 runs.finish(

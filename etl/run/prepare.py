@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from itertools import chain
 
 import sqlalchemy as sa
 
 from etl.core import notes, planning
 from etl.core.batchday import BatchDay, State
-from etl.core.planning import Plan, Rules, Why
+from etl.core.planning import Plan, Rules, Selection, Why
 from etl.core.window import Window
 from etl.run.gather import Gathered, gather, read_lists
-from etl.run.result import InFull, Result
+from etl.run.result import InFull, Result, Unasked
 from etl.run.session import Session
 from etl.settings import Settings
 from etl.store import accounts, fullreads, ledger, listings, runs
@@ -23,11 +24,10 @@ log = logging.getLogger(__name__)
 def prepare(session: Session, settings: Settings, rules: Rules, result: Result) -> Plan:
     """The plan of a run, stored with everything that is known without a request. `result` gets its batch days."""
     window, selection = result.window, rules.selection
+    result.narrowed = selection.narrow
     with session.transaction() as connection:
         planned_to = accounts.planned_to(connection, session.account_id)
     read = read_lists(settings, window, planned_to)
-    for listing in read:
-        result.reasons += listing.problems
     with session.transaction() as connection:
         known = gather(connection, session.account_id, read, settings, window, rules)
         listings.save(connection, session.account_id, known.before, known.entries, window.moment)
@@ -40,12 +40,17 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result) 
             accounts.note_planned(connection, session.account_id, window.last)
         if selection.full:
             result.full = _in_full(connection, session.account_id, known, todo, rules, window)
-        runs.begin(connection, result.run_id, session.account_id, window, version())
+        runs.begin(connection, result.run_id, session.account_id, window, version(), narrowed=result.narrowed)
+    result.reasons += known.complaints
+    for notice in known.notices:
+        log.warning("%s", notice)
     if known.outside:
         which = "older than the first run, or of later dates"
         log.info("%d lines of the batch lists are outside the window (%s) and are ignored", known.outside, which)
     result.days = _of_this_run(known, todo, rules)
     result.planned = len(todo.tasks)
+    if result.narrowed and not todo.tasks:
+        result.unasked = _unasked(known, rules.selection, window)
     return todo
 
 
@@ -61,6 +66,15 @@ def _in_full(
             day.full_at = day.full_pages = None
         ledger.save_all(connection, days)
     return InFull(began, len(days))
+
+
+def _unasked(known: Gathered, selection: Selection, window: Window) -> Unasked:
+    """Why a narrowed run asks for nothing."""
+    if selection.dates and not any(date in window for date in selection.dates):
+        return Unasked.OUTSIDE
+    settled = (BatchDay(name, date) for date, rows in known.facts.settled.items() for name in rows)
+    fits = any(map(selection.covers, chain(known.facts.days, settled)))
+    return Unasked.NOT_DUE if fits else Unasked.UNKNOWN
 
 
 def _settle(connection: sa.Connection, days: list[BatchDay], window: Window) -> None:

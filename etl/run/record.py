@@ -19,6 +19,11 @@ from etl.errors import BatchDayFailed, DateNotAsked, DateRefused
 from etl.store import awaited, checks, ledger
 from etl.store.lookups import Lookups
 
+HELD_ELSEWHERE = (
+    "{:,} rows are held by another account of this database, which alone may change them: kept as rejected "
+    "(held_by_another_account)"
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -29,7 +34,7 @@ def store_answers(
     moment: dt.datetime,
 ) -> checks.Stored:
     """Store rows, and the figures that count them, in the caller's transaction."""
-    load = checks.Load(connection, lookups, [page for _, _, page in answers], moment)
+    load = checks.Load(connection, lookups, [(reading.day.id, page) for reading, _, page in answers], moment)
     stored = sum((_take(connection, load, *answer, moment) for answer in answers), checks.Stored())
     load.flush()
     ledger.save_all(connection, {reading.day.id: reading.day for reading, _, _ in answers}.values())
@@ -39,17 +44,19 @@ def store_answers(
 def _take(
     connection: sa.Connection, load: checks.Load, reading: Reading, ask: Ask, page: Page, moment: dt.datetime
 ) -> checks.Stored:
-    day = reading.day
+    day, page = reading.day, load.marked(reading.day.id, page)
     listed = reading.take(ask, page)
     at_page = page.number if ask.whole_day else None
     several = checks.listed(connection, day.id) if day.rejected and ask.whole_day else {}
     fixed = {key for key, found in several.items() if found.conflicts}
     stored = load.add(day.id, page, at_page=at_page, fixed=fixed)
     day.stored += stored.new_keys
-    day.rejected += stored.new_rejected
+    day.rejected += stored.new_rejected + stored.new_elsewhere
     if listed is not None and ask.message_id and ask.phone:
         day.repeated += checks.note_listed(connection, day.id, (ask.message_id, ask.phone), listed)
-    reading.conclude()
+    reading.conclude(stored.new_elsewhere)
+    if stored.new_elsewhere:
+        log.warning("%s", HELD_ELSEWHERE.format(stored.new_elsewhere), extra=notes.place(day))
     day.last_asked_at = moment
     if ask.whole_day:
         day.last_synced_at = moment

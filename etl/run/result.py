@@ -6,9 +6,11 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from etl.core.batchday import UNFINISHED, BatchDay, State
+from etl.core.doubt import Doubt
 from etl.core.window import Window
 from etl.errors import EtlError
 from etl.store.checks import Stored
@@ -18,6 +20,14 @@ DAY_COUNTS = ("planned", "settled", "open", "incomplete", "lost")
 ROW_COUNTS = ("received", "inserted", "updated", "unchanged", "rejected")
 # Where several apply, the first of these counts.
 PRECEDENCE = (78, 65, 75, 0)
+
+
+class Unasked(Enum):
+    """Why a narrowed run asks for nothing; the value says it in words."""
+
+    OUTSIDE = "no --date lies in the window"
+    UNKNOWN = "no batch that is looked for fits --batch and --date"
+    NOT_DUE = "all that fits --batch and --date is complete or lost, or is not due yet"
 
 
 @dataclass(slots=True)
@@ -42,7 +52,9 @@ class Result:
     """The figures of one run.
 
     `failed`: how many batch days could not be read to their end; each was logged when it happened. `reasons`: what
-    else kept the run from ending with 0; the command has yet to report it. `full`: with --full.
+    else kept the run from ending with 0; the command has yet to report it. `full`: with --full. `narrowed`: it was
+    limited to some batches or dates; `unasked`: why that left nothing to ask for. `doubts` are those of the whole
+    account.
     """
 
     run_id: str
@@ -58,6 +70,9 @@ class Result:
     reasons: list[EtlError] = field(default_factory=list)
     failed: int = 0
     full: InFull | None = None
+    narrowed: bool = False
+    unasked: Unasked | None = None
+    doubts: list[Doubt] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -99,6 +114,7 @@ class Result:
             "retries": self.retries,
             "rows": {name: getattr(self.rows, name) for name in ROW_COUNTS},
             "at_risk": risks_as_json(self.at_risk, self.window),
+            "doubts": doubts_as_json(self.doubts),
             "seconds": round(self.seconds, 3),
         }
 
@@ -115,6 +131,7 @@ def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dic
         "retries": 0,
         "rows": dict.fromkeys(ROW_COUNTS, 0),
         "at_risk": [],
+        "doubts": [],
         "seconds": 0.0,
     }
 
@@ -150,6 +167,20 @@ def risks_as_json(days: Iterable[BatchDay], window: Window) -> list[dict[str, An
 def missing_rows(day: BatchDay) -> int | None:
     """As v_coverage counts them: of what was lost without an answer, all that was submitted is missing."""
     return day.submitted if day.state is State.LOST and day.reported is None else day.missing
+
+
+def doubts_as_json(doubts: Iterable[Doubt]) -> list[dict[str, Any]]:
+    """Doubts, as `sync --json` and `status --json` give them."""
+    return [
+        {
+            "batch_no": doubt.batch_no,
+            "date": doubt.date and doubt.date.isoformat(),
+            "kind": doubt.kind.value,
+            "reported_rows": doubt.reported,
+            "submitted_rows": doubt.submitted,
+        }
+        for doubt in doubts
+    ]
 
 
 def moment_text(moment: dt.datetime) -> str:

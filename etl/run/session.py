@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from etl.errors import TryLater
 from etl.store import accounts, lock
 
 
@@ -44,6 +45,16 @@ def locked(engine: sa.Engine, account: str, key: str, holder: str) -> Iterator[S
             accounts.check_key(connection, account_id, key, keep=False)
         held = lock.acquire(connection, account_id, holder)
         try:
+            with connection.begin():
+                _require_same(connection, account, account_id)
             yield Session(connection, account_id, held)
         finally:
             held.release()
+
+
+def _require_same(connection: sa.Connection, account: str, account_id: int) -> None:
+    """Raise TryLater where the account was given another name just before it was locked."""
+    if accounts.find(connection, account) != account_id:
+        raise TryLater(
+            f"The account {account!r} was renamed at this moment. The next run says what is to be done."
+        )

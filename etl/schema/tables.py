@@ -96,6 +96,7 @@ account = _table(
     _text("name", "The name under which this account's rows are kept", 64, nullable=False, unique=True),
     _text("key_fingerprint", "SHA-256 of the accessKey that this account syncs with", 64),
     _text("holder", "Who holds this account's sync lock, or held it last", 255),
+    _column("page_size", sa.Integer(), "Rows per page, as answers have shown; NULL: the documented 100"),
     _column("planned_to", sa.Date(), "The last date of the window of its last run that was not narrowed"),
     comment="One accessKey of the vendor: it has its own batches, pace and lock",
 )
@@ -126,6 +127,7 @@ batch_listing = _table(
     _column("check_date", sa.Date(), "The date that the list gives; NULL: on any date", index=True),
     _column("submitted_rows", sa.BigInteger(), "How many numbers were submitted, where the list tells"),
     _time("told_at", "Since when a batch without a date is on the list"),
+    _time("retired_at", "When this date was retired: not looked for, whatever list names it"),
     comment="What the lists of batches say: a batch, perhaps its date, perhaps how many numbers",
 )
 
@@ -150,6 +152,8 @@ batch_day = _table(
     _time("last_look_at", "When it was asked for once more before leaving the window"),
     _flag("loss_told", "A run that ended normally has told that it is lost"),
     _column("note", sa.Text(), "What a person should know about it"),
+    _column("claimed_rows", sa.BigInteger(), "The vendor's count as it came; NULL: never asked"),
+    _column("page_size", sa.Integer(), "Rows per page, as pages_read counts them; NULL: the documented 100"),
     _time("full_at", "When it was last read in full by --full"),
     _column("full_pages", sa.Text(), "Pages that an unfinished reading in full has read"),
     sa.UniqueConstraint("batch_id", "check_date"),
@@ -299,5 +303,6 @@ sync_run = _table(
     _count("rows_unchanged", "Rows that were there already, as they are"),
     _count("rows_rejected", "Rows that could not be stored as they are"),
     _text("version", "Version of this job", 64, nullable=False),
+    _flag("narrowed", "It was limited to some batches or dates, and says nothing about the others"),
     comment="One run of the job",
 )

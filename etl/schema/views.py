@@ -151,7 +151,12 @@ SYNC_RUN = _view(
     "v_sync_run",
     _of(tables.sync_run, "run_id")
     | _ACCOUNT
-    | _of(tables.sync_run, *[c.name for c in tables.sync_run.c if c.name not in ("run_id", "account_id")]),
+    | _of(
+        tables.sync_run, *[c.name for c in tables.sync_run.c if c.name not in ("run_id", "account_id", "narrowed")]
+    )
+    | _own(
+        "text", narrowed="YES: it was limited to some batches or dates, and says nothing about the others; else NO"
+    ),
     comment="What each run of the job did, one line for each run",
     question="How did the last ten runs end, and how many rows did they bring?",
     query="""SELECT started_at, account, status, exit_code, requests, rows_inserted, rows_updated
@@ -259,7 +264,12 @@ BATCH_SUMMARY = _view(
         rejected_rows="Listed rows that cannot be stored as they are",
     )
     | _as("currency", tables.number_check.c.currency, "Currency of its prices; NULL if there are several")
-    | _own("decimal", cost="The sum of its prices, exact; NULL if there are several currencies or no prices"),
+    | _own("decimal", cost="The sum of its prices, exact; NULL if there are several currencies or no prices")
+    | _own(
+        "text",
+        doubt="What may be missing although it counts as complete: no_rows, fewer_than_submitted, or both with a "
+        "comma; NULL: nothing is known of it. Only of settled dates, and never of a retired batch",
+    ),
     comment="How complete each batch is and what it cost, one line for each account and batch",
     question="Which batches are not complete, how many rows are missing, and what have they cost so far?",
     query="""SELECT account, batch_no, first_date, last_date, lost_days, missing_rows, cost, currency

@@ -131,6 +131,8 @@ def template(value: str) -> str:
             raise BadSetting(f"{example}; {{date}} is the only field")
         # The day whose names are among the longest: a Wednesday in September.
         batch_no = value.format(date=dt.date(2026, 9, 30)).strip()
+        if batch_no == value.format(date=dt.date(2027, 10, 31)).strip():
+            raise BadSetting(f"{example}; this one gives the same number for every day")
     except ValueError:
         raise BadSetting(example) from None
     if not 1 <= len(batch_no) <= MAX_BATCH_NO or CONTROL.search(batch_no):

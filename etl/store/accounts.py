@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import shlex
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from etl.core.pagesize import PAGE_SIZE
 from etl.database.sql import insert_missing
+from etl.database.types import UtcTime
 from etl.errors import Misconfigured
-from etl.schema.tables import account, sync_run
+from etl.schema.tables import account, batch, batch_day, sync_run
 
 
 def find(connection: sa.Connection, name: str) -> int | None:
@@ -48,14 +52,75 @@ def fingerprint(access_key: str) -> str:
 def check_key(
     connection: sa.Connection, account_id: int, access_key: str, *, accept: bool = False, keep: bool = True
 ) -> None:
-    """Raise Misconfigured if the account is known with another key, unless `accept`.
+    """Refuse a key that is another account's, and another key than the first one unless `accept` (Misconfigured).
 
     `keep`: keep the fingerprint, because the vendor has accepted this key; until then it may be mistyped.
     """
+    if not _differs(connection, account_id, access_key, accept) or not keep:
+        return
+    _one_at_a_time(connection)
+    if _differs(connection, account_id, access_key, accept):
+        values = {"key_fingerprint": fingerprint(access_key)}
+        connection.execute(sa.update(account).where(account.c.account_id == account_id).values(values))
+
+
+def check_name(connection: sa.Connection, account_id: int, access_key: str) -> None:
+    """Refuse a key that is another account's already: one account under two names would split its figures and
+    double its pace. Raises Misconfigured."""
+    now, same = fingerprint(access_key), account.c.account_id == account_id
+    mine = connection.execute(sa.select(account.c.name, account.c.key_fingerprint).where(same)).one()
+    others = sa.select(account.c.name).where(account.c.key_fingerprint == now, sa.not_(same))
+    if mine.key_fingerprint == now:  # a database of an earlier version may have two: the first one goes on
+        others = others.where(account.c.account_id < account_id)
+    other = connection.execute(others.order_by(account.c.account_id).limit(1)).scalar_one_or_none()
+    if other is None:
+        return
+    raise Misconfigured(
+        f"This accessKey belongs to the account {other!r} of this database, so it cannot sync as {mine.name!r}.",
+        f"set NUMBERCHECK_ACCOUNT to {other!r}, or, if that account is to have another name from now on, run "
+        f"`numbercheck accounts rename {shlex.quote(other)} {shlex.quote(mine.name)}`.",
+    )
+
+
+def rename(connection: sa.Connection, account_id: int, new: str) -> None:
+    """Give an account another name. Everything else refers to its number. Raises Misconfigured."""
+    _one_at_a_time(connection)
+    if find(connection, new) is not None:
+        raise Misconfigured(
+            f"There is an account {new!r} already, and the rows of two accounts must not mix.",
+            "choose another name; `numbercheck accounts list` shows those that are taken.",
+        )
+    connection.execute(sa.update(account).where(account.c.account_id == account_id).values(name=new))
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is known of an account as a whole. `last_run` (UTC): when its last run began; None: there was none.
+
+    `fingerprint`: that of its accessKey; None where the vendor has taken none yet.
+    """
+
+    name: str
+    batch_days: int
+    last_run: dt.datetime | None
+    fingerprint: str | None
+
+
+def overview(connection: sa.Connection) -> list[Overview]:
+    """All accounts, by name."""
+    days = sa.select(sa.func.count()).select_from(batch_day).join(batch)
+    days = days.where(batch.c.account_id == account.c.account_id).correlate(account)
+    run = sa.select(sa.func.max(sync_run.c.started_at, type_=UtcTime()))
+    run = run.where(sync_run.c.account_id == account.c.account_id).correlate(account)
+    columns = (account.c.name, days.scalar_subquery(), run.scalar_subquery(), account.c.key_fingerprint)
+    return [Overview(*row) for row in connection.execute(sa.select(*columns).order_by(account.c.name))]
+
+
+def _differs(connection: sa.Connection, account_id: int, access_key: str, accept: bool) -> bool:
+    """Whether this key is not the one that is kept. Raises Misconfigured where it may not become it."""
+    check_name(connection, account_id, access_key)
     mine = account.c.account_id == account_id
-    # If two first runs start at once with different keys, only one of them may be the first.
-    query = sa.select(account.c.name, account.c.key_fingerprint).where(mine).with_for_update(key_share=True)
-    row = connection.execute(query).one()
+    row = connection.execute(sa.select(account.c.name, account.c.key_fingerprint).where(mine)).one()
     now = fingerprint(access_key)
     if row.key_fingerprint not in (None, now) and not accept:
         raise Misconfigured(
@@ -63,5 +128,21 @@ def check_key(
             "must not be mixed. Set NUMBERCHECK_ACCOUNT to another name, or, if this account's key was replaced, "
             "run `numbercheck doctor --accept-new-key`."
         )
-    if keep and row.key_fingerprint != now:
-        connection.execute(sa.update(account).where(mine).values(key_fingerprint=now))
+    return bool(row.key_fingerprint != now)
+
+
+def page_size(connection: sa.Connection, account_id: int) -> int:
+    """Rows per page, as the answers to this account have shown so far."""
+    query = sa.select(account.c.page_size).where(account.c.account_id == account_id)
+    return connection.execute(query).scalar_one_or_none() or PAGE_SIZE
+
+
+def learn_page_size(connection: sa.Connection, account_id: int, rows: int) -> None:
+    """Keep what the answers to this account have shown."""
+    connection.execute(sa.update(account).where(account.c.account_id == account_id).values(page_size=rows))
+
+
+def _one_at_a_time(connection: sa.Connection) -> None:
+    """Let one transaction at a time decide whose a key or a name is: all of them lock the first account."""
+    first = sa.select(account.c.account_id).order_by(account.c.account_id).limit(1)
+    connection.execute(first.with_for_update(key_share=True))

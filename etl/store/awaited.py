@@ -58,7 +58,7 @@ class Waiting:
         for day_id, key in self._noted:
             self._days.setdefault(key, set()).add(day_id)
         self._changed: set[tuple[int, Key]] = set()
-        self._resolved: set[Key] = set()
+        self._gone: set[tuple[int, Key]] = set()
 
     def note(self, day_id: int, rows: Iterable[CheckRow], page: Page, at_page: int | None) -> None:
         """Bring the list of waiting checks up to date with a page. `rows`: its rows as they are stored."""
@@ -66,8 +66,14 @@ class Waiting:
             key = row.key
             if row.awaits_outcome:
                 self._wait(day_id, key, page, at_page)
-            elif key in self._days:
-                self._resolved.add(key)
+            else:
+                self._resolve(key)
+
+    def _resolve(self, key: Key) -> None:
+        for day_id in self._days.pop(key, ()):
+            del self._noted[day_id, key]
+            self._changed.discard((day_id, key))
+            self._gone.add((day_id, key))
 
     def _wait(self, day_id: int, key: Key, page: Page, at_page: int | None) -> None:
         before = self._noted.get((day_id, key))
@@ -83,11 +89,11 @@ class Waiting:
 
     def flush(self) -> None:
         """Write what changed."""
-        gone = [(day_id, *key) for key in sorted(self._resolved) for day_id in self._days[key]]
+        gone = [(day_id, *key) for day_id, key in sorted(self._gone, key=lambda line: line[::-1])]
         if gone:
             names = [f"_{name}" for name in _COLUMNS[:3]]
             self._connection.execute(_FORGET, [dict(zip(names, line, strict=True)) for line in gone])
-        waiting = sorted(line for line in self._changed if line[1] not in self._resolved)
+        waiting = sorted(self._changed)
         upsert(
             self._connection,
             awaited_check,

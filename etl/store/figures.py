@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.core.batchday import UNFINISHED, State
+from etl.core.doubt import DoubtKind
 from etl.core.window import AT_RISK, Window
 from etl.database.engine import connect, reading
 from etl.database.sqlitefile import is_there
 from etl.database.types import UtcTime
 from etl.schema.tables import sync_run
-from etl.store import accounts
+from etl.store import accounts, doubts
 
 Figures = list[dict[str, Any]]
 """Rows of a view, column → value. Dates and times are typed, times are in UTC, and counts are whole numbers."""
@@ -52,7 +53,7 @@ _LOST = (
     .columns(**_DAYS)
 )
 _RUNS = sa.text(
-    "SELECT run_id, started_at, finished_at, status, exit_code, requests, rows_inserted, rows_updated "
+    "SELECT run_id, started_at, finished_at, status, exit_code, requests, rows_inserted, rows_updated, narrowed "
     "FROM v_sync_run WHERE account = :account ORDER BY started_at DESC LIMIT :runs"
 ).columns(started_at=UtcTime(), finished_at=UtcTime())
 
@@ -65,6 +66,7 @@ class Ledger:
     rows_at_risk: int
     rejected_rows: int
     last_success: dt.datetime | None
+    doubts: dict[DoubtKind, int] = field(default_factory=dict)
 
 
 def read(url: sa.URL, account: str, moment: dt.datetime) -> Ledger | None:
@@ -116,6 +118,7 @@ def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledge
         rows_at_risk=sum(_rows_at_risk(**risk) for risk in risks),
         rejected_rows=sum(line["rejected_rows"] for line in states),
         last_success=_last_success(connection, accounts.find(connection, account)),
+        doubts=doubts.count(doubts.of_account(connection, account, moment)),
     )
 
 
@@ -126,6 +129,8 @@ def _rows_at_risk(missing_rows: int | None, submitted_rows: int | None) -> int:
 
 def _last_success(connection: sa.Connection, account_id: int | None) -> dt.datetime | None:
     mine = (sync_run.c.account_id == account_id, sync_run.c.status == "complete", sync_run.c.exit_code == 0)
-    query = sa.select(sa.func.max(sync_run.c.finished_at, type_=UtcTime())).where(*mine)
+    # What is complete of some batches or dates says nothing about the others.
+    whole = sync_run.c.narrowed == sa.false()
+    query = sa.select(sa.func.max(sync_run.c.finished_at, type_=UtcTime())).where(*mine, whole)
     found: dt.datetime | None = connection.execute(query).scalar_one()
     return found

@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from etl.core import notes
 from etl.core.batchday import BatchDay, State
 from etl.core.line import NO_LISTS, Lists, NamesByDate, RowsByDay
+from etl.core.pagesize import PAGE_SIZE
 from etl.core.planning import Known
 from etl.core.window import Window
 from etl.database.sql import STREAMED, Shared, analyze
 from etl.schema.tables import awaited_check, batch, batch_day, batch_listing
-from etl.store import listings
+from etl.store import accounts, listings
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
 
@@ -25,6 +26,8 @@ BEGUN = (State.INCOMPLETE, State.OPEN)
 FIGURES = {
     "state": "state",
     "reported_rows": "reported",
+    "claimed_rows": "claimed",
+    "page_size": "page_size",
     "stored_rows": "stored",
     "repeated_rows": "repeated",
     "rejected_rows": "rejected",
@@ -64,7 +67,8 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     for day in days:
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
-    return Known(lists, days, _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since))
+    counts = _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since)
+    return Known(lists, days, counts, accounts.page_size(connection, account_id))
 
 
 def _add_kept_lines(connection: sa.Connection, which: sa.ColumnElement[bool], days: list[BatchDay]) -> None:
@@ -77,11 +81,16 @@ def _add_kept_lines(connection: sa.Connection, which: sa.ColumnElement[bool], da
 
 
 def _submitted(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[int, int | None]:
-    """How many numbers were submitted to batch days that lists name with their date, as the database has it."""
+    """How many numbers were submitted to batch days that lists name with their date, as the database has it.
+
+    The mark of a date that was retired names nothing.
+    """
     rows = sa.cast(sa.func.sum(batch_listing.c.submitted_rows), sa.BigInteger())
     query = sa.select(batch_day.c.batch_day_id, rows.label("submitted")).join_from(batch_day, batch)
     same = sa.and_(
-        batch_listing.c.batch_id == batch_day.c.batch_id, batch_listing.c.check_date == batch_day.c.check_date
+        batch_listing.c.batch_id == batch_day.c.batch_id,
+        batch_listing.c.check_date == batch_day.c.check_date,
+        batch_listing.c.retired_at.is_(None),
     )
     found = connection.execute(query.join(batch_listing, same).where(which).group_by(batch_day.c.batch_day_id))
     return {row.batch_day_id: row.submitted for row in found}
@@ -113,7 +122,11 @@ def _pending(connection: sa.Connection, mine: sa.ColumnElement[bool], lists: Lis
     query = sa.select(*_OWN).join_from(batch_day, batch).where(mine, batch_day.c.state == State.PENDING)
     found = connection.execute(query.where(batch.c.retired_at.is_(None)), execution_options=STREAMED)
     dates = Shared()
-    return [_day(lists, intern(batch_no), dates[date], *rest) for batch_no, date, *rest in found]
+    return [
+        _day(lists, intern(batch_no), dates[date], *rest)
+        for batch_no, date, *rest in found
+        if batch_no not in lists.retired.on(date)
+    ]
 
 
 def _days(connection: sa.Connection, which: sa.ColumnElement[bool], lists: Lists = NO_LISTS) -> list[BatchDay]:
@@ -122,6 +135,7 @@ def _days(connection: sa.Connection, which: sa.ColumnElement[bool], lists: Lists
     for batch_no, date, *row in connection.execute(query, execution_options=STREAMED):
         own, figures = row[: len(_OWN) - 2], dict(zip(FIGURES.values(), row[len(_OWN) - 2 :], strict=True))
         figures["state"], figures["note"] = State(figures["state"]), notes.from_ledger(figures["note"])
+        figures["page_size"] = figures["page_size"] or PAGE_SIZE
         figures["unresolved"], figures["next_outcome_at"] = waiting.get(own[0], (0, None))
         days.append(_day(lists, intern(batch_no), dates[date], *own, **figures))
     return days
@@ -187,9 +201,15 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
 
 def _drop(connection: sa.Connection, account_id: int) -> None:
     # By number: MariaDB locks every row that a DELETE examines, including those of other accounts.
-    mine = sa.and_(batch.c.account_id == account_id, batch.c.retired_at.is_not(None))
-    days = sa.select(batch_day.c.batch_day_id).join(batch).where(mine, batch_day.c.state == State.PENDING)
-    retired = [{"day_id": day_id} for day_id in connection.execute(days).scalars()]
+    never_asked = sa.and_(batch.c.account_id == account_id, batch_day.c.state == State.PENDING)
+    days = sa.select(batch_day.c.batch_day_id).join(batch).where(never_asked)
+    mark = sa.and_(
+        batch_listing.c.batch_id == batch_day.c.batch_id,
+        batch_listing.c.check_date == batch_day.c.check_date,
+        batch_listing.c.retired_at.is_not(None),
+    )
+    gone = sa.union(days.where(batch.c.retired_at.is_not(None)), days.join(batch_listing, mark))
+    retired = [{"day_id": day_id} for day_id in connection.execute(gone).scalars()]
     if retired:
         connection.execute(sa.delete(batch_day).where(batch_day.c.batch_day_id == sa.bindparam("day_id")), retired)
 

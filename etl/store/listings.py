@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from sys import intern
@@ -10,13 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.database.sql import STREAMED, Shared, analyze, chunks, insert_missing
 from etl.schema.tables import account, batch, batch_day, batch_listing
 
 
 def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Entry]:
-    """The entries of batches that are not retired: those without a date, and those dated `since` or later."""
+    """The entries that are not retired: those without a date, and those dated `since` or later."""
     recent = sa.or_(batch_listing.c.check_date.is_(None), batch_listing.c.check_date >= since)
     return _entries(connection, account_id, recent)
 
@@ -38,20 +39,32 @@ def _entries(connection: sa.Connection, account_id: int, which: sa.ColumnElement
         batch_listing.c.check_date,
         batch_listing.c.submitted_rows,
         batch.c.appkey,
+        batch_listing.c.retired_at,
     )
     mine = sa.select(*columns).join_from(batch_listing, batch).where(batch.c.account_id == account_id)
     wanted = mine.where(which, batch.c.retired_at.is_(None))
     found, dates, moments = connection.execute(wanted, execution_options=STREAMED), Shared(), Shared()
-    return [
-        Entry(intern(source), Line(intern(no), dates[date], *more), moments[told_at])
-        for source, told_at, no, date, *more in found
-    ]
+    entries, marked = [], set()
+    for source, told_at, batch_no, date, rows, appkey, retired_at in found:
+        if retired_at is None:
+            line = Line(intern(batch_no), dates[date], rows, appkey)
+            entries.append(Entry(intern(source), line, moments[told_at]))
+        else:
+            marked.add((batch_no, date))
+    return (
+        [entry for entry in entries if (entry.line.batch_no, entry.line.date) not in marked] if marked else entries
+    )
 
 
-def retired(connection: sa.Connection, account_id: int) -> set[str]:
-    """The numbers of retired batches: they are not looked for on further dates, even if a list names them."""
-    mine = sa.select(batch.c.batch_no).where(batch.c.account_id == account_id, batch.c.retired_at.is_not(None))
-    return set(connection.execute(mine).scalars())
+def retired(connection: sa.Connection, account_id: int) -> Retired:
+    """What is not looked for any further, even if a list names it."""
+    mine = batch.c.account_id == account_id
+    whole = sa.select(batch.c.batch_no).where(mine, batch.c.retired_at.is_not(None))
+    marks = sa.select(batch_listing.c.check_date, batch.c.batch_no).join_from(batch_listing, batch)
+    dates: dict[dt.date, set[str]] = defaultdict(set)
+    for date, batch_no in connection.execute(marks.where(mine, batch_listing.c.retired_at.is_not(None))):
+        dates[date].add(batch_no)
+    return Retired(set(connection.execute(whole).scalars()), dict(dates))
 
 
 def batches(
@@ -110,7 +123,7 @@ def add(
     # Without a lock, two processes at once could both add to the same earlier line.
     mine = account.c.account_id == account_id
     connection.execute(sa.select(account.c.account_id).where(mine).with_for_update(key_share=True))
-    _bring_back(connection, account_id, {line.batch_no for line in lines}, moment)
+    _bring_back(connection, account_id, lines, moment)
     since = min((line.date for line in lines if line.date), default=dt.date.max)
     before = [entry for entry in load(connection, account_id, since) if entry.source == DATABASE_LIST]
     after = {entry.key: entry for entry in before}
@@ -123,6 +136,13 @@ def add(
     save(connection, account_id, before, after.values(), moment)
 
 
+def own_line(connection: sa.Connection, account_id: int, line: Line) -> Line | None:
+    """What the list kept in the database says about the batch and date of this line, and the batch's appkey."""
+    since = line.date or dt.date.max
+    wanted = Entry(DATABASE_LIST, line).key
+    return next((entry.line for entry in load(connection, account_id, since) if entry.key == wanted), None)
+
+
 def retire(connection: sa.Connection, account_id: int, batch_no: str, moment: dt.datetime) -> bool:
     """Stop looking for a batch on further dates; False if it is not known.
 
@@ -133,14 +153,43 @@ def retire(connection: sa.Connection, account_id: int, batch_no: str, moment: dt
     return bool(connection.execute(sa.update(batch).where(mine).values(retired_at=moment)).rowcount)
 
 
-def _bring_back(connection: sa.Connection, account_id: int, names: set[str], moment: dt.datetime | None) -> None:
+def retire_date(
+    connection: sa.Connection, account_id: int, batch_no: str, date: dt.date, moment: dt.datetime
+) -> bool:
+    """Stop looking for a batch on one date; False if no list names it with that date, or without one.
+
+    The other dates go on; so does this one if it was asked for already, as when a whole batch is retired.
+    """
+    batch_id, _ = batches(connection, account_id, [batch_no]).get(batch_no, (None, None))
+    dates = batch_listing.c.check_date
+    listed = sa.select(dates).where(batch_listing.c.batch_id == batch_id, sa.or_(dates == date, dates.is_(None)))
+    if batch_id is None or connection.execute(listed.limit(1)).first() is None:
+        return False
+    # A mark beside the lines, because a list may name that date again at each run.
+    mark = {"batch_id": batch_id, "source": DATABASE_LIST, "check_date": date, "retired_at": moment}
+    connection.execute(sa.insert(batch_listing), mark)
+    return True
+
+
+def _bring_back(
+    connection: sa.Connection, account_id: int, lines: Collection[Line], moment: dt.datetime | None
+) -> None:
+    """Look again for the batches of these lines; on single dates that were retired, if a line names the date or
+    has none."""
+    names, gone = {line.batch_no for line in lines}, retired(connection, account_id)
     mine = sa.and_(batch.c.account_id == account_id, batch.c.batch_no == sa.bindparam("name"))
-    rows = [{"name": name} for name in sorted(names & retired(connection, account_id))]
+    rows = [{"name": name} for name in sorted(names.intersection(gone.batches))]
     _execute(connection, sa.update(batch).where(mine).values(retired_at=None), rows)
     # It was not to be looked for in between: dates that passed meanwhile were not missed.
     these = batch_listing.c.batch_id.in_(sa.select(batch.c.batch_id).where(mine))
     again = sa.update(batch_listing).where(these, batch_listing.c.check_date.is_(None))
     _execute(connection, again.values(told_at=moment), rows)
+    wanted = {(line.batch_no, line.date) for line in lines}
+    marked = [(name, date) for date, marks in gone.dates.items() for name in marks]
+    back = [(name, date) for name, date in marked if (name, date) in wanted or (name, None) in wanted]
+    if back:
+        ids = batches(connection, account_id, {name for name, _ in back})
+        _execute(connection, _UNMARK, [{"_batch_id": ids[name][0], "_check_date": date} for name, date in back])
 
 
 def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Entry]) -> dict[str, int]:
@@ -192,9 +241,15 @@ def _execute(connection: sa.Connection, statement: sa.Executable, rows: list[dic
 
 
 _SAME = sa.and_(
+    batch_listing.c.retired_at.is_(None),
     batch_listing.c.batch_id == sa.bindparam("_batch_id"),
     batch_listing.c.source == sa.bindparam("_source"),
     batch_listing.c.check_date.is_not_distinct_from(sa.bindparam("_check_date")),
 )
 _UPDATE = sa.update(batch_listing).where(_SAME).values(submitted_rows=sa.bindparam("_submitted_rows"))
 _DELETE = sa.delete(batch_listing).where(_SAME)
+_UNMARK = sa.delete(batch_listing).where(
+    batch_listing.c.retired_at.is_not(None),
+    batch_listing.c.batch_id == sa.bindparam("_batch_id"),
+    batch_listing.c.check_date == sa.bindparam("_check_date"),
+)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from etl.core.checkrow import CheckRow
 from etl.core.fields import FIELDS
-from etl.database.sql import insert_missing_shared
+from etl.database.sql import chunks, insert_missing_shared
 from etl.schema.tables import carrier, metadata, number_type
 
 
@@ -68,6 +68,6 @@ class Lookups:
         self._read_carriers(connection, new)
 
     def _read_carriers(self, connection: sa.Connection, names: set[str]) -> None:
-        if names:
-            found = sa.select(carrier.c.name, carrier.c.carrier_id).where(carrier.c.name.in_(names))
+        for some in chunks(names):
+            found = sa.select(carrier.c.name, carrier.c.carrier_id).where(carrier.c.name.in_(some))
             self._carriers |= {row.name: row.carrier_id for row in connection.execute(found)}

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+import simplejson
 import sqlalchemy as sa
 
-from etl.core.checkrow import RejectedRow
-from etl.database.sql import insert_missing
+from etl.core.checkrow import CheckRow, RejectedRow
+from etl.core.fields import FIELDS
+from etl.database.sql import chunks, insert_missing
 from etl.schema.tables import rejected_row
+
+HELD_BY_ANOTHER = "held_by_another_account"
+
+
+def held_by_another(row: CheckRow) -> RejectedRow:
+    """A row whose key another account holds, as a rejected one, its fields under the names of the vendor's page.
+
+    Its digest is that of its key: read again with other content, it is still the same row.
+    """
+    named = ((field.page, getattr(row, field.name)) for field in FIELDS)
+    payload = {name: value for name, value in named if value is not None} | (row.extra or {})
+    digest = hashlib.sha256(simplejson.dumps([HELD_BY_ANOTHER, *row.key]).encode()).hexdigest()
+    return RejectedRow(HELD_BY_ANOTHER, simplejson.dumps(payload, use_decimal=True, ensure_ascii=False), digest)
 
 
 class Rejections:
@@ -27,8 +43,10 @@ class Rejections:
         if not by_digest:
             return 0
         table = rejected_row
-        mine = sa.and_(table.c.batch_day_id == day_id, table.c.digest.in_(list(by_digest)))
-        known = set(self._connection.execute(sa.select(table.c.digest).where(mine)).scalars())
+        known: set[str] = set()
+        for some in chunks(by_digest):
+            mine = sa.and_(table.c.batch_day_id == day_id, table.c.digest.in_(some))
+            known |= set(self._connection.execute(sa.select(table.c.digest).where(mine)).scalars())
         new = {
             (day_id, digest): {
                 "batch_day_id": day_id,

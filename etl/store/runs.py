@@ -11,8 +11,19 @@ from etl.core.window import Window
 from etl.schema.tables import sync_run
 
 
-def begin(connection: sa.Connection, run_id: str, account_id: int, window: Window, version: str) -> None:
-    """Record that a run began. The lock is held, so any other run that is recorded as running was killed."""
+def begin(
+    connection: sa.Connection,
+    run_id: str,
+    account_id: int,
+    window: Window,
+    version: str,
+    *,
+    narrowed: bool = False,
+) -> None:
+    """Record that a run began; `narrowed`: it is limited to some batches or dates.
+
+    The lock is held, so any other run that is recorded as running was killed.
+    """
     died = sa.update(sync_run).where(sync_run.c.account_id == account_id, sync_run.c.status == "running")
     connection.execute(died.values(status="interrupted"))
     connection.execute(
@@ -24,6 +35,7 @@ def begin(connection: sa.Connection, run_id: str, account_id: int, window: Windo
             window_first=window.first,
             window_last=window.last,
             version=version,
+            narrowed=narrowed,
         )
     )
 

@@ -31,6 +31,21 @@ class Sightings:
         self._new |= new
         return len(new)
 
+    def take_back(self, day_id: int, keys: Collection[Key]) -> int:
+        """Forget those of these keys that were noted for a batch day; how many there were.
+
+        Earlier versions noted rows here that another account holds.
+        """
+        known = [
+            tuple(key) for key in having_keys(self._connection, _KNOWN, further_sighting, keys, day_id=day_id)
+        ]
+        for key in known:
+            mine = (further_sighting.c[name] == value for name, value in zip(KEY, key, strict=True))
+            self._connection.execute(
+                sa.delete(further_sighting).where(further_sighting.c.batch_day_id == day_id, *mine)
+            )
+        return len(known)
+
     def flush(self) -> None:
         """Write the new ones; their checks must have been written before."""
         names = ("batch_day_id", *KEY)

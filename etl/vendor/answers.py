@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from etl.core.checkrow import CheckRow, Key, RejectedRow
 from etl.core.page import Page
+from etl.core.pagesize import LARGEST
 from etl.vendor.columns import is_blank
 from etl.vendor.convert import convert, reject
 from etl.vendor.question import DOCUMENTED, NEWER, Question
+from etl.vendor.size import holds_too_much
 
 MAX_TOTAL = 2**31 - 1
 MAX_DIGITS = 40
@@ -24,6 +27,8 @@ def parse(body: bytes) -> dict[str, Any]:
 
     Raises ValueError if there is none; its message contains nothing from the body.
     """
+    if holds_too_much(body):
+        raise ValueError("far more values than a page of rows has")
     try:
         answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=str, strict=False)
     except (ValueError, RecursionError):
@@ -43,11 +48,11 @@ def words_of(answer: dict[str, Any]) -> str:
     return next((answer[name] for name in ("msg", "message") if isinstance(answer.get(name), str)), "")
 
 
-def to_page(data: object, question: Question) -> Page:
-    """The page that `data` (of an answer with code 0) holds.
+def to_page(data: object, question: Question, go_on: Callable[[], None] = lambda: None) -> Page:
+    """The page that `data` (of an answer with code 0) holds. `go_on` is called before each row; it may raise.
 
-    Raises ValueError if it holds none: it is not an object, its totalSize is not a count, or it has no list of
-    rows although totalSize says that there are some.
+    Raises ValueError if it holds none: it is not an object, its totalSize is not a count, it has no list of rows
+    although totalSize says that there are some, or it has far more rows than were asked for.
     """
     if not isinstance(data, dict):
         raise ValueError("no data")
@@ -59,11 +64,15 @@ def to_page(data: object, question: Question) -> Page:
         if total:
             raise ValueError("totalSize is not 0, but there is no list of rows")
         result = []
-    return Page(question.page, total, *_sort_out(result, question.batch_no), len(result), _wording(result))
+    if len(result) > LARGEST:
+        raise ValueError(f"{len(result):,} rows, far more than were asked for")
+    size = _whole_number(data.get("pageSize"))
+    sorted_out = _sort_out(result, question.batch_no, go_on)
+    return Page(question.page, total, *sorted_out, len(result), _wording(result), size)
 
 
 def _sort_out(
-    result: list[object], batch_no: str
+    result: list[object], batch_no: str, go_on: Callable[[], None]
 ) -> tuple[tuple[CheckRow, ...], tuple[RejectedRow, ...], dict[Key, int], dict[Key, int]]:
     rows: dict[Key, CheckRow] = {}
     rejected: dict[str, RejectedRow] = {}
@@ -71,6 +80,7 @@ def _sort_out(
     conflicts: Counter[Key] = Counter()
     first: dict[Key, object] = {}
     for raw in result:
+        go_on()
         row = convert(raw, batch_no)
         if isinstance(row, RejectedRow):
             rejected[row.digest] = row

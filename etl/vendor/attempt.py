@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from etl.core.page import Page
 from etl.vendor.answers import code_of, parse, to_page, words_of
 from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
 from etl.vendor.question import Question
+from etl.vendor.size import USUAL_BYTES
 from etl.vendor.transport import Answer
 from etl.vendor.words import presentable, presentable_url
 
@@ -24,8 +26,26 @@ class Attempt:
     page: Page | None = None
 
 
-def read(question: Question, answer: Answer) -> Attempt:
-    """What the answer to this question means."""
+_LARGE = threading.Lock()
+"""Large answers are read one at a time: each may take a hundred MiB while it is parsed."""
+
+
+def read(question: Question, answer: Answer, go_on: Callable[[], None] = lambda: None) -> Attempt:
+    """What the answer to this question means.
+
+    `go_on` raises if the run is to end; it is called time and again while a large answer is read.
+    """
+    if len(answer.body) <= USUAL_BYTES:
+        return _read(question, answer, lambda: None)
+    while not _LARGE.acquire(timeout=0.1):
+        go_on()
+    try:
+        return _read(question, answer, go_on)
+    finally:
+        _LARGE.release()
+
+
+def _read(question: Question, answer: Answer, go_on: Callable[[], None]) -> Attempt:
     if answer.trouble is not None:
         return _attempt(answer, Seen(answer.status, trouble=answer.trouble))
     try:
@@ -39,7 +59,7 @@ def read(question: Question, answer: Answer) -> Attempt:
     if attempt.found.action is not Action.PAGE:
         return attempt
     try:
-        page = to_page(content.get("data"), question)
+        page = to_page(content.get("data"), question, go_on)
     except ValueError as error:
         return _attempt(answer, Seen(answer.status, code, trouble=Trouble.NO_PAGE), str(error))
     return Attempt(answer, attempt.seen, attempt.found, page=page)

@@ -41,6 +41,9 @@ class AnyGate(Protocol):
     def slow_down(self, seconds: float) -> None:
         """The vendor throttles the account: let no request of it start for `seconds`, whoever sends it."""
 
+    def go_on(self) -> None:
+        """Raise RunEnded if a signal or the bound on seconds has ended the run."""
+
     def seconds_left(self) -> float | None:
         """How many seconds the run may still take; None: it has no limit."""
 
@@ -127,7 +130,7 @@ class Client:
 
     def _try(self, question: Question, number: int) -> Page:
         self._gate.take()
-        attempt = read(question, self._send(question, number))
+        attempt = read(question, self._send(question, number), self._gate.go_on)
         self._learn(attempt)
         action = attempt.found.action
         if attempt.page is not None:

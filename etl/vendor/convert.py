@@ -21,7 +21,7 @@ from etl.vendor.columns import (
     digits_or_text,
     is_blank,
 )
-from etl.vendor.jsontext import as_json, is_storable
+from etl.vendor.jsontext import as_json, fitting, fitting_json, is_storable
 
 MAX_DEPTH = 30
 """Levels of lists and objects in one row; writing the row as JSON could fail if there were many more."""
@@ -64,7 +64,7 @@ def _any(raw: dict[str, Any], batch_no: str) -> CheckRow | RejectedRow:
     if digits_or_text(fields.get("batchNo")) == batch_no:
         del fields["batchNo"]
     extra = {name: value for name, value in fields.items() if not is_blank(value)}
-    return CheckRow(**values, extra=extra or None)
+    return CheckRow(**values, extra=fitting(extra) or None)
 
 
 def reject(reason: str, raw: object) -> RejectedRow:
@@ -73,7 +73,7 @@ def reject(reason: str, raw: object) -> RejectedRow:
         payload, canonical = as_json(raw), simplejson.dumps(raw, use_decimal=True, sort_keys=True)
     except RecursionError:
         payload = canonical = '"nested too deeply to be shown"'
-    return RejectedRow(reason, payload, hashlib.sha256(canonical.encode()).hexdigest())
+    return RejectedRow(reason, fitting_json(payload), hashlib.sha256(canonical.encode()).hexdigest())
 
 
 def _take_cost(values: dict[str, Any], fields: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from etl.core.batchday import PAGE_SIZE
+from etl.core.pagesize import PAGE_SIZE
 from etl.vendor.words import visible
 
 DOCUMENTED = "page"
@@ -20,7 +20,8 @@ class Question:
     """One request. `date` is a day in the vendor's zone; `page` counts from 1.
 
     `message_id` and `phone` narrow the batch day to the rows that have them. `appkey` is the batch's own and
-    takes precedence over the account's. `called`: what messages call the batch if it is not a real one.
+    takes precedence over the account's. `page_size`: rows per page. `called`: what messages call the batch if it
+    is not a real one.
     """
 
     batch_no: str
@@ -30,6 +31,7 @@ class Question:
     phone: str | None = None
     appkey: str | None = None
     called: str | None = None
+    page_size: int = PAGE_SIZE
 
     def __str__(self) -> str:
         return f"{self.called or f'Batch {visible(self.batch_no)}'} on {self.date}, page {self.page}"
@@ -41,7 +43,7 @@ def body(question: Question, appkey: str | None, wording: str) -> bytes:
         "batchNo": question.batch_no,
         "date": question.date.isoformat(),
         "page": question.page,
-        "pageSize": PAGE_SIZE,
+        "pageSize": question.page_size,
         "requestId" if wording == NEWER else "messageId": question.message_id,
         "phone": question.phone,
         "appkey": question.appkey or appkey,

@@ -16,7 +16,7 @@ from alembic.util import load_python_file
 from etl.database.types import OPTIONS, BigId, ExactText, UtcTime
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    steps.put_view("v_coverage", down_revision)
+    steps.put_view("v_coverage", "0002")
     if sa.inspect(op.get_bind()).has_table(FULL_READ):
         op.drop_table(FULL_READ)
     for table, column in _columns():

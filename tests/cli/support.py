@@ -40,7 +40,7 @@ THIS_HOUR = f"{NOW:%Y-%m-%dT%H}:"
 """How a moment recorded by a run at NOW begins: the run's clock goes on from NOW."""
 
 RESULT = {
-    "run_id", "status", "exit_code", "window", "batch_days", "requests", "retries", "rows", "at_risk", "seconds"
+    "run_id", "status", "exit_code", "window", "batch_days", "requests", "retries", "rows", "at_risk", "seconds", "doubts"
 }  # fmt: skip
 BATCH_DAYS = {"planned", "settled", "open", "incomplete", "lost"}
 ROWS = {"received", "inserted", "updated", "unchanged", "rejected"}
@@ -70,6 +70,8 @@ class Done:
         assert found["exit_code"] == self.status
         for entry in found["at_risk"]:
             assert entry.keys() == {"batch_no", "date", "deadline", "missing_rows"}
+        for entry in found["doubts"]:
+            assert entry.keys() == {"batch_no", "date", "kind", "reported_rows", "submitted_rows"}
         return found
 
     @property

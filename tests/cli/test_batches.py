@@ -101,7 +101,7 @@ def test_the_list_that_the_command_keeps(inside: Command) -> None:
     assert inside.files() == {"batches.csv"}  # listing creates no database
     added = inside("batches", "add", "NULL", "--date", str(TODAY), "--rows", "3")
     assert "Batch NULL is looked for on 2026-03-10." in added.out
-    inside("batches", "add", "NULL", "--date", str(TODAY), "--rows", "4")
+    inside("batches", "add", "NULL", "--date", str(TODAY), "--rows", "4", "--more")
     inside("batches", "add", "a,b")
     text = b"batch_no,date,rows\n0012,2026-03-10,8\nbad,tomorrow,\n"
     imported = inside("batches", "import", "-", status=78, stdin=text)
@@ -135,3 +135,116 @@ def test_a_file_that_is_imported_twice_changes_nothing(inside: Command) -> None:
     assert missing.out == ""
     old = inside("batches", "add", "older", "--date", "2020-01-01")
     assert "2020-01-01 has left the window" in old.messages
+
+
+def test_rows_that_were_mistyped_are_corrected(inside: Command) -> None:
+    call = ("batches", "add", "NULL", "--date", "2026-03-10")
+    assert "submitted rows" not in inside(*call, "--rows", "5000").out
+    corrected = inside(*call, "--rows", "500")
+    assert "It has 500 submitted rows on that date now; before, it had 5,000." in corrected.out
+    assert "submitted rows" not in inside(*call).out  # no rows are no correction
+    assert table(inside) == [("NULL", str(TODAY), 500, "database")]
+    more = inside(*call, "--rows", "20", "--more")
+    assert "It has 520 submitted rows on that date now; before, it had 500." in more.out
+    assert "appkey" not in inside(*call, "--appkey", "app-1").out
+    replaced = inside(*call, "--appkey", "app-2")
+    assert "Its appkey is the new one now" in replaced.out
+    assert "app-" not in replaced.out + replaced.err
+    assert table(inside) == [("NULL", str(TODAY), 520, "database")]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--rows", "5"], "--rows counts for a date. Give --date too"),
+        (["--date", "2062-03-10"], "2062-03-10 is more than 31 days ahead"),
+        (["--date", "2026-03-10", "--more"], "Give --rows too"),
+    ],
+)
+def test_options_that_contradict_each_other_add_nothing(inside: Command, options: list[str], words: str) -> None:
+    assert words in inside("batches", "add", "B", *options, status=2).err
+    assert table(inside) == []
+
+
+def test_a_date_is_retired_whatever_names_it(inside: Command) -> None:
+    """A mistyped date in a file, and one date of a batch that is looked for everywhere."""
+    inside.write_list([f"NULL,{TODAY - DAY},9", f"NULL,{TODAY},7", ",,", "0012,,"])
+    inside.sync(max_requests="1", status=75)
+    batches_asked(inside)
+    assert (
+        "is not known on 2026-03-01"
+        in inside("batches", "retire", "NULL", "--date", "2026-03-01", status=78).messages
+    )
+    for name, date in (("NULL", TODAY - DAY), ("0012", TODAY), ("0012", TODAY)):
+        retired = inside("batches", "retire", name, "--date", str(date))
+        assert f"Batch {name} is retired: it will not be looked for on {date}." in retired.out
+    assert table(inside) == [("0012", None, None, "file"), ("NULL", str(TODAY), 7, "file")]
+    inside.sync()
+    asked = {(r.body["batchNo"], r.body["date"]) for r in inside.vendor.requests}
+    inside.vendor.clear()
+    assert not asked & {("NULL", str(TODAY - DAY)), ("0012", str(TODAY))}
+    assert ("NULL", str(TODAY)) in asked
+    assert {date for name, date in asked if name == "0012"} <= {str(TODAY - n * DAY) for n in range(1, 14)}
+    assert inside.query("SELECT state FROM v_coverage WHERE state IN ('lost', 'incomplete', 'pending')") == []
+    inside("batches", "add", "NULL", "--date", str(TODAY - DAY))
+    inside.sync()
+    assert {(r.body["batchNo"], r.body["date"]) for r in inside.vendor.requests} >= {("NULL", str(TODAY - DAY))}
+
+
+# header, lines, what is said, batch numbers asked for
+CONTRADICTIONS = {
+    "two appkeys": (
+        "batch_no,date,appkey",
+        [f"NULL,{TODAY},", f"0012,{TODAY},one", f"0012,{TODAY - DAY},two"],
+        "batches.csv: More than one appkey is given for '0012'",
+        {"NULL", "0012"},
+    ),
+    "a date in 2062": (
+        "batch_no,date",
+        [f"NULL,{TODAY}", "0012,2062-03-10"],
+        "The batch file: 1 batch is dated more than 31 days ahead, and not looked for ('0012' on 2062-03-10)",
+        {"NULL"},
+    ),
+    "misspelt columns": ("batch_no,dates,row", [f"NULL,{TODAY},7"], "The column 'dates' is not read", {"NULL"}),
+    "a short line": ("rows,batch_no", ["7,NULL", "5"], "line 3: it ends before the column batch_no", {"NULL"}),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_contradictions_are_told_and_the_rest_is_used(inside: Command, case: str) -> None:
+    head, lines, words, asked = CONTRADICTIONS[case]
+    inside.write_list(lines, head)
+    done = (
+        inside.sync(status=78)
+        if case != "two appkeys"
+        else inside("sync", "--json", "--now", NOW.isoformat(), status=78)
+    )
+    assert words in done.messages
+    assert "Remedy: " in done.messages
+    assert batches_asked(inside) == asked
+    assert words in inside.at(NOW, "plan", status=78).messages
+    path = inside.environment.pop("NUMBERCHECK_BATCH_FILE")
+    imported = inside("batches", "import", path, status=78)
+    assert words.removeprefix("batches.csv: ").split(",")[0] in imported.messages
+
+
+def test_a_file_that_contradicts_the_command_is_told_until_that_is_corrected(inside: Command) -> None:
+    inside.vendor.book.add_generated("own", TODAY, 4, appkey="app-1")
+    inside("batches", "add", "own", "--date", str(TODAY), "--rows", "4", "--appkey", "app-1")
+    inside.write_list([f"own,{TODAY},4,app-2"], "batch_no,date,rows,appkey")
+    for _ in range(2):
+        done = inside.sync(status=78)
+        assert "1 batch is listed with another appkey than elsewhere" in done.messages
+        assert "'own' in `numbercheck batches`" in done.messages
+        assert "listed with rows in another list too" in done.messages
+        assert "app-" not in done.err
+    assert inside.query("SELECT count(*) FROM v_number_check") == [(4,)]
+    assert "is listed with another appkey than elsewhere" in inside.at(NOW, "plan", status=78).messages
+    inside.write_list([f"own,{TODAY},,app-1"], "batch_no,date,rows,appkey")
+    assert {record["level"] for record in inside.sync().log} == {"INFO"}
+
+
+def test_rows_without_a_date_are_a_warning(inside: Command) -> None:
+    inside.write_list(["NULL,,7"])
+    done = inside.sync()
+    assert "1 line has rows but no date" in done.messages

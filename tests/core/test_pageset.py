@@ -51,6 +51,14 @@ def test_nothing_noted_is_the_empty_set() -> None:
     assert list(PageSet.parse(None)) == list(PageSet.parse("")) == []
 
 
+@given(PAGES, st.integers(1, 250), st.integers(1, 250))
+def test_pages_of_another_size_hold_only_rows_that_were_there(pages: set[int], before: int, now: int) -> None:
+    rows = {row for page in pages for row in range((page - 1) * before, page * before)}
+    found = set(PageSet(pages).resized(before, now))
+    last = max(rows, default=0) // now + 2
+    assert found == {page for page in range(1, last) if rows.issuperset(range((page - 1) * now, page * now))}
+
+
 @given(PAGES, st.lists(st.tuples(st.booleans(), st.integers(1, 130))))
 def test_add_and_discard(pages: set[int], changes: list[tuple[bool, int]]) -> None:
     found = PageSet(pages)

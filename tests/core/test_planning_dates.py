@@ -8,8 +8,8 @@ import pytest
 
 from etl.core import planning
 from etl.core.batchday import BatchDay, State
-from etl.core.line import Line, Lists
-from etl.core.planning import Plan, Rules
+from etl.core.line import Line, Lists, Retired
+from etl.core.planning import Known, Plan, Rules
 from tests.core.plans import (
     LAST,
     asked,
@@ -41,6 +41,16 @@ def test_a_batch_without_a_date_is_looked_for_on_every_date_of_the_window() -> N
     made = make([line("B")])
     assert places(made) == {("B", day) for day in range(1, 15)}
     assert not any(task.day.spill for task in made.tasks)
+
+
+def test_a_date_that_is_retired_is_not_looked_for_whatever_calls_for_it() -> None:
+    """A batch without a date, and one that may run past midnight; its other dates go on."""
+    lists = Lists.of(
+        [line("A"), line("B", 10, 5), line("C", 11)], Retired((), {date(11): {"A", "B"}, date(20): {"C"}})
+    )
+    made = planning.make(Known(lists, []), window(), Rules())
+    days = {("A", day) for day in range(1, 15)} - {("A", 11)} | {("B", 10), ("C", 11), ("C", 12)}
+    assert places(made) == days
 
 
 def test_a_batch_day_is_asked_for_once_however_many_lines_call_for_it() -> None:

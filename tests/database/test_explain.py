@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+import psycopg
 import pymysql
 import pytest
+import sqlalchemy as sa
 
 from etl.database import explain as module
 from etl.database.explain import OWN, TARGET, Meaning, explain
@@ -47,3 +49,33 @@ def test_no_remedy_has_a_place_left(
     assert (type(error), error.subject) == (meaning.error, database.called)
     assert error.problem == f"{meaning.sentence} (it says: it says {{setting}} {{0}})."
     assert not set("{}") & set(error.remedy)
+
+
+LARGE = [
+    pymysql.err.OperationalError(1153, "Got a packet bigger than 'max_allowed_packet' bytes"),
+    pymysql.err.OperationalError(2020, "Got packet bigger than 'max_allowed_packet' bytes"),
+    pymysql.err.OperationalError(1390, "Prepared statement contains too many placeholders"),
+    psycopg.OperationalError("sending query and params failed: number of parameters must be between 0 and 65535"),
+    psycopg.errors.ProgramLimitExceeded("too much"),
+    psycopg.errors.StatementTooComplex("too deep"),
+    sqlite3.OperationalError("too many SQL variables"),
+]
+
+
+@pytest.mark.parametrize("error", LARGE, ids=repr)
+def test_a_statement_that_is_too_large_is_called_that(error: BaseException) -> None:
+    found = told(error)
+    assert found.problem.startswith("A statement is larger than the database accepts (it says: ")
+    assert found.remedy.startswith("allow larger ones (max_allowed_packet on MariaDB and MySQL)")
+    assert type(found) is Misconfigured
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql", "mariadb"], indirect=True)
+def test_each_server_says_so(engine: sa.Engine) -> None:
+    names = {f"p{n}": 1 for n in range(300_000)}
+    text = sa.text(f"SELECT 1 WHERE 1 IN ({', '.join(f':{name}' for name in names)})")
+    packet = sa.text("SELECT length(:text)"), {"text": "x" * (17 * 2**20)}
+    statement, values = packet if engine.dialect.name == "mariadb" else (text, names)
+    with engine.connect() as connection, pytest.raises(sa.exc.SQLAlchemyError) as caught:
+        connection.execute(statement, values)
+    assert "larger than the database accepts" in str(explain(caught.value)), repr(caught.value)[:300]

@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import generate_latest
 
 from etl.core.batchday import State
+from etl.core.doubt import DoubtKind
 from etl.report.metrics import Ended, figures
 from etl.store.figures import Ledger
 from tests.absent import absent
@@ -33,7 +34,7 @@ def promtool() -> str:
 
 def written() -> bytes:
     """The figures of an account about which everything is known."""
-    known = Ledger(dict.fromkeys(State, 1), 2, 3, NOW)
+    known = Ledger(dict.fromkeys(State, 1), 2, 3, NOW, dict.fromkeys(DoubtKind, 4))
     return generate_latest(figures('南 "1"\\', Ended(NOW.timestamp(), 75, 12.5, 100, 3), known))
 
 

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def read(content: bytes) -> Listing:
     ],
 )
 def test_good_files(content: bytes, lines: list[Line]) -> None:
-    assert read(content) == Listing("file", tuple(lines))
+    assert replace(read(content), notices=()) == Listing("file", tuple(lines))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,8 @@ def test_good_files(content: bytes, lines: list[Line]) -> None:
         (b"B1,2026-11-02,\nB1,2026-11-02,0\n", [Line("B1", DAY, 0)]),
         (b"B1\nB1\n", [Line("B1")]),
         (b"B1,,3\nB1,2026-11-02,4\nB1,,1\n", [Line("B1", None, 4), Line("B1", DAY, 4)]),
-        (b"B1,,,one\nB1,,,two\nB1\n", [Line("B1", None, None, "two")]),
+        (b"B1,,,one\nB1\n", [Line("B1", None, None, "one")]),
+        (b"B1\nB1,,,one\n", [Line("B1", None, None, "one")]),
     ],
 )
 def test_lines_of_one_batch_and_date_add_up(lines: bytes, summed: list[Line]) -> None:
@@ -109,6 +111,46 @@ def test_a_bad_line_is_named_and_the_others_are_read(bad: bytes, reason: str) ->
     assert [(problem.exit_status, str(problem)) for problem in found.problems] == [(78, text)]
 
 
+@pytest.mark.parametrize("head", ["rows,batch_no", "rows,date,appkey,batch_no", '"rows","x","batch_no"'])
+@pytest.mark.parametrize("short", ["5", '"5"', "x"])
+def test_a_line_shorter_than_the_place_of_the_batch_number_is_a_bad_line(head: str, short: str) -> None:
+    places = head.replace('"', "").split(",")
+    good = ",".join({"batch_no": "B", "rows": "7", "date": "2026-11-02"}.get(name, "") for name in places)
+    found = read(f"{head}\n{short}\n{good}\n".encode())
+    assert found.lines == (Line("B", DAY if "date" in places else None, 7),)
+    [problem] = found.problems
+    assert problem.exit_status == 78
+    assert "1 line cannot be used (line 2: it ends before the column batch_no)" in str(problem)
+
+
+def test_a_misspelt_column_is_named_and_the_rest_is_used() -> None:
+    found = read(b"batch_no,dates,row,comment\nB1,2026-11-02,5,x\n")
+    assert (found.lines, found.problems) == ((Line("B1"),), ())
+    assert [str(remark) for remark in found.remarks] == [
+        "list.csv: The column 'dates' is not read, and there is no column date. Remedy: call it date if that is what it is.",
+        "list.csv: The column 'row' is not read, and there is no column rows. Remedy: call it rows if that is what it is.",
+    ]  # fmt: skip
+
+
+def test_two_appkeys_for_one_batch_are_told_and_the_first_counts() -> None:
+    lines = b"B1,2026-11-02,5,one\nB2,2026-11-02,5,two\nB1,2026-11-03,6,other\nB1,2026-11-02,7,third\nB1,,,one\n"
+    found = read(HEADER + lines)
+    expected = {(DAY, 12, "one"), (DAY + dt.timedelta(days=1), 6, "one"), (None, None, "one")}
+    assert {(line.date, line.rows, line.appkey) for line in found.lines if line.batch_no == "B1"} == expected
+    [remark] = found.remarks
+    assert found.problems == ()
+    assert remark.exit_status == 78
+    assert str(remark) == (
+        "list.csv: More than one appkey is given for 'B1': the first one counts. Remedy: give each batch one appkey."
+    )
+
+
+def test_rows_without_a_date_are_told_and_allowed() -> None:
+    found = read(HEADER + b"B1,,5\nB1,,6\nB2,2026-11-02,7\nB3\n")
+    assert found.complaints == ()
+    assert found.notices == ("list.csv: 2 lines have rows but no date, so the rows do not count.",)
+
+
 def test_the_first_five_bad_lines_are_named_and_all_are_counted() -> None:
     found = read(HEADER + b"".join(b"B%d,84981234567\n" % number for number in range(1_200)))
     assert found.lines == ()
@@ -131,7 +173,8 @@ def test_the_first_five_bad_lines_are_named_and_all_are_counted() -> None:
         (b"\xef\xbb\xbf\r\n \n", "list.csv is empty."),
         (
             b"batch,date\nB1,2026-11-02\n",
-            "the header cannot be used (there is no column batch_no). Remedy: the first line",
+            "the header cannot be used (there is no column batch_no; is 'batch' meant to be it?). "
+            "Remedy: the first line",
         ),
         (
             b"84981234567\n84981234568\n",

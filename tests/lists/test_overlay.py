@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.errors import Misconfigured
 from etl.lists.listing import Listing
 from etl.lists.overlay import Past, overlay
@@ -125,7 +125,10 @@ def test_what_is_known_after_the_lists_were_read(case: str) -> None:
 
 def test_a_retired_batch_is_looked_for_on_no_further_date() -> None:
     found, outside = overlay(
-        entries(Line("B", D1)), [listing(Line("A", D1), Line("A"), Line("A", OLD), Line("a", D1))], window(), {"A"}
+        entries(Line("B", D1)),
+        [listing(Line("A", D1), Line("A"), Line("A", OLD), Line("a", D1))],
+        window(),
+        Retired({"A"}),
     )
     assert set(found) == set(entries(Line("B", D1), Line("a", D1)))
     assert outside == 1
@@ -174,7 +177,8 @@ def test_lines_before_the_window_stay_where_no_run_planned_them_in_time(
     begun: dt.date | None, planned: dict[dt.date, set[str]], kept: bool, counted: bool
 ) -> None:
     old = Line("A", dt.date(2026, 2, 27), 5)
-    lines = (old, Line("R", old.date), Line("A", LATE), Line("A", D1))
-    found, outside = overlay([], [listing(*lines)], window(), {"R"}, Past(begun, planned))
+    lines = (old, Line("R", old.date), Line("Q", old.date), Line("A", LATE), Line("A", D1))
+    retired = Retired({"R"}, {dt.date(2026, 2, 27): {"Q"}})
+    found, outside = overlay([], [listing(*lines)], window(), retired, Past(begun, planned))
     assert set(found) == set(entries(Line("A", D1), *([old] if kept else [])))
-    assert outside == (3 if counted else 1)
+    assert outside == (4 if counted else 1)

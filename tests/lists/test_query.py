@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -32,6 +34,7 @@ __all__ = ["closed_port"]
 
 FIRST, LAST = dt.date(2026, 11, 1), dt.date(2026, 11, 14)
 DAY = dt.date(2026, 11, 2)
+ZONE = ZoneInfo("Asia/Shanghai")
 SECRET = "s3cr3t-value"
 
 
@@ -55,7 +58,7 @@ def url(tmp_path: Path) -> sa.URL:
 
 
 def read(url: sa.URL, sql: str) -> Listing:
-    return read_query(url, sql, FIRST, LAST)
+    return read_query(url, sql, FIRST, LAST, ZONE)
 
 
 def message_of(found: Listing, exit_status: int) -> str:
@@ -99,6 +102,11 @@ def test_dates_are_bound_and_never_pasted(url: sa.URL) -> None:
     [
         ("'B' AS batch_no, '2026-11-02 10:30:00' AS date", Line("B", DAY)),
         ("'B' AS batch_no, '2026-11-02T10:30:00.5+08:00' AS date", Line("B", DAY)),
+        ("'B' AS batch_no, '2026-11-01T16:00:00Z' AS date", Line("B", DAY)),
+        ("'B' AS batch_no, '2026-11-02 15:59:59.999999+00' AS date", Line("B", DAY)),
+        ("'B' AS batch_no, '2026-11-02 00:30:00+09:00' AS date", Line("B", DAY - dt.timedelta(days=1))),
+        ("'B' AS batch_no, '2026-11-01 20:00-0500' AS date", Line("B", DAY)),
+        ("'B' AS batch_no, '2026-11-02 23:59:59' AS date", Line("B", DAY)),
         ("'B' AS batch_no, '' AS date, '' AS rows, NULL AS appkey", Line("B")),
         ("101713775788 AS batch_no, 5.0 AS rows", Line("101713775788", None, 5)),
         ("CAST('批' AS BLOB) AS batch_no, '7' AS rows", Line("批", None, 7)),
@@ -106,14 +114,18 @@ def test_dates_are_bound_and_never_pasted(url: sa.URL) -> None:
     ],
 )
 def test_values_of_sqlite(url: sa.URL, row: str, line: Line) -> None:
-    assert read(url, f"SELECT {row}") == Listing("query", (line,))
+    assert replace(read(url, f"SELECT {row}"), notices=()) == Listing("query", (line,))
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
         (dt.date(2026, 11, 2), "2026-11-02"),
-        (dt.datetime(2026, 11, 2, 23, 59, tzinfo=dt.UTC), "2026-11-02"),
+        (dt.datetime(2026, 11, 2, 23, 59), "2026-11-02"),
+        (dt.datetime(2026, 11, 2, 15, 59, 59, 999999, dt.UTC), "2026-11-02"),
+        (dt.datetime(2026, 11, 2, 16, tzinfo=dt.UTC), "2026-11-03"),
+        (dt.datetime(2026, 11, 2, 0, 30, tzinfo=ZoneInfo("Asia/Tokyo")), "2026-11-01"),
+        (dt.datetime(2026, 11, 1, 12, tzinfo=ZoneInfo("America/New_York")), "2026-11-02"),
         (Decimal("5"), "5"),
         (Decimal("5.00"), "5"),
         (Decimal("5.5"), "5.5"),
@@ -123,13 +135,31 @@ def test_values_of_sqlite(url: sa.URL, row: str, line: Line) -> None:
     ],
 )
 def test_values_of_other_drivers(value: object, text: str) -> None:
-    assert query._text(value) == text
+    assert query._text(value, ZONE) == text
+
+
+def test_the_zone_is_the_one_that_is_set() -> None:
+    moment = dt.datetime(2026, 11, 2, 16, tzinfo=dt.UTC)
+    assert [query._text(moment, ZoneInfo(zone)) for zone in ("UTC", "Asia/Tokyo", "Pacific/Honolulu")] == [
+        "2026-11-02", "2026-11-03", "2026-11-02",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
+def test_a_moment_of_a_server_is_its_date_in_the_vendors_zone(database: sa.URL) -> None:
+    moments = (
+        "timestamptz '2026-11-02 15:59:59+00'",
+        "timestamptz '2026-11-02 16:00+00'",
+        "timestamp '2026-11-02 23:00'",
+    )
+    found = [read(database, f"SELECT 'B' AS batch_no, {moment} AS date").lines[0] for moment in moments]
+    assert [line.date for line in found] == [DAY, DAY + dt.timedelta(days=1), DAY]
 
 
 @pytest.mark.parametrize("value", [True, [1], {"a": 1}])
 def test_values_that_no_column_of_a_list_has(value: object) -> None:
     with pytest.raises(BadLine, match="a column is of type"):
-        query._text(value)
+        query._text(value, ZONE)
 
 
 @pytest.mark.parametrize(

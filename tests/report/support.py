@@ -19,7 +19,7 @@ def told(text: str) -> dict[str, float]:
             labels = dict(sample.labels)
             accounts.add(labels.pop("account"))
             name = "/".join([sample.name.removeprefix("numbercheck_"), *labels.values()])
-            assert set(labels) <= {"state"}
+            assert set(labels) <= {"state", "kind"}
             assert name not in found
             found[name] = sample.value
     assert len(accounts) <= 1

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.core.batchday import State
+from etl.core.doubt import DoubtKind
 from etl.schema.tables import batch_listing, sync_run
 from etl.store import accounts, figures
 from tests.store.made import batch_day
@@ -49,7 +50,7 @@ def read(engine: sa.Engine, account: str = "default") -> figures.Ledger:
 
 
 def test_nothing_yet(engine: sa.Engine) -> None:
-    assert read(engine) == figures.Ledger(dict.fromkeys(State, 0), 0, 0, None)
+    assert read(engine) == figures.Ledger(dict.fromkeys(State, 0), 0, 0, None, dict.fromkeys(DoubtKind, 0))
 
 
 def test_states_and_rejected_rows_of_this_account_alone(engine: sa.Engine, account_id: int) -> None:
@@ -108,6 +109,14 @@ def test_the_last_success_is_that_of_the_runs_record(engine: sa.Engine, account_
     )
     runs(engine, other, ("complete", 0, NOW))
     assert read(engine).last_success == NOW - 24 * HOUR
+
+
+def test_a_narrowed_run_is_no_success(engine: sa.Engine, account_id: int) -> None:
+    runs(engine, account_id, ("complete", 0, NOW - 24 * HOUR), ("complete", 0, NOW))
+    for narrowed, success in ((f"{account_id}-1", NOW - 24 * HOUR), (f"{account_id}-0", None)):
+        with engine.begin() as connection:
+            connection.execute(sa.update(sync_run).where(sync_run.c.run_id == narrowed).values(narrowed=True))
+        assert read(engine).last_success == success
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -84,9 +84,25 @@ def batch_summary(checks: list[Row], days: list[Row]) -> list[Row]:
         priced = [check for check in of_batch.get((account, batch_no), []) if check["price"] is not None]
         one = len({check["currency"] for check in priced}) == 1
         rows.append(
-            row | {"currency": priced[0]["currency"] if one else None, "cost": total(priced) if one else None}
+            row
+            | {"currency": priced[0]["currency"] if one else None, "cost": total(priced) if one else None}
+            | {"doubt": doubt(group, row)}
         )
     return rows
+
+
+def doubt(days: list[Row], summary: Row) -> str | None:
+    """Here the lists give no date, so that all dates count together; tests/store/test_doubts.py has more cases."""
+    states = [day["state"] for day in days]
+    if "settled" not in states or "pending" in states:
+        return None
+    reported, found = summary["reported_rows"] or 0, []
+    if not reported and not summary["stored_rows"]:
+        found.append("no_rows")
+    growing = any(day["state"] == "open" and day["reported_rows"] for day in days)
+    if reported < (summary["submitted_rows"] or 0) and not growing:
+        found.append("fewer_than_submitted")
+    return ", ".join(found) or None
 
 
 def missing(day: Row) -> Any:

@@ -55,7 +55,7 @@ def test_up_down_and_up_again(empty: sa.Engine) -> None:
 
 def test_one_revision_at_a_time(empty: sa.Engine) -> None:
     revisions = [script.revision for script in migrate._scripts().walk_revisions()][::-1]
-    assert revisions == [f"{number:04}" for number in range(1, len(revisions) + 1)]
+    assert revisions == sorted(set(revisions))
     for revision in revisions:
         migrate.upgrade(empty, revision)
         assert migrate.current(empty) == revision

@@ -32,7 +32,7 @@ COLUMNS = {
     "v_coverage": "account batch_no check_date state reported_rows stored_rows missing_rows unresolved_rows "
     "repeated_rows rejected_rows submitted_rows last_synced_at deadline note",
     "v_sync_run": "run_id account started_at finished_at status exit_code window_first window_last requests "
-    "retries rows_received rows_inserted rows_updated rows_unchanged rows_rejected version",
+    "retries rows_received rows_inserted rows_updated rows_unchanged rows_rejected version narrowed",
     "v_rejected_row": "id account batch_no check_date page reason payload seen_at",
 }
 
@@ -180,6 +180,7 @@ def test_runs_and_rejected_rows(engine: sa.Engine) -> None:
         "status": "running",
         "exit_code": None,
         "version": "0.1.0",
+        "narrowed": "NO",
     }
     assert moment(rejected.pop("seen_at")) == MOMENT
     assert str(rejected.pop("check_date")) == DAY.isoformat()

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from etl.errors import Misconfigured
 from etl.schema.tables import account
-from etl.store import accounts
+from etl.store import accounts, runs
 from tests.running import HANG
-from tests.store.made import table
+from tests.store.made import HOUR, NOW, batch_day, table
+from tests.store.made import window as made_window
 from tests.store.sessions import assert_waits, at_once, beside, engine_for, noted
 
 
@@ -62,12 +63,43 @@ def test_a_new_key_is_accepted_when_told_so(connection: sa.Connection) -> None:
         accounts.check_key(connection, number, "key-1")
 
 
-def test_accounts_may_share_a_key_and_have_their_own(connection: sa.Connection) -> None:
+def refused(name: str, other: str) -> str:
+    return rf"belongs to the account '{other}' of this database, so it cannot sync as '{name}'"
+
+
+@pytest.mark.parametrize("accept", [False, True])
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("before", [None, "key-2"])
+def test_a_key_is_refused_under_a_second_name(
+    connection: sa.Connection, before: str | None, keep: bool, accept: bool
+) -> None:
+    first, second = accounts.register(connection, "a b"), accounts.register(connection, "c")
+    accounts.check_key(connection, first, "key-1")
+    if before:
+        accounts.check_key(connection, second, before)
+    with pytest.raises(Misconfigured, match=refused("c", "a b")) as caught:
+        accounts.check_key(connection, second, "key-1", accept=accept, keep=keep)
+    assert "`numbercheck accounts rename 'a b' c`" in caught.value.remedy
+    assert "NUMBERCHECK_ACCOUNT to 'a b'" in caught.value.remedy
+    accounts.check_key(connection, first, "key-1")
+    if before:
+        accounts.check_key(connection, second, before)
+
+
+def test_a_first_key_that_the_vendor_never_took_locks_nobody_out(connection: sa.Connection) -> None:
     first, second = accounts.register(connection, "a"), accounts.register(connection, "b")
+    accounts.check_key(connection, first, "mistyped", keep=False)
+    accounts.check_key(connection, second, "mistyped")
     accounts.check_key(connection, first, "key-1")
-    accounts.check_key(connection, second, "key-1")
-    accounts.check_key(connection, second, "key-2", accept=True)
-    accounts.check_key(connection, first, "key-1")
+
+
+def test_of_two_names_that_an_earlier_version_gave_one_key_the_first_goes_on(connection: sa.Connection) -> None:
+    numbers = [accounts.register(connection, name) for name in ("b", "a")]
+    connection.execute(sa.update(account).values(key_fingerprint=accounts.fingerprint("key-1")))
+    accounts.check_key(connection, numbers[0], "key-1")
+    with pytest.raises(Misconfigured, match=refused("a", "b")):
+        accounts.check_key(connection, numbers[1], "key-1")
+    accounts.check_key(connection, numbers[1], "key-2", accept=True)
 
 
 def test_the_key_itself_is_kept_nowhere(connection: sa.Connection) -> None:
@@ -91,4 +123,60 @@ def test_of_two_first_runs_with_different_keys_one_is_refused(db: sa.Engine) -> 
     with engine_for(db.url) as other, noted(other) as sent, ExitStack() as end, db.begin() as connection:
         accounts.check_key(connection, number, "key-1")
         outcome = end.enter_context(beside(second))
-        assert_waits(outcome, db, sent)  # on SQLite, as soon as its transaction begins
+        assert_waits(outcome, db, sent)  # on SQLite at its beginning already
+
+
+def test_of_two_names_that_bring_one_key_at_once_one_is_refused(db: sa.Engine) -> None:
+    with db.begin() as connection:
+        numbers = [accounts.register(connection, name) for name in ("a", "b")]
+
+    def second() -> None:
+        with other.begin() as connection, pytest.raises(Misconfigured, match=refused("b", "a")):
+            accounts.check_key(connection, numbers[1], "key-1")
+
+    with engine_for(db.url) as other, noted(other) as sent, ExitStack() as end, db.begin() as connection:
+        accounts.check_key(connection, numbers[0], "key-1")
+        outcome = end.enter_context(beside(second))
+        assert_waits(outcome, db, sent)
+
+
+def test_an_account_gets_another_name_with_all_that_it_holds(connection: sa.Connection) -> None:
+    old = accounts.register(connection, "old")
+    accounts.check_key(connection, old, "key-1")
+    taken = accounts.register(connection, "taken")
+    for name in ("taken", "old"):
+        with pytest.raises(Misconfigured, match=f"There is an account '{name}' already"):
+            accounts.rename(connection, old, name)
+    accounts.rename(connection, old, "Old")
+    assert (accounts.find(connection, "Old"), accounts.find(connection, "old")) == (old, None)
+    accounts.check_key(connection, old, "key-1")
+    assert accounts.find(connection, "taken") == taken
+
+
+def test_two_accounts_cannot_get_one_name(db: sa.Engine) -> None:
+    with db.begin() as connection:
+        numbers = [accounts.register(connection, name) for name in ("a", "b")]
+
+    def second() -> None:
+        with other.begin() as connection, pytest.raises(Misconfigured, match="There is an account 'c' already"):
+            accounts.rename(connection, numbers[1], "c")
+
+    with engine_for(db.url) as other, noted(other) as sent, ExitStack() as end, db.begin() as connection:
+        accounts.rename(connection, numbers[0], "c")
+        outcome = end.enter_context(beside(second))
+        assert_waits(outcome, db, sent)
+
+
+def test_what_is_known_of_all_accounts(connection: sa.Connection) -> None:
+    for number, name in enumerate(("b", "a")):
+        account_id = accounts.register(connection, name)
+        for day in range(number):
+            batch_day(connection, f"B{day}", name)
+            for moment in (NOW, NOW - HOUR):
+                window = made_window(moment)
+                runs.begin(connection, f"run {moment}"[:32], account_id, window, "1")
+    accounts.check_key(connection, account_id, "key-1")
+    assert accounts.overview(connection) == [
+        accounts.Overview("a", 1, NOW, accounts.fingerprint("key-1")),
+        accounts.Overview("b", 0, None, None),
+    ]

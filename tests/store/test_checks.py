@@ -382,15 +382,6 @@ def test_a_key_with_the_same_message_id_or_phone_is_no_further_sighting(desk: De
     assert sightings(desk.connection) == set()
 
 
-def test_the_same_key_under_two_accounts(desk: Desk) -> None:
-    other = Desk(desk.connection, "B1", "other")
-    desk.store(FULL)
-    stored = other.store(FULL)
-    assert counts(stored) == (1, 0, 0, 1, 0)
-    assert stored.new_keys == 1
-    assert sightings(desk.connection) == {(other.day, *FULL.key)}
-
-
 # -- rejected rows -------------------------------------------------------------------------------------------
 
 

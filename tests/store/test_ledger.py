@@ -113,6 +113,8 @@ def test_many_are_recorded_at_once(book: Book) -> None:
 FULL: dict[str, Any] = {
     "state": State.OPEN,
     "reported": 2**31 + 1,
+    "claimed": 2**31 + 2,
+    "page_size": 50,
     "stored": 2**31,
     "repeated": 7,
     "rejected": 5,
@@ -260,6 +262,24 @@ def test_what_was_never_asked_of_a_retired_batch_is_dropped(book: Book) -> None:
     assert len(table(book.connection, batch_day)) == 4, "a sync that runs now may be about to write its rows"
     book.record()
     assert len(table(book.connection, batch_day)) == 3
+    assert set(book.states()) == kept
+
+
+def test_what_was_never_asked_on_a_retired_date_is_dropped(book: Book) -> None:
+    book.batch("B2")
+    listings.add(book.connection, book.account_id, [Line("B1"), Line("B2", LAST)], more=True)
+    for name in ("B1", "B2"):
+        book.put(name, LAST)
+    book.put("B1", FIRST, state=State.INCOMPLETE, reported=3, last_asked_at=NOW)
+    for date in (FIRST, LAST):
+        assert listings.retire_date(book.connection, book.account_id, "B1", date, NOW)
+    lists = Lists.of([], listings.retired(book.connection, book.account_id))
+    days = ledger.load(book.connection, book.account_id, lists, window()).days
+    kept = {("B1", FIRST), ("B2", LAST)}
+    assert {(day.batch_no, day.date) for day in days} == kept
+    assert len(table(book.connection, batch_day)) == 3, "a sync that runs now may be about to write its rows"
+    book.record()
+    assert {row["state"] for row in table(book.connection, batch_day)} == {"incomplete", "pending"}
     assert set(book.states()) == kept
 
 

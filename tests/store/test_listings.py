@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 import sqlalchemy as sa
 
-from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.database.sql import CHUNK, MANY
 from etl.schema.tables import batch, batch_listing
 from etl.store import accounts, listings
@@ -42,6 +42,9 @@ class Lists:
 
     def retire(self, name: str) -> bool:
         return listings.retire(self.connection, self.account_id, name, NOW)
+
+    def retire_date(self, name: str, date: dt.date) -> bool:
+        return listings.retire_date(self.connection, self.account_id, name, date, NOW)
 
 
 @pytest.fixture
@@ -227,17 +230,17 @@ def test_a_retired_batch_is_not_listed_and_comes_back_when_added(lists: Lists) -
     lists.save([*lists.load(), Entry("file", Line("B1", D2, 7))])
     assert lists.retire("B1")
     assert lists.lines() == {Line("B2", D1)}
-    assert listings.retired(lists.connection, lists.account_id) == {"B1"}
+    assert listings.retired(lists.connection, lists.account_id).batches == {"B1"}
     lists.add(Line("B1", D1, 1))
     assert lists.lines() == {Line("B1", D1, 6), Line("B1"), Line("B1", D2, 7), Line("B2", D1)}
-    assert listings.retired(lists.connection, lists.account_id) == set()
+    assert listings.retired(lists.connection, lists.account_id) == Retired(set())
 
 
 def test_adding_another_batch_brings_none_back(lists: Lists) -> None:
     lists.add(Line("B1"), Line("b1"), Line("B1 "))
     lists.retire("B1")
     lists.add(Line("b1"), Line("B1 "), Line("B2"))
-    assert listings.retired(lists.connection, lists.account_id) == {"B1"}
+    assert listings.retired(lists.connection, lists.account_id).batches == {"B1"}
 
 
 def test_retire_says_whether_the_batch_is_known(lists: Lists) -> None:
@@ -246,6 +249,39 @@ def test_retire_says_whether_the_batch_is_known(lists: Lists) -> None:
     assert not lists.retire("B1 ")
     assert lists.retire("B1")
     assert lists.retire("B1")
+
+
+def test_a_date_that_is_retired_is_not_listed_by_any_list_and_comes_back_when_added(lists: Lists) -> None:
+    lists.add(Line("B1", D1, 5), Line("B1", D2, 6), Line("B2", D1, 7))
+    lists.save([*lists.load(), Entry("file", Line("B1", D1, 8))])
+    for _ in range(2):
+        assert lists.retire_date("B1", D1)
+        assert lists.lines() == {Line("B1", D2, 6), Line("B2", D1, 7)}
+        assert listings.retired(lists.connection, lists.account_id) == Retired(set(), {D1: {"B1"}})
+    lists.add(Line("B1", D2, 1), Line("B2", D1, 1))
+    assert listings.retired(lists.connection, lists.account_id).dates == {D1: {"B1"}}
+    lists.add(Line("B1", D1, 9), more=False)
+    assert listings.retired(lists.connection, lists.account_id) == Retired(set())
+    assert lists.lines() == {Line("B1", D1, 9), Line("B1", D1, 8), Line("B1", D2, 7), Line("B2", D1, 8)}
+
+
+def test_a_batch_without_a_date_can_be_retired_on_one(lists: Lists) -> None:
+    lists.add(Line("B1"), Line("B2", D2))
+    assert lists.retire_date("B1", D1)
+    assert lists.lines() == {Line("B1"), Line("B2", D2)}
+    assert listings.retired(lists.connection, lists.account_id).dates == {D1: {"B1"}}
+    assert not any(lists.retire_date(name, D1) for name in ("B2", "b1", "B3"))
+    assert not Lists(lists.connection, "other").retire_date("B1", D1)
+    lists.add(Line("B1"))
+    assert listings.retired(lists.connection, lists.account_id) == Retired(set())
+
+
+def test_what_a_line_says_now(lists: Lists) -> None:
+    lists.add(Line("B1", D1, 5, "key"), Line("B1"))
+    lists.save([*lists.load(), Entry("file", Line("B1", D2, 7))])
+    ask = [Line("B1", D1, 9), Line("B1"), Line("B1", D2), Line("b1", D1)]
+    found = [listings.own_line(lists.connection, lists.account_id, line) for line in ask]
+    assert found == [Line("B1", D1, 5, "key"), Line("B1", None, None, "key"), None, None]
 
 
 # -- what is known -------------------------------------------------------------------------------------------

@@ -208,6 +208,7 @@ class Gate:
     left: float | None = None
     most: int | None = None
     pause_ends_run: bool = False
+    ended: bool = False
     taken: int = 0
     pauses: list[float] = field(default_factory=list)
     slowed: list[float] = field(default_factory=list)
@@ -224,6 +225,10 @@ class Gate:
 
     def slow_down(self, seconds: float) -> None:
         self.slowed.append(seconds)
+
+    def go_on(self) -> None:
+        if self.ended:
+            raise RunEnded("A signal came.")
 
     def seconds_left(self) -> float | None:
         return self.left

@@ -1,0 +1,25 @@
+"""How `sync` and `status` show what may be missing although it counts as complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from etl.cli.output import SHOWN, table
+from etl.core.doubt import Doubt, DoubtKind
+
+IN_WORDS = {
+    DoubtKind.NO_ROWS: "no row on any of its dates: is the batch number right?",
+    DoubtKind.FEWER_THAN_SUBMITTED: "fewer rows than submitted",
+    DoubtKind.ROUND_TOTAL: "a round total on several batch days: perhaps a limit of the vendor",
+    DoubtKind.LOOKS_LIKE_SPREADSHEET: "the number looks changed by a spreadsheet",
+}
+
+
+def in_doubt(doubts: Sequence[Doubt]) -> list[str]:
+    """The lines of a table of doubts under a title; none if there are no doubts."""
+    if not doubts:
+        return []
+    head = ("batch", "date", "reported rows", "submitted rows", "doubt")
+    rows = [(d.batch_no, d.date, d.reported, d.submitted, IN_WORDS[d.kind]) for d in doubts[:SHOWN]]
+    more = [f"and {len(doubts) - SHOWN:,} more"] if len(doubts) > SHOWN else []
+    return ["", "In doubt, although it counts as complete:", table(head, rows), *more]
