@@ -114,6 +114,7 @@ class Load:
         self._lookups = lookups
         self._moment = moment
         self._held = _held(connection, {row.key for row in rows})
+        self._several = len(rows) > len({row.key for row in rows})
         awaited = [key for key, (_, row) in self._held.items() if row.awaits_outcome]
         self._waiting = Waiting(connection, awaited, moment)
         self._sightings = Sightings(connection)
@@ -162,12 +163,15 @@ class Load:
 
     def marked(self, day_id: int, page: Page) -> Page:
         """The page, with the keys of those of its rows that another account holds."""
-        elsewhere = frozenset(row.key for row in page.rows if self._is_elsewhere(day_id, row.key))
+        elsewhere = frozenset(row.key for row in self._elsewhere(day_id, page))
         return replace(page, elsewhere=elsewhere) if elsewhere else page
 
-    def _is_elsewhere(self, day_id: int, key: Key) -> bool:
-        held_day = self._held[key][0]
-        return held_day != day_id and self._holders[held_day] != self._holders[day_id]
+    def _elsewhere(self, day_id: int, page: Page) -> list[CheckRow]:
+        """The rows of a page that another account holds; nearly always none."""
+        if len(set(self._holders.values())) == 1:
+            return []
+        mine = self._holders[day_id]
+        return [row for row in page.rows if self._holders[self._held[row.key][0]] != mine]
 
     def add(self, day_id: int, page: Page, *, at_page: int | None, fixed: Collection[Key] = ()) -> Stored:
         """Take in a page's rows, and return what that changes.
@@ -175,13 +179,14 @@ class Load:
         `at_page`: the number of the page; None if it is not a page of the whole batch day. `fixed`: keys under
         which the vendor lists several rows; the stored row stays, or else the rejected one would replace it.
         """
-        own = [row for row in page.rows if not self._is_elsewhere(day_id, row.key)]
+        theirs = self._elsewhere(day_id, page)
+        keys = {row.key for row in theirs}
+        own = [row for row in page.rows if row.key not in keys] if keys else page.rows
         stored = self._add(day_id, own, fixed)
         self._waiting.note(day_id, (self._held[row.key][1] for row in own), page, at_page)
         stored.received, stored.rejected = page.received, len(page.rejected)
         stored.new_rejected = self._rejections.add(day_id, page.rejected, at_page or page.number)
-        if len(own) < len(page.rows):
-            theirs = [row for row in page.rows if self._is_elsewhere(day_id, row.key)]
+        if theirs:
             stored.rejected += len(theirs)
             stored.new_keys -= self._sightings.take_back(day_id, [row.key for row in theirs])
             rejected = map(held_by_another, theirs)
@@ -207,7 +212,9 @@ class Load:
 
     def flush(self) -> None:
         """Write what is new or changed."""
-        self._ensure(self._held[key][1] for key in self._changed)
+        if self._several:
+            # One row may have taken back what another had changed: then its codes were not new, and not looked at.
+            self._ensure(self._held[key][1] for key in self._changed)
         changed = self._checks(self._changed, self._held)
         self._upsert(number_check, _COLUMNS, changed, same=self._moments, fixed=("batch_day_id", "first_seen_at"))
         rows = [self._held[key][1] for key in sorted(self._changed | self._new)]
