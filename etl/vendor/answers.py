@@ -19,6 +19,10 @@ MAX_DIGITS = 40
 MAX_EXPONENT = 99
 
 
+class NotTheApi(ValueError):
+    """An answer in another form than the vendor's API ever gives: something else answers."""
+
+
 def parse(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`: fractions as Decimal, numbers that no database could hold as their text.
 
@@ -27,7 +31,7 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=str, strict=False)
     except (ValueError, RecursionError):
-        raise ValueError(_what_else(body)) from None
+        raise _what_else(body) from None
     if not isinstance(answer, dict):
         raise ValueError("JSON, but not an object")
     return answer
@@ -119,12 +123,12 @@ def _decimal(text: str) -> Decimal | str:
     return text if silly else Decimal(text)
 
 
-def _what_else(body: bytes) -> str:
+def _what_else(body: bytes) -> ValueError:
     start = body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
-        return "empty"
+        return ValueError("empty")
     if start.startswith(b"<"):
-        return "a web page"
+        return NotTheApi("a web page")
     if start.startswith((b"{", b"[")):
-        return "broken or half JSON"
-    return "no JSON"
+        return ValueError("broken or half JSON")
+    return NotTheApi("no JSON")
