@@ -10,12 +10,12 @@ from typing import Any
 
 from etl.core.checkrow import CheckRow, Key, RejectedRow
 from etl.core.page import Page
-from etl.vendor.columns import is_blank
+from etl.core.wholenumber import MAX_DIGITS, whole_number
+from etl.vendor.columns import OddNumber, is_blank
 from etl.vendor.convert import convert, reject
 from etl.vendor.question import DOCUMENTED, NEWER, Question
 
 MAX_TOTAL = 2**31 - 1
-MAX_DIGITS = 40
 MAX_EXPONENT = 99
 
 
@@ -29,7 +29,7 @@ def parse(body: bytes) -> dict[str, Any]:
     Raises ValueError, with words that hold nothing of the body, where there is none.
     """
     try:
-        answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=str, strict=False)
+        answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=OddNumber, strict=False)
     except (ValueError, RecursionError):
         raise _what_else(body) from None
     if not isinstance(answer, dict):
@@ -39,7 +39,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def code_of(answer: dict[str, Any]) -> int | None:
     """The vendor's result code; None where there is none, or nothing that is a number."""
-    return _whole_number(answer.get("code"))
+    return whole_number(answer.get("code"))
 
 
 def words_of(answer: dict[str, Any]) -> str:
@@ -55,7 +55,7 @@ def to_page(data: object, question: Question) -> Page:
     """
     if not isinstance(data, dict):
         raise ValueError("no data")
-    total = _whole_number(data.get("totalSize"))
+    total = whole_number(data.get("totalSize"))
     if total is None or not 0 <= total <= MAX_TOTAL:
         raise ValueError("a totalSize that is no count")
     result = data.get("result")
@@ -107,20 +107,14 @@ def _wording(result: list[object]) -> str:
     return DOCUMENTED
 
 
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,18}\s*", value, re.ASCII):
-        return int(value)
-    return value if type(value) is int else None
+def _integer(text: str) -> int | OddNumber:
+    return int(text) if len(text) <= MAX_DIGITS else OddNumber(text)
 
 
-def _integer(text: str) -> int | str:
-    return int(text) if len(text) <= MAX_DIGITS else text
-
-
-def _decimal(text: str) -> Decimal | str:
+def _decimal(text: str) -> Decimal | OddNumber:
     exponent = re.search(r"[eE]([+-]?[0-9]+)$", text)
     silly = len(text) > MAX_DIGITS or (exponent is not None and abs(int(exponent[1])) > MAX_EXPONENT)
-    return text if silly else Decimal(text)
+    return OddNumber(text) if silly else Decimal(text)
 
 
 def _what_else(body: bytes) -> ValueError:
