@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
-from etl.cli.output import SHOWN, json_option, print_json, table
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, json_option, print_json, table
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -17,7 +17,7 @@ from etl.settings import Settings
 from etl.store import figures
 
 RUNS = 5
-SECTIONS = ("coverage", "at_risk", "lost", "runs")
+_NOTHING: dict[str, Any] = {"coverage": [], "at_risk": [], "lost": [], "runs": [], "doubtful_rows": 0}
 
 
 @click.command(short_help="Show what is covered, at risk and lost, and the last runs.")
@@ -32,7 +32,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     """
     settings = load_settings()
     window = Window.at(Clock(now).now(), settings)
-    found = _look(settings, window) if has_schema(settings) else {name: [] for name in SECTIONS}
+    found = _look(settings, window) if has_schema(settings) else _NOTHING
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
         place |= {"window": window_as_json(window)}
@@ -51,7 +51,8 @@ def _look(settings: Settings, window: Window) -> dict[str, Any]:
             "lost": figures.lost(connection, account, since),
             "runs": figures.last_runs(connection, account, RUNS),
         }
-    return {name: [_plain(line) for line in lines] for name, lines in found.items()}
+        doubtful = figures.doubtful_rows(connection, account)
+    return {name: [_plain(line) for line in lines] for name, lines in found.items()} | {"doubtful_rows": doubtful}
 
 
 def _plain(line: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +74,8 @@ def _text(settings: Settings, window: Window, found: dict[str, Any]) -> str:
         lines.append("No batch day has been synced yet. Run `numbercheck sync`.")
     for title, name in (("At risk, not complete and gone within 48 hours:", "at_risk"), ("Lost:", "lost")):
         lines += _named(title, found[name])
+    if found["doubtful_rows"]:
+        lines += ["", f"{count(found['doubtful_rows'], DOUBTFUL, DOUBTFUL_ONES)}."]
     if found["runs"]:
         columns = ("run", "started", "finished", "status", "exit", "requests", "new rows", "changed rows")
         lines += ["", "Last runs:", table(columns, [tuple(row.values()) for row in found["runs"]])]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from etl.emulator.faults import Faults
 from etl.emulator.order import Order
+from etl.emulator.spelling import Spelling
 from etl.emulator.wording import Wording
 
 TOO_FAST = "Request too frequent, please try again later"
@@ -17,6 +18,7 @@ class Behaviour:
     """Times in seconds, real ones."""
 
     wording: Wording = "page"
+    spelling: Spelling = "plain"  # how the numbers of an answer are written
     order: Order = "ascending"
     replicas: int = 1  # they answer by turns; all but the first list in a hash order of their own
     window_days: int = 14  # dates answered for, today included

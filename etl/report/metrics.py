@@ -23,6 +23,7 @@ OF_THE_LEDGER = {
     "numbercheck_batch_days": "Batch days in the ledger, by state",
     "numbercheck_rows_at_risk": "Rows missing (at least) from incomplete batch days gone within 48 hours",
     "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
+    "numbercheck_doubtful_rows": "Rows held with a value that its column could not take",
 }
 
 
@@ -62,6 +63,7 @@ def figures(account: str, run: Ended, ledger: Ledger | None) -> CollectorRegistr
         _add_batch_days(registry, account, ledger)
         told["numbercheck_rows_at_risk"] = ledger.rows_at_risk
         told["numbercheck_rejected_rows"] = ledger.rejected_rows
+        told["numbercheck_doubtful_rows"] = ledger.doubtful_rows
         if ledger.last_success is not None:
             told["numbercheck_last_success_timestamp_seconds"] = ledger.last_success.timestamp()
     for name, value in told.items():

@@ -81,6 +81,7 @@ class Result:
             "retries": self.retries,
             "rows": {name: getattr(self.rows, name) for name in ROW_COUNTS},
             "at_risk": risks_as_json(self.at_risk, self.window),
+            "doubtful_rows": self.rows.doubtful,
             "seconds": round(self.seconds, 3),
         }
 
@@ -97,6 +98,7 @@ def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dic
         "retries": 0,
         "rows": dict.fromkeys(ROW_COUNTS, 0),
         "at_risk": [],
+        "doubtful_rows": 0,
         "seconds": 0.0,
     }
 

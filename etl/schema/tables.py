@@ -148,6 +148,9 @@ batch_day = _table(
     _time("last_look_at", "When it was asked for once more before leaving the window"),
     _flag("loss_told", "A run that ended normally has told that it is lost"),
     _column("note", sa.Text(), "What a person should know about it"),
+    _count(
+        "doubtful_rows", "Rows held with a value that its column could not take; `extra` in number_check has it"
+    ),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",

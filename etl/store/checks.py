@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from operator import itemgetter
@@ -16,7 +17,7 @@ from etl.core.page import Page
 from etl.core.steps import Listed
 from etl.database.keys import having_keys
 from etl.database.upsert import Rows, upsert
-from etl.schema.tables import KEY, call_result, carrier, hlr_result, number_check, repeated_key
+from etl.schema.tables import KEY, batch_day, call_result, carrier, hlr_result, number_check, repeated_key
 from etl.store.awaited import Waiting
 from etl.store.lookups import Lookups
 from etl.store.rejected import Rejections
@@ -36,7 +37,10 @@ _CHECK, _HLR, _CALL = (
 
 @dataclass(slots=True)
 class Stored:
-    """What storing a page did. `new_keys`, `new_rejected`: what this batch day did not have before."""
+    """What storing a page did. `new_keys`, `new_rejected`: what this batch day did not have before.
+
+    `doubtful`: rows received with a value that its column cannot take.
+    """
 
     received: int = 0
     inserted: int = 0
@@ -44,6 +48,7 @@ class Stored:
     rejected: int = 0
     new_keys: int = 0
     new_rejected: int = 0
+    doubtful: int = 0
 
     @property
     def unchanged(self) -> int:
@@ -84,6 +89,7 @@ class Load:
         self._moment = moment
         self._held = _held(connection, {row.key for row in rows})
         self._written: set[Key] = set()
+        self._doubts: Counter[int] = Counter()
         self._sightings = Sightings(connection)
         self._rejections = Rejections(connection, moment)
         awaited = [key for key, (_, row) in self._held.items() if row.awaits_outcome]
@@ -116,9 +122,12 @@ class Load:
             len(page.rejected),
             inserted + self._sightings.add(day_id, elsewhere),
             self._rejections.add(day_id, page.rejected, at_page or page.number),
+            sum(row.is_doubtful for row in page.rows),
         )
 
     def _take(self, key: Key, day_id: int, row: CheckRow) -> None:
+        before = self._held.get(key)
+        self._doubts[day_id] += row.is_doubtful - (before is not None and before[1].is_doubtful)
         self._held[key] = (day_id, row)
         self._written.add(key)
 
@@ -138,12 +147,21 @@ class Load:
         for table, names, values_of in ((hlr_result, HLR, _HLR), (call_result, CALL, _CALL)):
             results, nothing = (values_of(row) for _, row in rows), (None,) * len(names)
             self._upsert(table, (*KEY, *names), [values for values in results if values[2:] != nothing])
+        if doubts := [{"day_id": day_id, "more": more} for day_id, more in sorted(self._doubts.items()) if more]:
+            self._connection.execute(_DOUBT, doubts)
         self._sightings.flush()
         self._rejections.flush()
         self._waiting.flush()
 
     def _upsert(self, table: sa.Table, columns: Sequence[str], rows: Rows, **options: Any) -> None:
         upsert(self._connection, table, columns, rows, keep={"carrier_id", *OUTCOME}, **options)
+
+
+_DOUBT = (
+    sa.update(batch_day)
+    .where(batch_day.c.batch_day_id == sa.bindparam("day_id"))
+    .values(doubtful_rows=batch_day.c.doubtful_rows + sa.bindparam("more"))
+)
 
 
 def listed(connection: sa.Connection, day_id: int) -> dict[Key, Listed]:
