@@ -70,7 +70,8 @@ class Result:
         return self.planned, states[State.SETTLED], states[State.OPEN], unfinished, len(self.lost)
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `sync --json`."""
+        """The object of `sync --json`; `doubtful_rows` only where there are some."""
+        doubts = {"doubtful_rows": self.rows.doubtful} if self.rows.doubtful else {}
         return {
             "run_id": self.run_id,
             "status": self.status,
@@ -81,9 +82,8 @@ class Result:
             "retries": self.retries,
             "rows": {name: getattr(self.rows, name) for name in ROW_COUNTS},
             "at_risk": risks_as_json(self.at_risk, self.window),
-            "doubtful_rows": self.rows.doubtful,
             "seconds": round(self.seconds, 3),
-        }
+        } | doubts
 
 
 def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dict[str, Any]:
@@ -98,7 +98,6 @@ def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dic
         "retries": 0,
         "rows": dict.fromkeys(ROW_COUNTS, 0),
         "at_risk": [],
-        "doubtful_rows": 0,
         "seconds": 0.0,
     }
 

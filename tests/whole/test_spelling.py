@@ -12,7 +12,10 @@ from typing import Any, get_args
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from etl.cli import main
+from etl.cli.sync import summary
 from etl.core.planning import Rules, Selection
 from etl.emulator import Behaviour, Book, Emulator
 from etl.emulator.spelling import Spelling
@@ -106,6 +109,14 @@ def test_what_is_ambiguous_is_kept_and_counted(engine: sa.Engine, tmp_path: Path
             Decimal("0.25"),
             Decimal("1.5"),
         ]
+        told_there = "4 rows have a value that its column cannot take; v_number_check has it in extra"
+        assert told_there in summary(result)
+        shown, as_json = (
+            CliRunner(env=job.environment).invoke(main, ["status", "--now", LATER.isoformat(), *options])
+            for options in ([], ["--json"])
+        )
+        assert told_there in shown.output
+        assert json.loads(as_json.output)["doubtful_rows"] == 4
         full = Rules(spill_days=0, selection=Selection(full=True))
         assert job.sync(LATER, full).rows.doubtful == 4
         assert told(job) == 4
