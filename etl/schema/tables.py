@@ -152,6 +152,9 @@ batch_day = _table(
     _column("note", sa.Text(), "What a person should know about it"),
     _column("claimed_rows", sa.BigInteger(), "The vendor's count as it came; NULL: never asked"),
     _column("page_size", sa.Integer(), "Rows per page, as pages_read counts them; NULL: the documented 100"),
+    _count(
+        "doubtful_rows", "Rows held with a value that its column could not take; `extra` in number_check has it"
+    ),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",
