@@ -6,6 +6,8 @@ makes the message, one or two sentences for a person. It never contains a secret
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class EtlError(Exception):
     """An error that this job can explain to a person without a traceback.
@@ -40,6 +42,16 @@ class CredentialsRefused(Misconfigured):
     before_remedy = ""  # as for BatchDayFailed
 
 
+class EndpointWrong(Misconfigured):
+    """What answers at the API URL is not the vendor's endpoint, or something changes the requests to it."""
+
+    before_remedy = ""  # as for BatchDayFailed
+
+
+class ClockWrong(Misconfigured):
+    """This machine's clock is so far from the vendor's that the vendor's time cannot be taken over."""
+
+
 class TryLater(EtlError):
     """Nothing to change: the next run goes on from here."""
 
@@ -54,11 +66,35 @@ class Locked(TryLater):
     """Another sync of this account is running."""
 
 
+class EndpointRefuses(TryLater):
+    """The vendor's endpoint gives every batch day the same useless answer, and no setting is known to help."""
+
+    before_remedy = ""  # as for BatchDayFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a failed request was answered, as data: equal where the same was answered, whatever its words.
+
+    `status`: of HTTP. `code`: the vendor's. `trouble`: what was wrong with the answer. None: there was none.
+    `ends`: the error that ends a run in which all batch days are answered like that.
+    """
+
+    status: int | None
+    code: int | None
+    trouble: str | None
+    ends: type[EndpointWrong | EndpointRefuses]
+
+
 class BatchDayFailed(TryLater):
-    """One batch day could not be read to its end in this run; the others go on."""
+    """One batch day could not be read to its end in this run; the others go on.
+
+    `cause`: what was answered, where all batch days may meet it; None: it is this one's own, or nobody answered.
+    """
 
     # The remedy for a failure of the vendor is a whole sentence, often just "The next run asks again."
     before_remedy = ""
+    cause: Cause | None = None
 
 
 class Unanswered(BatchDayFailed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -18,14 +19,14 @@ from etl.cli.output import count
 from etl.clock import Clock
 from etl.core.line import Entry
 from etl.core.window import Window
-from etl.errors import EtlError, Misconfigured, TryLater
+from etl.errors import BatchDayFailed, EtlError, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.settings import Settings
 from etl.store import accounts, listings
 from etl.store.slots import Slots
-from etl.vendor.client import Client, Question
+from etl.vendor.client import Client, Question, require_near
 from etl.web.address import is_loopback
 
 # The vendor refuses requests that are more than 60 s off.
@@ -139,7 +140,7 @@ class Patient:
         with open_database(self._settings) as engine:
             gate = Gate(Slots(engine, account_id), settings.request_interval, Bounds())
             with Client(settings, gate) as client:
-                client.ask(Question(NO_BATCH, self._window.last, called="A trial request"))
+                _ask(client, Question(NO_BATCH, self._window.last, called="A trial request"))
         yield f"{urlsplit(settings.api_url).hostname} answers and accepts the credentials"
         with self._connected() as connection:
             accounts.check_key(connection, account_id, key, accept=accept)
@@ -171,10 +172,21 @@ def _entries(number: int) -> str:
     return count(number, "batch and date", "batches and dates")
 
 
+def _ask(client: Client, question: Question) -> None:
+    """Ask, and raise what a run would end with if all of its batch days were answered like this."""
+    try:
+        client.ask(question)
+    except BatchDayFailed as failure:
+        if failure.cause is None:
+            raise
+        raise failure.cause.ends(failure.problem, failure.remedy, failure.subject) from None
+
+
 def _clock(difference: float | None) -> Iterator[str]:
     if difference is None:
         yield "the vendor's answer gives no time"
     elif abs(difference) > CLOCK_TOLERANCE:
+        require_near(difference, time.time())
         raise Misconfigured(
             f"This machine's clock is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the "
             "vendor's, which refuses requests 60 s off. Set the clock (NTP); until then, syncs correct for it."

@@ -20,6 +20,8 @@ SHOWN = 20
 """How many batch days a summary names; it only counts the others."""
 NAMED = 5
 """How many differences, rights and the like a sentence names; it only counts the others."""
+DOUBTFUL = "row has a value that its column cannot take; v_number_check has it in extra"
+DOUBTFUL_ONES = "rows have a value that its column cannot take; v_number_check has it in extra"
 AS_JSON = "etl.cli.as_json"
 """The key under which a command's context records that --json was given."""
 

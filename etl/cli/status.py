@@ -9,7 +9,7 @@ import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
 from etl.cli.in_doubt import in_doubt
-from etl.cli.output import SHOWN, json_option, print_json, table
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, json_option, print_json, table
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -18,7 +18,14 @@ from etl.settings import Settings
 from etl.store import doubts, figures
 
 RUNS = 5
-SECTIONS = ("coverage", "at_risk", "lost", "doubts", "runs")
+_NOTHING: dict[str, Any] = {
+    "coverage": [],
+    "at_risk": [],
+    "lost": [],
+    "doubts": [],
+    "runs": [],
+    "doubtful_rows": 0,
+}
 
 
 @click.command(short_help="Show what is covered, at risk, lost or in doubt, and the last runs.")
@@ -33,7 +40,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     """
     settings = load_settings()
     window = Window.at(Clock(now).now(), settings)
-    found = _look(settings, window) if has_schema(settings) else {name: [] for name in SECTIONS}
+    found = _look(settings, window) if has_schema(settings) else _NOTHING
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
         place |= {"window": window_as_json(window)}
@@ -52,7 +59,8 @@ def _look(settings: Settings, window: Window) -> dict[str, Any]:
             "lost": figures.lost(connection, account, since),
             "runs": figures.last_runs(connection, account, RUNS),
         }
-        in_words = {name: [_plain(line) for line in lines] for name, lines in found.items()}
+        in_words: dict[str, Any] = {name: [_plain(line) for line in lines] for name, lines in found.items()}
+        in_words["doubtful_rows"] = figures.doubtful_rows(connection, account)
         return in_words | {"doubts": doubts.of_account(connection, account, window.moment)}
 
 
@@ -75,6 +83,8 @@ def _text(settings: Settings, window: Window, found: dict[str, Any]) -> str:
         lines.append("No batch day has been synced yet. Run `numbercheck sync`.")
     for title, name in (("At risk, not complete and gone within 48 hours:", "at_risk"), ("Lost:", "lost")):
         lines += _named(title, found[name])
+    if found["doubtful_rows"]:
+        lines += ["", f"{count(found['doubtful_rows'], DOUBTFUL, DOUBTFUL_ONES)}."]
     lines += in_doubt(found["doubts"])
     if found["runs"]:
         columns = (

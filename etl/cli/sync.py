@@ -18,7 +18,7 @@ from etl.cli.common import has_schema, load_settings, open_database, prepare_sch
 from etl.cli.group import explained
 from etl.cli.in_doubt import in_doubt
 from etl.cli.options import named, options, rules_of
-from etl.cli.output import SHOWN, print_json, tell
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, print_json, tell
 from etl.clock import Clock
 from etl.core.planning import EVERYTHING, Selection
 from etl.core.window import Window
@@ -185,6 +185,8 @@ def summary(result: Result) -> str:
         f"{rows['unchanged']:,} as before, {rows['rejected']:,} rejected",
         f"  run         {result.run_id}",
     ]
+    if result.rows.doubtful:
+        lines.append(f"  doubtful    {count(result.rows.doubtful, DOUBTFUL, DOUBTFUL_ONES)}")
     if result.full:
         lines.append(f"  in full     {result.full}")
     if result.narrowed:

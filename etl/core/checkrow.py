@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from etl.core.fields import Fields, Part, of_part
+from etl.core.fields import FIELDS, Fields, Part, of_part
 
 Key = tuple[str, str]
 """Message id and phone, which identify a row."""
@@ -22,10 +22,17 @@ _RESULTS: dict[int | None, tuple[int, ...]] = {
 }
 
 
+COST = "cost"
+"""The vendor's name for an object that price and currency may stand in."""
+_COLUMN_OF = {name: Fields._fields.index(field.name) for field in FIELDS for name in field.vendor}
+_IN_COST = {name: _COLUMN_OF[name] for name in ("price", "currency")}
+
+
 class CheckRow(Fields):
     """One number check as the vendor reports it; None if the vendor leaves a field blank.
 
-    Texts are exactly as sent, except for YES, NO and UNKNOWN, which are in upper case. `price` is exact, in
+    Texts are exactly as sent, except for YES, NO and UNKNOWN, which are in upper case, and for codes: of a whole
+    number, the digits are kept. `price` is exact, in
     `currency`. `extra` holds, under the vendor's names, what has no column or does not fit into its column.
     """
 
@@ -45,6 +52,19 @@ class CheckRow(Fields):
             if self[place] is not None:
                 return False
         return bool(results)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a column is empty although the vendor sent a value: it cannot take it, so `extra` holds it."""
+        return self.extra is not None and any(self[place] is None for place in self._left_over(self.extra))
+
+    @staticmethod
+    def _left_over(extra: Mapping[str, object]) -> Iterator[int]:
+        """The columns that values in `extra` are about."""
+        yield from (place for name, place in _COLUMN_OF.items() if name in extra)
+        cost = extra.get(COST)
+        if cost is not None:
+            yield from (place for name, place in _IN_COST.items() if not isinstance(cost, dict) or name in cost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 
-Kind = Literal["text", "flag", "integer", "price"]
+Kind = Literal["text", "flag", "code", "integer", "price"]
 Part = Literal["check", "hlr", "call"]
 
-# What a field holds. A flag is YES, NO or UNKNOWN, in upper case.
+# What a field holds. A flag is YES, NO or UNKNOWN, in upper case. A code is digits, or a word.
 Text = Annotated[str | None, "text"]
 Flag = Annotated[str | None, "flag"]
+Code = Annotated[str | None, "code"]
 Integer = Annotated[int | None, "integer"]
 Money = Annotated[Decimal | None, "price"]
 KeyText = Annotated[str, "text"]
@@ -83,7 +84,7 @@ class Fields(NamedTuple):
     region_code: Annotated[
         Text, _check("regionCode", "Country, ISO 3166", newer="country", length=16, lookup="region")
     ]
-    country_code: Annotated[Text, _check("countryCode", "Calling code of the country", length=16)]
+    country_code: Annotated[Code, _check("countryCode", "Calling code of the country", length=16)]
     national_number: Annotated[
         Text, _number("nationalNumber", "The number in its national format, as this check reported it")
     ]
@@ -91,7 +92,7 @@ class Fields(NamedTuple):
         Text, _number("standNumber", "The number in its international format, as this check reported it")
     ]
     number_type: Annotated[
-        Text, _check("numberType", "Kind of number, as the vendor sends it", length=64, lookup="number_type")
+        Code, _check("numberType", "Kind of number, as the vendor sends it", length=64, lookup="number_type")
     ]
     carrier: Annotated[
         Text, _check("carrier", "The carrier", newer="operator", length=255, lookup="carrier", kept=True)
@@ -101,8 +102,8 @@ class Fields(NamedTuple):
     validity: Annotated[Flag, _hlr("validity", "Whether the number is valid: YES, NO or UNKNOWN")]
     reachable: Annotated[Flag, _hlr("reachable", "Whether the device is reachable: YES, NO or UNKNOWN")]
     roaming: Annotated[Flag, _hlr("roaming", "Whether the number is roaming: YES, NO or UNKNOWN")]
-    mcc: Annotated[Text, _hlr("mcc", "Mobile country code", length=16, newer_only=True)]
-    mnc: Annotated[Text, _hlr("mnc", "Mobile network code", length=16, newer_only=True, settles=False)]
+    mcc: Annotated[Code, _hlr("mcc", "Mobile country code", length=16, newer_only=True)]
+    mnc: Annotated[Code, _hlr("mnc", "Mobile network code", length=16, newer_only=True, settles=False)]
     ported: Annotated[Flag, _hlr("ported", "Whether the number was ported: YES, NO or UNKNOWN", newer_only=True)]
     active: Annotated[Flag, _hlr("active", "Whether the number is active: YES, NO or UNKNOWN", newer_only=True)]
     early: Annotated[Flag, _call("early", "Whether it rang: YES, NO or UNKNOWN", newer="ring", settles=False)]
@@ -136,7 +137,7 @@ FIRST_FIELDS = tuple(field for field in FIELDS if field.since == FIRST_REVISION)
 LATER_FIELDS = tuple(field for field in FIELDS if field.since != FIRST_REVISION)
 """Fields whose columns were appended to existing tables and views by migrations."""
 
-MAX_LENGTH = {field.name: field.length for field in FIELDS if field.kind in ("text", "flag")}
+MAX_LENGTH = {field.name: field.length for field in FIELDS if field.kind in ("text", "flag", "code")}
 """How many characters each text column can hold."""
 
 

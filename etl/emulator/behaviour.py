@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from etl.emulator.faults import Faults
+from etl.emulator.numerals import Spelling
 from etl.emulator.order import Order
 from etl.emulator.wording import Wording
 
@@ -17,6 +18,7 @@ class Behaviour:
     """Durations are in seconds of real time."""
 
     wording: Wording = "page"
+    spelling: Spelling = "plain"  # how the numbers of an answer are written
     order: Order = "ascending"
     replicas: int = 1  # they take turns to answer; each but the first lists rows in a hash order of its own
     window_days: int = 14  # how many dates it answers for, including today

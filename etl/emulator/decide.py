@@ -15,6 +15,7 @@ import simplejson
 from etl.emulator.behaviour import Behaviour
 from etl.emulator.book import Account, Book
 from etl.emulator.faults import Fault
+from etl.emulator.numerals import Spelling, spelt
 from etl.emulator.order import OrderedRows, Wanted, list_rows
 from etl.emulator.wording import Wording, shown
 from etl.vendor.signing import ACTION, ALGORITHMS, BIZ_TYPE, sign
@@ -49,9 +50,9 @@ class Envelope:
     msg: str
     data: dict[str, Any] | None = field(default_factory=dict)
 
-    def encode(self, wording: Wording) -> bytes:
+    def encode(self, wording: Wording, spelling: Spelling = "plain") -> bytes:
         words = "message" if wording == "newer" else "msg"
-        envelope = {words: self.msg, "code": self.code, "data": self.data}
+        envelope = spelt({words: self.msg, "code": self.code, "data": self.data}, spelling)
         try:
             return simplejson.dumps(envelope, ensure_ascii=False, use_decimal=True).encode()
         except UnicodeEncodeError:  # a lone surrogate can only be sent as an escape

@@ -37,7 +37,7 @@ def throttled(behaviour: Behaviour) -> Reply:
     if behaviour.throttle_status == TOO_MANY_REQUESTS:
         return page_of_status(TOO_MANY_REQUESTS, retry_after=behaviour.retry_after, delay=behaviour.latency)
     answer = Envelope(88, behaviour.throttle_words)
-    return Reply(body=answer.encode(behaviour.wording), code=88, delay=behaviour.latency)
+    return Reply(body=answer.encode(behaviour.wording, behaviour.spelling), code=88, delay=behaviour.latency)
 
 
 def page_of_status(status: int, *, retry_after: str | None = None, delay: float = 0.0) -> Reply:
@@ -50,7 +50,8 @@ def page_of_status(status: int, *, retry_after: str | None = None, delay: float 
 
 
 def reply(answer: Envelope, behaviour: Behaviour, fault: Fault | None = None) -> Reply:
-    whole = Reply(body=answer.encode(behaviour.wording), delay=behaviour.latency, code=answer.code)
+    body = answer.encode(behaviour.wording, behaviour.spelling)
+    whole = Reply(body=body, delay=behaviour.latency, code=answer.code)
     return whole if fault is None else _spoilt(whole, behaviour, fault)
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from sys import intern
 
 from etl.core.line import CONTROL, MAX_BATCH_NO, Line
+from etl.core.wholenumber import whole_number
 from etl.errors import EtlError, Misconfigured
 from etl.lists.spelling import misspelt
 
@@ -18,7 +19,7 @@ NAMED_LINES = 5
 MAX_APPKEY = 64
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_ROWS = re.compile(r"[0-9]{1,9}")
+_MOST_ROWS = 999_999_999
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -77,12 +78,13 @@ def line_of(batch_no: str, date: str = "", rows: str = "", appkey: str = "") -> 
         raise BadLine("it contains control characters")
     if _SURROGATE.search(batch_no + appkey):
         raise BadLine("it is not UTF-8 text")
-    if rows and not _ROWS.fullmatch(rows):
-        raise BadLine("rows is not a whole number from 0 to 999,999,999")
+    number = whole_number(rows) if rows else None
+    if rows and (number is None or not 0 <= number <= _MOST_ROWS):
+        raise BadLine(f"rows is not a whole number from 0 to {_MOST_ROWS:,}")
     if len(appkey) > MAX_APPKEY:
         raise BadLine(f"the appkey has more than {MAX_APPKEY} characters")
     # Many lines name the same batch, and most the same few dates.
-    return Line(intern(batch_no), _date(date), int(rows) if rows else None, appkey or None)
+    return Line(intern(batch_no), _date(date), number, appkey or None)
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from etl.core.line import Line
+from etl.core.wholenumber import EXACT, whole_number
 from etl.database import silence
 from etl.database.driver import require_driver
 from etl.errors import Misconfigured, TryLater
@@ -151,8 +151,10 @@ def _text(value: object, zone: ZoneInfo) -> str:
         return value.decode(errors="surrogateescape")
     if isinstance(value, dt.datetime):
         return _date_there(value.isoformat(), zone) if value.tzinfo else value.date().isoformat()
-    if isinstance(value, (Decimal, float)) and math.isfinite(value) and value == int(value):
-        value = int(value)
+    if isinstance(value, (Decimal, float)) and (number := whole_number(value)) is not None:
+        if isinstance(value, float) and abs(number) > EXACT:
+            raise BadLine("a column is a floating-point number, too large to be exact")
+        value = number
     if isinstance(value, (int, Decimal, float, dt.date, UUID)) and not isinstance(value, bool):
         return str(value)
     raise BadLine(f"a column is of type {type(value).__name__}")

@@ -25,6 +25,7 @@ OF_THE_LEDGER = {
     "numbercheck_doubts": "What may be missing although it counts as complete: doubts, by kind",
     "numbercheck_rows_at_risk": "Rows missing (at least) from incomplete batch days gone within 48 hours",
     "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
+    "numbercheck_doubtful_rows": "Rows held with a value that its column could not take",
 }
 
 
@@ -65,6 +66,7 @@ def figures(account: str, run: Ended, ledger: Ledger | None) -> CollectorRegistr
         _add(registry, "numbercheck_doubts", account, "kind", ledger.doubts)
         told["numbercheck_rows_at_risk"] = ledger.rows_at_risk
         told["numbercheck_rejected_rows"] = ledger.rejected_rows
+        told["numbercheck_doubtful_rows"] = ledger.doubtful_rows
         if ledger.last_success is not None:
             told["numbercheck_last_success_timestamp_seconds"] = ledger.last_success.timestamp()
     for name, value in told.items():

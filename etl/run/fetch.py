@@ -202,6 +202,8 @@ class Fetcher:
             self._refusals.take(arrival.active.date, arrival.result)
             if isinstance(arrival.result, BatchDayFailed):
                 arrival.active.failure = arrival.result
+                # Where the endpoint may be wrong as a whole, one request at a time is enough to find out.
+                self._answered = self._answered and arrival.result.cause is None
         if pool and self._answered and not self._broken:
             self._send_what_is_certain(pool)
         for arrival in arrivals:

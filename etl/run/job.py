@@ -8,6 +8,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -21,7 +22,7 @@ from etl.core.reading import Reading
 from etl.core.steps import Ask, Awaited, Listed, Memory
 from etl.core.window import Window
 from etl.database.engine import explain, reading
-from etl.errors import BatchDayFailed, DateNotAsked, EtlError, RunEnded, TryLater, Unanswered
+from etl.errors import BatchDayFailed, DateNotAsked, EtlError, RunEnded, TryLater
 from etl.log import bind
 from etl.run import record
 from etl.run.fetch import Fetcher
@@ -31,14 +32,12 @@ from etl.run.prepare import prepare
 from etl.run.result import ROW_COUNTS, Result
 from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
+from etl.run.suspicion import Suspicion
 from etl.settings import Settings
 from etl.store import accounts, awaited, checks, doubts, fullreads, ledger, runs
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.vendor.client import Client
-
-# After this many batch days in a row without an answer, the cause is not the batch days.
-NOBODY_ANSWERS = 5
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ class Run:
         self._known_page_size = self._page_size.rows
         self._tasks: dict[int, Task] = {}
         self._done = 0
-        self._unanswered = 0
+        self._suspicion = Suspicion("", ())
         self._key_kept = False
 
     def go(self) -> None:
@@ -114,8 +113,9 @@ class Run:
                 self._finish()
 
     def _fetch(self, fetcher: Fetcher, tasks: list[Task]) -> None:
+        self._suspicion = Suspicion(urlsplit(self._settings.api_url).netloc, tasks)
         try:
-            fetcher.run(self._readings(tasks))
+            fetcher.run(self._readings())
         except RunEnded as end:
             stopped = TryLater(f"Stopped before the end: {end}. The next run goes on from here.")
             self._result.reasons.append(stopped)
@@ -136,8 +136,8 @@ class Run:
 
     # -- the requests ------------------------------------------------------------------------------------
 
-    def _readings(self, tasks: list[Task]) -> Iterator[Reading]:
-        for task in tasks:
+    def _readings(self) -> Iterator[Reading]:
+        for task in self._suspicion.tasks():
             self._tasks[task.day.id] = task
             look = task.why is Why.LAST_LOOK or planning.wants_look(task.day, self._result.window)
             memory, full = self._memory(task.day.id), task.why is Why.FULL
@@ -156,7 +156,7 @@ class Run:
 
     def _store(self, answers: list[tuple[Reading, Ask, Page]]) -> None:
         """Store rows, and the figures that count them, in one transaction."""
-        self._unanswered = 0
+        self._suspicion.dispel()
         self._keep_key()
         with self._session.transaction() as connection:
             self._result.rows += record.store_answers(connection, self._lookups, answers, self._clock.now())
@@ -187,13 +187,12 @@ class Run:
             ledger.save(connection, day)
         if task.why is Why.FULL and self._result.full:
             self._result.full.left -= 1
-        self._unanswered = self._unanswered + 1 if isinstance(failure, Unanswered) else 0
         if failure is not None and not record.needs_nothing(day, failure):
             self._result.failed += 1
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
-        if self._unanswered >= NOBODY_ANSWERS:
-            raise TryLater(f"{NOBODY_ANSWERS} batch days in a row got no answer, so this run stops: {failure}")
+        if failure is not None:
+            self._suspicion.add(day, failure)
 
     # -- the end -----------------------------------------------------------------------------------------
 

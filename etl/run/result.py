@@ -103,7 +103,8 @@ class Result:
         return self.planned, states[State.SETTLED], states[State.OPEN], unfinished, len(self.lost)
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `sync --json`."""
+        """The object of `sync --json`; `doubtful_rows` only where there are some."""
+        doubts = {"doubtful_rows": self.rows.doubtful} if self.rows.doubtful else {}
         return {
             "run_id": self.run_id,
             "status": self.status,
@@ -116,7 +117,7 @@ class Result:
             "at_risk": risks_as_json(self.at_risk, self.window),
             "doubts": doubts_as_json(self.doubts),
             "seconds": round(self.seconds, 3),
-        }
+        } | doubts
 
 
 def nothing_as_json(exit_status: int, status: str, window: Window | None) -> dict[str, Any]:

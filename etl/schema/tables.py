@@ -156,6 +156,9 @@ batch_day = _table(
     _column("page_size", sa.Integer(), "Rows per page, as pages_read counts them; NULL: the documented 100"),
     _time("full_at", "When it was last read in full by --full"),
     _column("full_pages", sa.Text(), "Pages that an unfinished reading in full has read"),
+    _count(
+        "doubtful_rows", "Rows held with a value that its column could not take; `extra` in number_check has it"
+    ),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from etl.core.line import CONTROL, MAX_BATCH_NO
+from etl.core.wholenumber import whole_number
 
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
 _TRUTH = {
@@ -68,7 +69,7 @@ def integer(low: int, high: int | None = None) -> Callable[[str], int]:
     """A whole number from `low` to `high`, both of which are allowed."""
 
     def parse(value: str) -> int:
-        number = int(value) if re.fullmatch(r"[+-]?[0-9]{1,15}", value.strip()) else None
+        number = whole_number(value)
         if number is None or number < low or (high is not None and number > high):
             raise BadSetting(f"must be a whole number {_range(low, high)}")
         return number

@@ -8,6 +8,7 @@ anything is counted, and the one that comes second learns that it did.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from operator import itemgetter
@@ -58,6 +59,7 @@ class Stored:
     """What storing a page did. `new_…`: what this batch day did not have before.
 
     `new_elsewhere`: rows that another account holds; they are rejected as well, but told apart by their keys.
+    `doubtful`: rows received with a value that its column cannot take, without those that were rejected.
     """
 
     received: int = 0
@@ -67,6 +69,7 @@ class Stored:
     new_keys: int = 0
     new_rejected: int = 0
     new_elsewhere: int = 0
+    doubtful: int = 0
 
     @property
     def unchanged(self) -> int:
@@ -115,6 +118,7 @@ class Load:
         self._moment = moment
         self._held = _held(connection, {row.key for row in rows})
         self._several = len(rows) > len({row.key for row in rows})
+        self._doubts: Counter[int] = Counter()
         awaited = [key for key, (_, row) in self._held.items() if row.awaits_outcome]
         self._waiting = Waiting(connection, awaited, moment)
         self._sightings = Sightings(connection)
@@ -197,14 +201,17 @@ class Load:
         stored, elsewhere = Stored(), []
         for row in rows:
             key = row.key
+            stored.doubtful += row.is_doubtful
             held_day, held = self._held[key]
             if key in self._uncounted:
                 stored.inserted += 1
                 self._uncounted.remove(key)
+                self._doubts[held_day] += held.is_doubtful
             elif row != held and key not in fixed and (merged := _merge(held, row)) != held:
                 stored.updated += 1
                 self._held[key] = (held_day, merged)
                 self._changed.add(key)
+                self._doubts[held_day] += merged.is_doubtful - held.is_doubtful
             if held_day != day_id:
                 elsewhere.append(key)
         stored.new_keys = stored.inserted + self._sightings.add(day_id, elsewhere)
@@ -221,12 +228,21 @@ class Load:
         for table, names, values_of in ((hlr_result, HLR, _HLR), (call_result, CALL, _CALL)):
             results, nothing = map(values_of, rows), (None,) * len(names)
             self._upsert(table, (*KEY, *names), [values for values in results if values[2:] != nothing])
+        if doubts := [{"day_id": day_id, "more": more} for day_id, more in sorted(self._doubts.items()) if more]:
+            self._connection.execute(_DOUBT, doubts)
         self._sightings.flush()
         self._rejections.flush()
         self._waiting.flush()
 
     def _upsert(self, table: sa.Table, columns: Sequence[str], rows: Rows, **options: Any) -> None:
         upsert(self._connection, table, columns, rows, keep={"carrier_id", *OUTCOME}, **options)
+
+
+_DOUBT = (
+    sa.update(batch_day)
+    .where(batch_day.c.batch_day_id == sa.bindparam("day_id"))
+    .values(doubtful_rows=batch_day.c.doubtful_rows + sa.bindparam("more"))
+)
 
 
 def listed(connection: sa.Connection, day_id: int) -> dict[Key, Listed]:

@@ -15,7 +15,8 @@ from etl.core.window import AT_RISK, Window
 from etl.database.engine import connect, reading
 from etl.database.sqlitefile import is_there
 from etl.database.types import UtcTime
-from etl.schema.tables import sync_run
+from etl.schema.tables import account as accounts_table
+from etl.schema.tables import batch, batch_day, sync_run
 from etl.store import accounts, doubts
 
 Figures = list[dict[str, Any]]
@@ -52,6 +53,12 @@ _LOST = (
     .bindparams(sa.bindparam("since", type_=sa.Date()))
     .columns(**_DAYS)
 )
+_DOUBTFUL = (
+    sa.select(sa.func.coalesce(sa.func.sum(batch_day.c.doubtful_rows), 0))
+    .join_from(batch_day, batch)
+    .join(accounts_table)
+    .where(accounts_table.c.name == sa.bindparam("account"))
+)
 _RUNS = sa.text(
     "SELECT run_id, started_at, finished_at, status, exit_code, requests, rows_inserted, rows_updated, narrowed "
     "FROM v_sync_run WHERE account = :account ORDER BY started_at DESC LIMIT :runs"
@@ -67,6 +74,7 @@ class Ledger:
     rejected_rows: int
     last_success: dt.datetime | None
     doubts: dict[DoubtKind, int] = field(default_factory=dict)
+    doubtful_rows: int = 0
 
 
 def read(url: sa.URL, account: str, moment: dt.datetime) -> Ledger | None:
@@ -96,6 +104,11 @@ def lost(connection: sa.Connection, account: str, since: dt.date) -> Figures:
     return _lines(connection, _LOST, account=account, since=since)
 
 
+def doubtful_rows(connection: sa.Connection, account: str) -> int:
+    """Rows held with a value that its column could not take, of any date."""
+    return int(connection.execute(_DOUBTFUL, {"account": account}).scalar_one())
+
+
 def last_runs(connection: sa.Connection, account: str, number: int) -> Figures:
     """The last runs, the newest first."""
     return _lines(connection, _RUNS, account=account, runs=number)
@@ -119,6 +132,7 @@ def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledge
         rejected_rows=sum(line["rejected_rows"] for line in states),
         last_success=_last_success(connection, accounts.find(connection, account)),
         doubts=doubts.count(doubts.of_account(connection, account, moment)),
+        doubtful_rows=doubtful_rows(connection, account),
     )
 
 

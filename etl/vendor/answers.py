@@ -12,14 +12,18 @@ from typing import Any
 from etl.core.checkrow import CheckRow, Key, RejectedRow
 from etl.core.page import Page
 from etl.core.pagesize import LARGEST
-from etl.vendor.columns import is_blank
+from etl.core.wholenumber import MAX_DIGITS, whole_number
+from etl.vendor.columns import OddNumber, is_blank
 from etl.vendor.convert import convert, reject
 from etl.vendor.question import DOCUMENTED, NEWER, Question
 from etl.vendor.size import holds_too_much
 
 MAX_TOTAL = 2**31 - 1
-MAX_DIGITS = 40
 MAX_EXPONENT = 99
+
+
+class NotTheApi(ValueError):
+    """An answer in another form than the vendor's API ever gives: something else answers."""
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -30,9 +34,9 @@ def parse(body: bytes) -> dict[str, Any]:
     if holds_too_much(body):
         raise ValueError("far more values than a page of rows has")
     try:
-        answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=str, strict=False)
+        answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=OddNumber, strict=False)
     except (ValueError, RecursionError):
-        raise ValueError(_what_else(body)) from None
+        raise _what_else(body) from None
     if not isinstance(answer, dict):
         raise ValueError("JSON, but not an object")
     return answer
@@ -40,7 +44,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def code_of(answer: dict[str, Any]) -> int | None:
     """The vendor's result code; None if it is missing or not a whole number."""
-    return _whole_number(answer.get("code"))
+    return whole_number(answer.get("code"))
 
 
 def words_of(answer: dict[str, Any]) -> str:
@@ -56,7 +60,7 @@ def to_page(data: object, question: Question, go_on: Callable[[], None] = lambda
     """
     if not isinstance(data, dict):
         raise ValueError("no data")
-    total = _whole_number(data.get("totalSize"))
+    total = whole_number(data.get("totalSize"))
     if total is None or not 0 <= total <= MAX_TOTAL:
         raise ValueError("totalSize is not a count")
     result = data.get("result")
@@ -66,7 +70,7 @@ def to_page(data: object, question: Question, go_on: Callable[[], None] = lambda
         result = []
     if len(result) > LARGEST:
         raise ValueError(f"{len(result):,} rows, far more than were asked for")
-    size = _whole_number(data.get("pageSize"))
+    size = whole_number(data.get("pageSize"))
     sorted_out = _sort_out(result, question.batch_no, go_on)
     return Page(question.page, total, *sorted_out, len(result), _wording(result), size)
 
@@ -113,28 +117,22 @@ def _wording(result: list[object]) -> str:
     return DOCUMENTED
 
 
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,18}\s*", value, re.ASCII):
-        return int(value)
-    return value if type(value) is int else None
+def _integer(text: str) -> int | OddNumber:
+    return int(text) if len(text) <= MAX_DIGITS else OddNumber(text)
 
 
-def _integer(text: str) -> int | str:
-    return int(text) if len(text) <= MAX_DIGITS else text
-
-
-def _decimal(text: str) -> Decimal | str:
+def _decimal(text: str) -> Decimal | OddNumber:
     exponent = re.search(r"[eE]([+-]?[0-9]+)$", text)
     silly = len(text) > MAX_DIGITS or (exponent is not None and abs(int(exponent[1])) > MAX_EXPONENT)
-    return text if silly else Decimal(text)
+    return OddNumber(text) if silly else Decimal(text)
 
 
-def _what_else(body: bytes) -> str:
+def _what_else(body: bytes) -> ValueError:
     start = body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
-        return "empty"
+        return ValueError("empty")
     if start.startswith(b"<"):
-        return "a web page"
+        return NotTheApi("a web page")
     if start.startswith((b"{", b"[")):
-        return "broken or incomplete JSON"
-    return "not JSON"
+        return ValueError("broken or incomplete JSON")
+    return NotTheApi("not JSON")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from etl.core.page import Page
-from etl.vendor.answers import code_of, parse, to_page, words_of
+from etl.vendor.answers import NotTheApi, code_of, parse, to_page, words_of
 from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
 from etl.vendor.question import Question
 from etl.vendor.size import USUAL_BYTES
@@ -51,7 +51,8 @@ def _read(question: Question, answer: Answer, go_on: Callable[[], None]) -> Atte
     try:
         content = parse(answer.body)
     except ValueError as error:
-        return _attempt(answer, Seen(answer.status, trouble=Trouble.NOT_JSON), str(error))
+        trouble = Trouble.NOT_THE_API if isinstance(error, NotTheApi) else Trouble.NOT_JSON
+        return _attempt(answer, Seen(answer.status, trouble=trouble), str(error))
     code, words = code_of(content), words_of(content)
     if code is None:
         return _attempt(answer, Seen(answer.status, words=words, trouble=Trouble.NO_CODE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 import time
@@ -12,13 +13,14 @@ from typing import Any, Protocol, Self, cast
 import tenacity
 
 from etl.core.page import Page
-from etl.errors import EtlError, RunEnded
+from etl.errors import BatchDayFailed, ClockWrong, EtlError, RunEnded
 from etl.settings import Settings
 from etl.vendor.attempt import Attempt, describe, read
 from etl.vendor.backoff import wait
-from etl.vendor.outcomes import Action, Trouble
+from etl.vendor.outcomes import Action, Trouble, cause
 from etl.vendor.question import DOCUMENTED, Question, body
 from etl.vendor.signing import Signature
+from etl.vendor.streak import PATIENCE, Streak
 from etl.vendor.transport import Answer, Transport
 from etl.web.address import is_loopback
 
@@ -57,10 +59,34 @@ class Counts:
     throttled: int = 0
 
 
+FARTHEST_CLOCK = 24 * 3600.0
+"""Seconds by which the vendor's clock may differ from this machine's to be taken over."""
+
+
+def require_near(difference: float, own: float) -> None:
+    """Raises ClockWrong, with both times, where the vendor's clock is too far away to be taken over.
+
+    `difference`: vendor's clock minus ours, in seconds. `own`: our time, in seconds since the epoch.
+    """
+    if abs(difference) > FARTHEST_CLOCK:
+        raise ClockWrong(
+            f"This machine's clock says {_moment(own)}, the vendor's says {_moment(own + difference)}: they are"
+            " more than a day apart, so the vendor's time is not taken over.",
+            "set this machine's clock (NTP). If it is right, something else answers at NUMBERCHECK_API_URL, or the"
+            " vendor's clock is wrong.",
+        )
+
+
+def _moment(seconds: float) -> str:
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=int(seconds))
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 class _TryAgain(Exception):
-    def __init__(self, attempt: Attempt, seconds: float) -> None:
+    def __init__(self, attempt: Attempt, tries: int, seconds: float) -> None:
         super().__init__(attempt.found.what)
         self.attempt = attempt
+        self.tries = tries
         self.seconds = seconds
 
 
@@ -88,6 +114,7 @@ class Client:
         self._signature = Signature(key, secret, settings.sign_algorithm, self._vendor_time)
         self._transport = Transport(settings.api_url, settings.max_in_flight, now)
         self._wording = DOCUMENTED
+        self._streak = Streak()
         self._lock = threading.Lock()
         if settings.api_url.lower().startswith("http:") and not is_loopback(settings.api_url):
             log.warning(
@@ -108,9 +135,11 @@ class Client:
     def ask(self, question: Question) -> Page:
         """The page that answers `question`, after as many tries as the settings allow.
 
+        Tries end sooner where whatever is asked is answered the same, which is of no use.
+
         Raises CredentialsRefused (no further request can succeed), Refused or DateRefused (asking again would
         not help this batch day), Unanswered or Unusable (every try failed), RunEnded (from the gate, or because
-        the run's time is up before or during a request), Misconfigured (unusable URL or certificates).
+        the run's time is up before or during a request), ClockWrong, Misconfigured (unusable URL or certificates).
         """
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._settings.max_attempts),
@@ -125,23 +154,25 @@ class Client:
                 with attempt:
                     return self._try(question, attempt.retry_state.attempt_number)
         except _TryAgain as failure:
-            raise self._error(question, failure.attempt, self._settings.max_attempts) from None
+            raise self._error(question, failure.attempt, failure.tries) from None
         raise AssertionError("tenacity returns a value or raises an error")
 
     def _try(self, question: Question, number: int) -> Page:
         self._gate.take()
         attempt = read(question, self._send(question, number), self._gate.go_on)
+        alike = self._streak.add(cause(attempt.seen, attempt.found))
         self._learn(attempt)
         action = attempt.found.action
         if attempt.page is not None:
             return attempt.page
-        if action in FINAL:
+        if action in FINAL or alike >= PATIENCE:
             raise self._error(question, attempt, number)
         vendor_time = self._now() + (attempt.answer.clock_difference or 0.0)
-        seconds = wait(number, attempt.answer.headers, vendor_time)
+        # Several requests that fail alike share their patience: it lasts as long as that of one.
+        seconds = wait(max(number, alike), attempt.answer.headers, vendor_time)
         if action is Action.THROTTLED:
             self._gate.slow_down(seconds)
-        raise _TryAgain(attempt, seconds)
+        raise _TryAgain(attempt, number, seconds)
 
     def _send(self, question: Question, number: int) -> Answer:
         left = self._gate.seconds_left()
@@ -166,6 +197,7 @@ class Client:
             if difference is not None:
                 self.clock_difference = difference
         if difference is not None and action is Action.CLOCK:
+            require_near(difference, attempt.answer.received_at)
             self._set_clock(difference)
 
     def _set_clock(self, difference: float) -> None:
@@ -198,7 +230,10 @@ class Client:
     def _error(self, question: Question, attempt: Attempt, tries: int) -> EtlError:
         subject = f"{question}, after {'1 try' if tries == 1 else f'{tries} tries'}"
         what = describe(attempt, self._known_secrets(question))
-        return attempt.found.error(f"{what}.", attempt.found.remedy, subject)
+        error = attempt.found.error(f"{what}.", attempt.found.remedy, subject)
+        if isinstance(error, BatchDayFailed):
+            error.cause = cause(attempt.seen, attempt.found)
+        return error
 
     def _known_secrets(self, question: Question) -> tuple[str, ...]:
         return self._secrets if question.appkey is None else (*self._secrets, question.appkey)

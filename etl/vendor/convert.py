@@ -7,7 +7,7 @@ from typing import Any
 
 import simplejson
 
-from etl.core.checkrow import CheckRow, RejectedRow
+from etl.core.checkrow import COST, CheckRow, RejectedRow
 from etl.vendor.columns import (
     COLUMNS,
     CURRENCY,
@@ -78,13 +78,13 @@ def reject(reason: str, raw: object) -> RejectedRow:
 
 def _take_cost(values: dict[str, Any], fields: dict[str, Any]) -> None:
     """Price and currency may be in an object `cost`; whatever else it holds stays in `fields`."""
-    cost = fields.get("cost")
+    cost = fields.get(COST)
     if not isinstance(cost, dict):
         return
     rest = dict(cost)
     for column in (PRICE, CURRENCY):
         values[column.name] = column.take(rest, values[column.name])
-    fields["cost"] = {name: value for name, value in rest.items() if not is_blank(value)} or None
+    fields[COST] = {name: value for name, value in rest.items() if not is_blank(value)} or None
 
 
 def _why_no_key(column: Column, raw: dict[str, Any]) -> str:

@@ -3,15 +3,32 @@
 If every try of a request fails, it ends with Unanswered or Unusable. Unanswered: the cause is the vendor, the
 network or the clock, so other batch days would most likely fail in the same way. Unusable: an answer came, but it
 cannot be used. An answer that broke off counts as no answer.
+
+If all batch days get the same answer, the run ends with an error of its own (`shared`). EndpointWrong: something
+else than the vendor's endpoint answers, or something in between changes the request, so waiting cannot help.
+EndpointRefuses: the vendor, or a guard in front of it, may answer differently later. The vendor answers with
+status 200 whatever its code is, so 403 comes from such a guard, which may also throttle.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
-from etl.errors import BatchDayFailed, CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
+from etl.errors import (
+    BatchDayFailed,
+    Cause,
+    CredentialsRefused,
+    DateRefused,
+    EndpointRefuses,
+    EndpointWrong,
+    EtlError,
+    Refused,
+    Unanswered,
+    Unusable,
+)
 
 
 class Action(Enum):
@@ -37,6 +54,7 @@ class Trouble(StrEnum):
     TOO_LARGE = "the answer is too large"
     NOT_DECODABLE = "the answer's compression is broken"
     NOT_JSON = "the answer is not what the vendor documents"
+    NOT_THE_API = "something else than the vendor's API answers"
     NO_CODE = "the answer has no result code"
     NO_PAGE = "the answer reports success but holds no page"
 
@@ -57,12 +75,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`error` is raised if no further try follows; `what` and `remedy` are shown to the operator."""
+    """`error` is raised if no further try follows; `what` and `remedy` are shown to the operator.
+
+    `shared`: the error that ends a run in which all batch days are answered like that; None: each batch day is on
+    its own, or nobody answered.
+    """
 
     action: Action
     what: str
     remedy: str = ""
     error: type[EtlError] = BatchDayFailed
+    shared: type[EndpointWrong | EndpointRefuses] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +93,7 @@ class Rule:
     """Applies if everything that it names was seen; what it leaves out may be anything."""
 
     outcome: Outcome
-    statuses: range | None = None
+    statuses: Collection[int] | None = None
     codes: tuple[int, ...] | None = None
     words: re.Pattern[str] | None = None
     own_appkey: bool | None = None
@@ -136,11 +159,22 @@ CLOCK = "Check this machine's clock; `numbercheck doctor` compares it with the v
 REDIRECT = "Redirects are not followed: set NUMBERCHECK_API_URL to the vendor's current address."
 
 SUCCESS = range(200, 300)
+WRONG_PLACE = frozenset({401, 404, 405, 407, 410, 421})
+"""Statuses of servers that are not the vendor's, or have nothing at this address, or want other credentials."""
+
+
+def _useless(
+    trouble: Trouble, remedy: str, shared: type[EndpointWrong | EndpointRefuses] = EndpointRefuses
+) -> Rule:
+    """The rule for an answer that came and cannot be used."""
+    return Rule(Outcome(Action.AGAIN, trouble, remedy, Unusable, shared), trouble=trouble)
+
+
 TABLE: tuple[Rule, ...] = (
     Rule(Outcome(Action.THROTTLED, "throttled", NEXT_RUN, Unanswered), statuses=range(429, 430)),
     Rule(Outcome(Action.THROTTLED, "throttled", NEXT_RUN, Unanswered), codes=(88,), words=TOO_OFTEN),
     Rule(Outcome(Action.DATE_REFUSED, "the date is refused", "", DateRefused), codes=(88,), words=WRONG_DATE),
-    Rule(Outcome(Action.AGAIN, "the request failed", NEXT_RUN, Unusable), codes=(88,)),
+    Rule(Outcome(Action.AGAIN, "the request failed", NEXT_RUN, Unusable, EndpointRefuses), codes=(88,)),
     Rule(
         Outcome(Action.REFUSED, "the batch's appkey is refused", BATCH_APPKEY, Refused),
         codes=(202, 210),
@@ -150,10 +184,13 @@ TABLE: tuple[Rule, ...] = (
         Outcome(Action.STOP, "the account's appkey is refused", ACCOUNT_APPKEY, CredentialsRefused),
         codes=(202, 210),
     ),
-    Rule(Outcome(Action.REFUSED, "a header is missing", CALLER, Refused), codes=(1001,)),
-    Rule(Outcome(Action.REFUSED, "a parameter is refused", CALLER, Refused), codes=(1002,)),
+    Rule(Outcome(Action.REFUSED, "a header is missing", CALLER, Refused, EndpointWrong), codes=(1001,)),
+    Rule(Outcome(Action.REFUSED, "a parameter is refused", CALLER, Refused, EndpointRefuses), codes=(1002,)),
     Rule(Outcome(Action.STOP, "the signature is refused", SIGNING, CredentialsRefused), codes=(1003,)),
-    Rule(Outcome(Action.CLOCK, "the time of the request is refused", CLOCK, Unanswered), codes=(1004,)),
+    Rule(
+        Outcome(Action.CLOCK, "the time of the request is refused", CLOCK, Unanswered, EndpointRefuses),
+        codes=(1004,),
+    ),
     Rule(Outcome(Action.STOP, "the access key is refused", CHECK_KEY, CredentialsRefused), codes=(1005,)),
     Rule(Outcome(Action.AGAIN, Trouble.TIMED_OUT, NEXT_RUN, Unanswered), trouble=Trouble.TIMED_OUT),
     Rule(Outcome(Action.AGAIN, Trouble.NO_CONNECTION, CHECK_PATH, Unanswered), trouble=Trouble.NO_CONNECTION),
@@ -163,18 +200,26 @@ TABLE: tuple[Rule, ...] = (
         Outcome(Action.AGAIN, Trouble.PROXY, "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.", Unanswered),
         trouble=Trouble.PROXY,
     ),
-    Rule(Outcome(Action.AGAIN, "redirected", REDIRECT, Unusable), statuses=range(300, 400)),
+    Rule(Outcome(Action.AGAIN, "redirected", REDIRECT, Unusable, EndpointWrong), statuses=range(300, 400)),
     Rule(Outcome(Action.AGAIN, "the server gave up waiting", NEXT_RUN, Unanswered), statuses=range(408, 409)),
     Rule(Outcome(Action.AGAIN, "the server is not ready", NEXT_RUN, Unanswered), statuses=range(425, 426)),
     Rule(Outcome(Action.AGAIN, "the server failed", NEXT_RUN, Unanswered), statuses=range(500, 600)),
-    Rule(Outcome(Action.AGAIN, "refused by the server", CHECK_PATH, Unusable), statuses=range(400, 500)),
-    Rule(Outcome(Action.AGAIN, Trouble.TOO_LARGE, CHECK_PATH, Unusable), trouble=Trouble.TOO_LARGE),
-    Rule(Outcome(Action.AGAIN, Trouble.NOT_DECODABLE, CHECK_PATH, Unusable), trouble=Trouble.NOT_DECODABLE),
-    Rule(Outcome(Action.AGAIN, Trouble.NOT_JSON, CHECK_PATH, Unusable), trouble=Trouble.NOT_JSON),
-    Rule(Outcome(Action.AGAIN, Trouble.NO_CODE, CHECK_PATH, Unusable), trouble=Trouble.NO_CODE),
-    Rule(Outcome(Action.AGAIN, Trouble.NO_PAGE, NEXT_RUN, Unusable), trouble=Trouble.NO_PAGE),
+    Rule(
+        Outcome(Action.AGAIN, "not answered at this address", CHECK_PATH, Unusable, EndpointWrong),
+        statuses=WRONG_PLACE,
+    ),
+    Rule(
+        Outcome(Action.AGAIN, "refused by the server", CHECK_PATH, Unusable, EndpointRefuses),
+        statuses=range(400, 500),
+    ),
+    _useless(Trouble.TOO_LARGE, CHECK_PATH),
+    _useless(Trouble.NOT_DECODABLE, CHECK_PATH),
+    _useless(Trouble.NOT_JSON, CHECK_PATH),
+    _useless(Trouble.NOT_THE_API, CHECK_PATH, EndpointWrong),
+    _useless(Trouble.NO_CODE, CHECK_PATH),
+    _useless(Trouble.NO_PAGE, NEXT_RUN),
     Rule(Outcome(Action.PAGE, "success"), statuses=SUCCESS, codes=(0,)),
-    Rule(Outcome(Action.AGAIN, "an unknown result code", NEXT_RUN, Unusable)),
+    Rule(Outcome(Action.AGAIN, "an unknown result code", NEXT_RUN, Unusable, EndpointRefuses)),
 )
 """The first rule that applies decides. A documented code counts whatever the HTTP status is, except that 429
 always means throttled, and that success needs a status of success."""
@@ -183,3 +228,10 @@ always means throttled, and that success needs a status of success."""
 def outcome(seen: Seen) -> Outcome:
     """What helps, and what to report."""
     return next(rule.outcome for rule in TABLE if rule.applies(seen))
+
+
+def cause(seen: Seen, found: Outcome) -> Cause | None:
+    """What was answered, as data, where all batch days may meet it."""
+    if found.shared is None:
+        return None
+    return Cause(seen.status, seen.code, seen.trouble, found.shared)

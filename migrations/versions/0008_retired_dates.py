@@ -11,7 +11,7 @@ from alembic.util import load_python_file
 from etl.database.types import UtcTime
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

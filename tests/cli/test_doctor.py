@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from etl.emulator import Faults, parse_fault
 from tests.cli.support import Command, Done, real_time
 from tests.servers import PASSWORD
 
@@ -57,6 +58,27 @@ def test_a_clock_that_is_off(inside: Command) -> None:
     began = time.monotonic()
     off = seconds_off(inside("doctor", status=78), "ahead of")
     assert 39 <= off <= 41 + (time.monotonic() - began)
+
+
+def test_a_clock_that_is_days_off(inside: Command) -> None:
+    """The vendor's time is not taken over."""
+    inside.vendor.behaviour.clock_skew = 3 * 24 * 3600
+    done = inside("doctor", status=78)
+    assert lines(done) == dict.fromkeys(ALL, "ok") | {"vendor:": "FIX"}
+    assert re.search(
+        r"clock says 20[0-9TZ:-]+, the vendor's says 20[0-9TZ:-]+: they are more than a day", done.out
+    )
+    assert len(inside.vendor.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [("status:404", 78), ("html", 78), ("status:403", 75), ("code:7", 75)]
+)
+def test_an_endpoint_that_is_wrong(inside: Command, fault: str, status: int) -> None:
+    inside.vendor.behaviour.faults = Faults({parse_fault(fault): 1.0})
+    done = inside("doctor", status=status)
+    assert lines(done) == dict.fromkeys(ALL, "ok") | {"vendor:": "FIX"}
+    assert len(inside.vendor.requests) == 2
 
 
 def test_a_wrong_secret(inside: Command) -> None:

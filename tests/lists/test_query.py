@@ -129,6 +129,11 @@ def test_values_of_sqlite(url: sa.URL, row: str, line: Line) -> None:
         (Decimal("5"), "5"),
         (Decimal("5.00"), "5"),
         (Decimal("5.5"), "5.5"),
+        (Decimal("1.01713775788E+11"), "101713775788"),
+        (101713775788.0, "101713775788"),
+        (float(2**53), str(2**53)),
+        (Decimal(10) ** 30, "1" + "0" * 30),
+        (Decimal("1E+999999999"), "1E+999999999"),  # as text: its digits would take all memory
         (Decimal("NaN"), "NaN"),
         (Decimal("Infinity"), "Infinity"),
         (UUID(int=5), "00000000-0000-0000-0000-000000000005"),
@@ -154,6 +159,12 @@ def test_a_moment_of_a_server_is_its_date_in_the_vendors_zone(database: sa.URL) 
     )
     found = [read(database, f"SELECT 'B' AS batch_no, {moment} AS date").lines[0] for moment in moments]
     assert [line.date for line in found] == [DAY, DAY + dt.timedelta(days=1), DAY]
+
+
+@pytest.mark.parametrize("value", [1e16, -1e300])
+def test_a_float_beyond_what_it_holds_exactly_is_no_number(value: float) -> None:
+    with pytest.raises(BadLine, match="too large to be exact"):
+        query._text(value, ZoneInfo("UTC"))
 
 
 @pytest.mark.parametrize("value", [True, [1], {"a": 1}])

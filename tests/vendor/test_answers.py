@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from etl.core.checkrow import CheckRow
 from etl.core.page import Page
+from etl.core.wholenumber import whole_number
 from etl.vendor.answers import code_of, parse, to_page, words_of
 from tests.vendor.vendor import QUESTION, page, row
 
@@ -93,7 +94,14 @@ def test_any_bytes_are_an_object_or_a_value_error(body: bytes) -> None:
         ("-1", -1),
         (None, None),
         (True, None),
-        (Decimal("0.0"), None),
+        (Decimal("0.0"), 0),
+        ("0.0", 0),
+        (" 1.003E3 ", 1003),
+        (Decimal("1.004E+3"), 1004),
+        (Decimal("88.5"), None),
+        (Decimal("1E+99"), None),
+        (10**50, None),
+        ("1,003", None),
         ("OK", None),
         ("٣", None),
         ([0], None),
@@ -131,17 +139,62 @@ def test_no_rows_at_all(result: object) -> None:
     assert (empty.total, empty.rows, empty.received, empty.wording) == (0, (), 0, "page")
 
 
-@pytest.mark.parametrize(("total", "count"), [("12", 12), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize(
+    ("total", "count"),
+    [
+        ("12", 12),
+        (2**31 - 1, 2**31 - 1),
+        (Decimal("1.0"), 1),
+        (Decimal("2.5E+2"), 250),
+        ("250.0 ", 250),
+        ("\t2.5e2", 250),
+        ("+7.", 7),
+        ("0" * 60 + "7", 7),
+        (Decimal("0E+9"), 0),
+    ],
+)
 def test_totals(total: object, count: int) -> None:
     assert page_of(row(), total=total).total == count
 
 
 @pytest.mark.parametrize(
-    "total", [-1, "-1", True, Decimal("1.0"), "many", "", [1], 2**31, 10**30, {"n": 1}, "1 000"]
+    "total",
+    [
+        *(
+            -1,
+            "-1",
+            True,
+            Decimal("1.5"),
+            "many",
+            "",
+            [1],
+            2**31,
+            10**30,
+            {"n": 1},
+            "1 000",
+            "1,000",
+            "0x10",
+            "1_0",
+        ),
+        *(Decimal("1E+10"), "2.5E9", Decimal("1E+99"), "1e999", "9" * 5000, "٢٥"),
+    ],
 )
 def test_totals_that_are_no_count(total: object) -> None:
     with pytest.raises(ValueError, match="totalSize"):
         page_of(row(), total=total)
+
+
+@pytest.mark.parametrize("number", ["1E999999999", "-1e999999", "1E+99", "9" * 100_000, "0." + "3" * 100_000])
+def test_a_number_beyond_reason_takes_no_time_and_no_memory(number: str) -> None:
+    body = b'{"code": %s, "data": {"totalSize": %s, "result": []}}' % (number.encode(), number.encode())
+    assert code_of(parse(body)) is None
+    with pytest.raises(ValueError, match="totalSize"):
+        to_page(parse(body)["data"], QUESTION)
+
+
+def test_zeros_behind_the_point_change_nothing_however_many_there_are() -> None:
+    answer = parse(b'{"code": 0.%s, "total": 250.%s}' % (b"0" * 60, b"0" * 60))
+    assert (code_of(answer), whole_number(answer["total"])) == (0, 250)
 
 
 @pytest.mark.parametrize("data", [None, [], "", 0, {}, {"result": []}, {"totalSize": None}])

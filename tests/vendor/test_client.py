@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from etl.errors import CredentialsRefused, Misconfigured, RunEnded, Unanswered
+from etl.errors import BatchDayFailed, ClockWrong, CredentialsRefused, Misconfigured, RunEnded, Unanswered
 from etl.vendor.client import Question
 from etl.vendor.signing import sign
 from tests.clocks import HandSet
@@ -166,6 +166,57 @@ def test_the_vendor_s_clock_is_learnt_from_a_refusal(seconds: float, caplog: pyt
     assert stamps == [0, seconds + 0.5, seconds + 0.5]
     assert ("behind" if seconds > 0 else "ahead of") in caplog.text
     assert asking.counts.requests == 3
+
+
+DAYS = 24 * 3600
+
+
+@pytest.mark.parametrize("seconds", [DAYS - 1, -DAYS + 1])
+def test_a_clock_is_learnt_within_a_day(seconds: int) -> None:
+    answer, vendor = ask(Reply(refusal(1004), date=shifted(seconds)), GOOD, now=HandSet(NOW))
+    assert (answer.received, len(vendor.requests)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "vendors"),
+    [
+        (DAYS + 1, "2023-11-15T22:13:21Z"),
+        (-3 * DAYS, "2023-11-11T22:13:20Z"),
+        (400 * DAYS, "2024-12-18T22:13:20Z"),
+        (-10_000 * DAYS, "1996-06-28T22:13:20Z"),
+    ],
+)
+def test_a_clock_that_is_further_off_is_told_with_both_times(seconds: int, vendors: str) -> None:
+    caught, vendor = ask(Reply(refusal(1004), date=shifted(seconds)), GOOD, now=HandSet(NOW))
+    assert (type(caught), caught.exit_status, len(vendor.requests)) == (ClockWrong, 78, 1)
+    assert f"clock says 2023-11-14T22:13:20Z, the vendor's says {vendors}" in str(caught)
+
+
+def test_a_time_that_no_request_was_refused_for_does_not_matter() -> None:
+    """A cache or a proxy in between may send any `Date`."""
+    answer, _ = ask(Reply(GOOD, date=shifted(9 * DAYS)), now=HandSet(NOW))
+    assert answer.received == 2
+
+
+@pytest.mark.parametrize("useless", [Reply(b"", 403), Reply(b"<html>"), refusal(4711), refusal(88, "suspended")])
+def test_equal_useless_answers_are_tried_again_six_times_whoever_gets_them(useless: Reply | bytes) -> None:
+    gate = Gate()
+    with Vendor(useless) as vendor, client(vendor.url, gate, max_attempts=20) as asking:
+        for sent in (6, 7, 8):
+            with pytest.raises(BatchDayFailed, match=f"after {6 if sent == 6 else 1} tr"):
+                asking.ask(QUESTION)
+            assert len(vendor.requests) == sent
+        vendor.replies = [Reply(GOOD)]
+        asking.ask(QUESTION)
+        vendor.replies = [useless if isinstance(useless, Reply) else Reply(useless)]
+        with pytest.raises(BatchDayFailed, match="after 6 tries"):
+            asking.ask(QUESTION)
+
+
+def test_answers_that_differ_are_not_in_a_row() -> None:
+    replies = (Reply(b"", 403), Reply(b"", 404), Reply(b"<html>")) * 3
+    answer, vendor = ask(*replies, GOOD, max_attempts=20)
+    assert (answer.received, len(vendor.requests)) == (2, 10)
 
 
 def test_a_clock_that_is_refused_for_ever() -> None:

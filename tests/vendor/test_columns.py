@@ -26,16 +26,28 @@ def converted(raw: dict[str, Any]) -> CheckRow:
         ("checkLevel", "check_level", 2**31),
         ("checkLevel", "check_level", "five"),
         ("checkLevel", "check_level", True),
-        ("checkLevel", "check_level", Decimal("5.0")),
+        ("checkLevel", "check_level", Decimal("5.5")),
+        ("checkLevel", "check_level", Decimal("1E+99")),
+        ("checkLevel", "check_level", "1 000"),
         ("checkLevel", "check_level", "٥"),
         ("carrier", "carrier", "x" * 256),
         ("carrier", "carrier", ["Viettel"]),
         ("carrier", "carrier", False),
-        ("countryCode", "country_code", Decimal("84.0")),
+        ("countryCode", "country_code", Decimal("84.5")),
+        ("countryCode", "country_code", Decimal("1E+16")),
+        ("carrier", "carrier", Decimal("1.5")),
         ("preCheck", "pre_check", True),
         ("preCheck", "pre_check", "ß" * 17),
         ("price", "price", True),
         ("price", "price", "free"),
+        ("price", "price", "0,0035"),
+        ("price", "price", "1 000"),
+        ("price", "price", "1,000"),
+        ("price", "price", "1.000,50"),
+        ("price", "price", "USD 0.01"),
+        ("price", "price", "0.01 USD"),
+        ("price", "price", "٠.٥"),
+        ("price", "price", "1e999"),
         ("price", "price", "NaN"),
         ("price", "price", "1_0"),
         ("price", "price", "1e999999999"),
@@ -54,6 +66,7 @@ def test_what_does_not_fit_is_kept_in_extra(field: str, column: str, value: obje
     assert getattr(result, column) is None
     assert result.extra is not None
     assert result.extra[field] is value
+    assert result.is_doubtful
 
 
 @pytest.mark.parametrize(
@@ -67,6 +80,12 @@ def test_what_does_not_fit_is_kept_in_extra(field: str, column: str, value: obje
         ("12.5000", "12.5"),
         ("1e-4", "0.0001"),
         (-3, "-3"),
+        ("0.0035 ", "0.0035"),
+        ("\u3000 12 \n", "12"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("3.5E-3", "0.0035"),
+        ("0.25" + "0" * 60, "0.25"),
     ],
 )
 def test_prices_are_exact(sent: object, price: str) -> None:
@@ -74,10 +93,91 @@ def test_prices_are_exact(sent: object, price: str) -> None:
     assert (result.price, result.extra) == (Decimal(price), None)
 
 
-@pytest.mark.parametrize("value", ["-2147483648", "2147483647", " 5", "5"])
-def test_check_levels_as_text(value: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [
+        ("-2147483648", -(2**31)),
+        ("2147483647", 2**31 - 1),
+        (" 5", 5),
+        ("5", 5),
+        ("5.0", 5),
+        ("5.", 5),
+        ("0.5E1", 5),
+        ("005", 5),
+        (Decimal("5.0"), 5),
+        (Decimal("4.00"), 4),
+        (Decimal("1.2E+1"), 12),
+    ],
+)
+def test_a_check_level_is_a_whole_number_however_it_is_written(value: object, level: int) -> None:
     result = converted(row(checkLevel=value))
-    assert result.check_level == (None if value == " 5" else int(value))
+    assert (result.check_level, result.extra, result.is_doubtful) == (level, None, False)
+    assert result.awaits_outcome is (level in (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "held"),
+    [
+        ("numberType", Decimal("2.0"), "2"),
+        ("numberType", "2.0", "2"),
+        ("numberType", " 2", "2"),
+        ("numberType", "02", "2"),
+        ("numberType", "mobile", "mobile"),
+        ("numberType", "2,0", "2,0"),
+        ("countryCode", Decimal("84.0"), "84"),
+        ("countryCode", "84.0 ", "84"),
+        ("countryCode", "+84", "+84"),
+        ("countryCode", "8.4E1", "84"),
+        ("mcc", Decimal("4.52E+2"), "452"),
+        ("mnc", "04", "04"),
+        ("mnc", "04.0", "04"),
+        ("mnc", Decimal("4.0"), "4"),
+        ("phone", Decimal("8.498E+10"), "84980000000"),
+        ("phone", Decimal("84980000001.00"), "84980000001"),
+        ("phone", Decimal(2**53), str(2**53)),
+        ("messageId", Decimal("1.01713775788E+11"), "101713775788"),
+        ("messageId", 10**40 - 1, "9" * 40),
+        ("preCheck", "NO ", "NO"),
+        ("preCheck", "\tyes", "YES"),
+        ("preCheck", Decimal("1.0"), "1"),
+    ],
+)
+def test_a_whole_number_in_a_column_of_text(name: str, sent: object, held: str) -> None:
+    column = next(column for column in COLUMNS if name in column.vendor)
+    result = converted(row(**{name: sent}))
+    assert (getattr(result, column.name), result.extra) == (held, None)
+
+
+@pytest.mark.parametrize("sent", ["8.498E10", "84980000001.0", " 84980000001"])
+def test_a_phone_that_is_text_is_kept_as_it_is(sent: str) -> None:
+    """It is the key: two texts that differ are two rows."""
+    assert converted(row(phone=sent)).phone == sent
+
+
+@pytest.mark.parametrize("sent", [Decimal("101713775788.0"), Decimal("1.01713775788E+11"), int(BATCH), BATCH])
+def test_the_batch_number_however_it_is_written(sent: object) -> None:
+    assert converted(row(batchNo=sent)).extra is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "doubtful"),
+    [
+        ({}, False),
+        ({"new": "x"}, False),
+        ({"new": "x", "checkLevel": "five"}, True),
+        ({"operator": "Another"}, False),  # the column holds what the other name says
+        ({"carrier": "x" * 300, "operator": "Viettel"}, False),
+        ({"carrier": "x" * 300}, True),
+        ({"ring": ["YES"]}, True),
+        ({"price": None, "cost": {"price": "0,01"}}, True),
+        ({"price": None, "cost": {"unit": "number"}}, False),
+        ({"price": None, "cost": "0.01"}, True),
+        ({"cost": "0.01"}, False),
+        ({"currency": None, "cost": {"price": Decimal("0.0012"), "currency": 5.5}}, True),
+    ],
+)
+def test_which_rows_are_doubtful(fields: dict[str, Any], doubtful: bool) -> None:
+    assert converted(row(**fields)).is_doubtful is doubtful
 
 
 def test_two_names_that_say_the_same_are_one_value() -> None:

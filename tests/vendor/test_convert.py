@@ -181,7 +181,11 @@ def test_the_key() -> None:
         (row(phone=None), "phone_missing"),
         (row(phone="\n"), "phone_missing"),
         (row(phone=[84]), "phone_invalid"),
-        (row(phone=Decimal("8.4E10")), "phone_invalid"),
+        (row(phone=Decimal("8.45")), "phone_invalid"),
+        (row(phone=Decimal("8.4980000001E+16")), "phone_invalid"),  # the last digits may be invented
+        (row(phone=parse(b'{"odd": 1E99999}')["odd"]), "phone_invalid"),
+        (row(messageId=parse(b'{"odd": NaN}')["odd"]), "message_id_invalid"),
+        (row(messageId=Decimal(2**53 + 1)), "message_id_invalid"),
         (row(phone="8" * 65), "phone_too_long"),
         (row(phone=10**64), "phone_too_long"),
         (row(carrier="a\0b"), "unstorable_text"),

@@ -2,8 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from etl.errors import CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
-from etl.vendor.outcomes import TABLE, Action, Seen, Trouble, outcome
+from etl.errors import (
+    CredentialsRefused,
+    DateRefused,
+    EndpointRefuses,
+    EndpointWrong,
+    EtlError,
+    Refused,
+    Unanswered,
+    Unusable,
+)
+from etl.vendor.outcomes import TABLE, Action, Seen, Trouble, cause, outcome
 
 
 @pytest.mark.parametrize(
@@ -115,6 +124,7 @@ THROTTLED, AGAIN, STOP, REFUSED = Action.THROTTLED, Action.AGAIN, Action.STOP, A
         (Seen(302, trouble=Trouble.NOT_JSON), AGAIN, Unusable),
         (Seen(404, trouble=Trouble.NOT_JSON), AGAIN, Unusable),
         (Seen(200, trouble=Trouble.NOT_JSON), AGAIN, Unusable),
+        (Seen(200, trouble=Trouble.NOT_THE_API), AGAIN, Unusable),
         (Seen(200, trouble=Trouble.NO_CODE), AGAIN, Unusable),
         (Seen(200, 0, trouble=Trouble.NO_PAGE), AGAIN, Unusable),
         (Seen(200, trouble=Trouble.TOO_LARGE), AGAIN, Unusable),
@@ -135,6 +145,41 @@ def test_what_helps(seen: Seen, action: Action, error: type[EtlError] | None) ->
 
 
 @pytest.mark.parametrize(
+    ("seen", "ends"),
+    [
+        *[(Seen(status), EndpointWrong) for status in (300, 301, 308, 401, 404, 405, 407, 410, 421)],
+        *[(Seen(status), EndpointRefuses) for status in (400, 403, 406, 409, 418, 451)],
+        *[(Seen(status), None) for status in (408, 425, 429, 500, 503)],
+        (Seen(200, trouble=Trouble.NOT_THE_API), EndpointWrong),
+        *[
+            (Seen(200, trouble=trouble), EndpointRefuses)
+            for trouble in (Trouble.NOT_JSON, Trouble.NO_CODE, Trouble.NO_PAGE, Trouble.TOO_LARGE)
+        ],
+        (Seen(200, 4711), EndpointRefuses),
+        (Seen(200, 88, "Account suspended"), EndpointRefuses),
+        (Seen(200, 88, "too fast"), None),
+        (Seen(200, 88, "date"), None),
+        (Seen(200, 1001), EndpointWrong),
+        (Seen(200, 1002), EndpointRefuses),
+        (Seen(200, 1004), EndpointRefuses),
+        (Seen(200, 202, own_appkey=True), None),
+        *[(Seen(trouble=trouble), None) for trouble in (Trouble.TIMED_OUT, Trouble.NO_CONNECTION, Trouble.TLS)],
+    ],
+)
+def test_what_ends_a_run_where_all_batch_days_share_it(seen: Seen, ends: type[EtlError] | None) -> None:
+    found = cause(seen, outcome(seen))
+    assert (found.ends if found else None) is ends
+
+
+def test_causes_are_compared_by_what_was_answered_and_not_by_its_words() -> None:
+    one, same, other = (
+        cause(seen, outcome(seen))
+        for seen in (Seen(200, 88, "Batch A is not known"), Seen(200, 88, "Batch B is not known"), Seen(200, 7))
+    )
+    assert one == same != other
+
+
+@pytest.mark.parametrize(
     ("code", "remedy"),
     [
         (202, "NUMBERCHECK_APPKEY"),
@@ -152,7 +197,7 @@ def test_every_rule_can_apply() -> None:
     """A rule that an earlier one hides would never apply, although readers would believe in it."""
     samples = [
         Seen(status, code, words, trouble, own)
-        for status in (None, 200, 302, 408, 425, 404, 429, 500)
+        for status in (None, 200, 302, 400, 404, 408, 425, 429, 500)
         for code in (None, 0, 7, 88, 202, 1001, 1002, 1003, 1004, 1005)
         for words in ("", "too often", "date")
         for trouble in (None, *Trouble)
