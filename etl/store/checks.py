@@ -117,7 +117,6 @@ class Load:
         self._lookups = lookups
         self._moment = moment
         self._held = _held(connection, {row.key for row in rows})
-        self._several = len(rows) > len({row.key for row in rows})
         self._doubts: Counter[int] = Counter()
         awaited = [key for key, (_, row) in self._held.items() if row.awaits_outcome]
         self._waiting = Waiting(connection, awaited, moment)
@@ -219,9 +218,8 @@ class Load:
 
     def flush(self) -> None:
         """Write what is new or changed."""
-        if self._several:
-            # One row may have taken back what another had changed: then its codes were not new, and not looked at.
-            self._ensure(self._held[key][1] for key in self._changed)
+        # Once more, because a changed row keeps codes of the old one, which may not have been looked at.
+        self._ensure(self._held[key][1] for key in self._changed)
         changed = self._checks(self._changed, self._held)
         self._upsert(number_check, _COLUMNS, changed, same=self._moments, fixed=("batch_day_id", "first_seen_at"))
         rows = [self._held[key][1] for key in sorted(self._changed | self._new)]
