@@ -1,8 +1,8 @@
-"""Draws which room of etl/ imports which, from the imports themselves.
+"""Draws which room of etl/ imports which other room, from the imports themselves.
 
-`python docs/generate_rooms.py` prints the rooms, what each of them imports, and how many there are; with the path
-of another checkout, those of that one. `make tables` writes the picture into docs/architecture.md. A room is a
-folder of etl/, or a module that lies beside the folders: a leaf.
+`python docs/generate_rooms.py` prints the rooms, what each of them imports, and how many there are. With the path
+of another checkout, it prints those of that checkout. `make tables` writes the picture into docs/architecture.md.
+A room is a folder of etl/, or a leaf: a module beside the folders.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 Rooms = dict[str, set[str]]
-"""Each room, and those that it imports."""
+"""Each room, and the rooms that it imports."""
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -42,7 +42,7 @@ def rooms(root: Path = ROOT) -> Rooms:
 
 
 def floors(found: Rooms) -> list[list[str]]:
-    """The rooms by floor: each stands above all that it imports. Raises CycleError where they form a circle."""
+    """The rooms by floor: each room is above all that it imports. Raises CycleError if imports form a circle."""
     height: dict[str, int] = {}
     for room in TopologicalSorter(found).static_order():
         height[room] = 1 + max((height[other] for other in found[room]), default=-1)
@@ -50,12 +50,12 @@ def floors(found: Rooms) -> list[list[str]]:
 
 
 def reached(found: Rooms, room: str) -> set[str]:
-    """All that a room imports, by itself or through others."""
+    """All rooms that a room imports, directly or through others."""
     return found[room].union(*(reached(found, other) for other in found[room]))
 
 
 def picture(root: Path = ROOT) -> str:
-    """The folders in Mermaid. An arrow that follows from other arrows is left out."""
+    """The folders as a Mermaid picture. An arrow that follows from other arrows is left out."""
     found = {room: others for room, others in rooms(root).items() if (root / "etl" / room).is_dir()}
     found = {room: others & found.keys() for room, others in found.items()}
     lines = ["```mermaid", "flowchart TB", "    accTitle: Which room of etl/ imports which"]

@@ -1,4 +1,4 @@
-"""Whether a row of v_number_check says what the vendor sent: every field of it, whoever named it."""
+"""Whether a row of v_number_check says what the vendor sent, in every field and under any of its names."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ Row = Mapping[str, Any]
 
 
 def differing(sent: Sent, row: Row, batch_no: str) -> list[str]:
-    """The vendor's names of the fields of which the row says something else, or nothing.
+    """The vendor's names of the fields for which the row says something else, or nothing.
 
-    `sent`: a row of the vendor's answer about `batch_no`, in any wording; its blank fields say nothing.
+    `sent`: a row of the vendor's answer about `batch_no`, in any wording; its blank fields are ignored.
     """
     extra = row["extra"] or {}
     extra = json.loads(extra, parse_float=Decimal) if isinstance(extra, str) else extra
-    told = dict(_told(sent))
-    if told.pop("batchNo", batch_no) != batch_no:
+    filled = dict(_filled(sent))
+    if filled.pop("batchNo", batch_no) != batch_no:
         return ["batchNo"]
-    return [name for name, value in told.items() if not _says(row, extra, name, value)]
+    return [name for name, value in filled.items() if not _says(row, extra, name, value)]
 
 
-def _told(sent: Sent) -> Iterator[tuple[str, Any]]:
-    """Fields that are not blank; those of the object `cost` as if they stood beside it."""
+def _filled(sent: Sent) -> Iterator[tuple[str, Any]]:
+    """The fields that are not blank; those inside the object `cost` count as if they were beside it."""
     for name, value in sent.items():
         if name == "cost" and isinstance(value, dict):
-            yield from _told(value)
+            yield from _filled(value)
         elif value not in (None, ""):
             yield name, value
 
 
 def _says(row: Row, extra: Mapping[str, Any], name: str, value: Any) -> bool:
-    if name not in COLUMNS:  # where nobody has a column for it, it must not be lost either
+    if name not in COLUMNS:  # a field without a column must not be lost either
         return name in extra and plain(extra[name]) == plain(value)
     if name == "numberType":
         return _number_type(row, str(value))
@@ -48,7 +48,7 @@ def _says(row: Row, extra: Mapping[str, Any], name: str, value: Any) -> bool:
 
 
 def _number_type(row: Row, value: str) -> bool:
-    """The view has the vendor's integer under its own name, and one vocabulary of words for both wordings."""
+    """The view has the vendor's integer in a column of its own, and one vocabulary of words for both wordings."""
     code = int(value) if value.isdigit() else None
     return row["number_type"] == code and (row["number_type_name"] == value if code is None else True)
 

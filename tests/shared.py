@@ -1,4 +1,4 @@
-"""A database that the tests of a module share: emptied for each, since creating one is slow on some servers."""
+"""A database that the tests of a module share. It is emptied after each, because creating one can be slow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def db(request: pytest.FixtureRequest, shared: sa.Engine) -> Iterator[sa.Engine]
     pool: Any = shared.pool
     left = pool.checkedout()
     if left or request.node.stash.get(FAILED, True):
-        shared.dispose()  # something may still be set or locked in these sessions
+        shared.dispose()  # these sessions may still have settings or locks
     _clear(shared)
     assert not left, "this test left a session open"
 

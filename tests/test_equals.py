@@ -1,4 +1,4 @@
-"""What the tests of the whole job rely on: a field that is not held, or held as something else, is told."""
+"""What the tests of the whole job rely on: a field that is missing, or has another value, is found."""
 
 from __future__ import annotations
 

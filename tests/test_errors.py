@@ -1,4 +1,4 @@
-"""Errors are data: a message is made of their parts, and their class says what kind they are."""
+"""Errors are data: a message is made of an error's parts, and its class says what kind of error it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing in etl/ decides by a sentence that it made itself (docs/adr/0014): it decides by a kind."""
+"""No code in etl/ decides by a sentence that it made itself (docs/adr/0014): it decides by a kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILES = sorted(
 )
 
 SAYING = ("Exception", "Error", "Misconfigured", "TryLater", "Failed", "Refused", "Note", "Difference")
-"""How the names of those classes end whose `str` is a sentence."""
+"""The endings of the names of classes whose `str` is a sentence."""
 PARTS = {"problem", "remedy", "note", "fault"}
 """Attributes that hold a sentence, or a part of one."""
 READS = {"startswith", "endswith", "replace", "removeprefix", "removesuffix", "find", "index", "count", "split"}
@@ -27,7 +27,7 @@ COMPARED = (ast.In, ast.NotIn, ast.Eq, ast.NotEq)
 
 
 class Scope:
-    """A function or a module: which names in it stand for an error, for a note or for the sentence of one."""
+    """A function or a module: which of its names stand for an error or a note, or for the sentence of one."""
 
     def __init__(self, node: ast.AST) -> None:
         self._nodes = list(ast.walk(node))
@@ -62,7 +62,7 @@ class Scope:
                 return name in self._sentences
             case ast.SetComp(elt=inner) | ast.ListComp(elt=inner) | ast.GeneratorExp(elt=inner):
                 return self._is_sentence(inner)
-            case ast.Call(func=ast.Attribute(value=inner)):  # of a sentence that was cut or joined
+            case ast.Call(func=ast.Attribute(value=inner)):  # a sentence that was cut or joined
                 return self._is_sentence(inner)
         return False
 

@@ -34,9 +34,9 @@ def upgrade() -> None:
       numbercheck db upgrade
     """
     with any_database(load_settings(), patient=True) as engine:
-        before, old_views = migrate.current(engine), migrate.views_there(engine)
+        before, old_views = migrate.current(engine), migrate.existing_views(engine)
         migrate.upgrade(engine)
-        after, new_views = migrate.current(engine), migrate.views_there(engine) - old_views
+        after, new_views = migrate.current(engine), migrate.existing_views(engine) - old_views
         to_grant = sorted(new_views) if before and engine.dialect.name != "sqlite" else []
     if before == after:
         click.echo(f"The schema is up to date: {after}.")

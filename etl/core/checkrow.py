@@ -13,9 +13,9 @@ Key = tuple[str, str]
 CALL_CHECK = 4
 HLR_CHECK = 5
 OUTCOME_OF: Mapping[int, Part] = {HLR_CHECK: "hlr", CALL_CHECK: "call"}
-"""What a check of these levels finds out: reported later than the rest of its row."""
+"""What a check of these levels finds out. It is reported later than the rest of the row."""
 
-# Where in a row the results of a check of each level stand: one that has none of them still waits.
+# The positions in a row of the results of a check of each level. A check that has none of them is still waiting.
 _RESULTS: dict[int | None, tuple[int, ...]] = {
     level: tuple(Fields._fields.index(field.name) for field in of_part(part) if field.settles)
     for level, part in OUTCOME_OF.items()
@@ -29,7 +29,7 @@ _IN_COST = {name: _COLUMN_OF[name] for name in ("price", "currency")}
 
 
 class CheckRow(Fields):
-    """One number check as the vendor reports it; None where the vendor leaves a field blank.
+    """One number check as the vendor reports it; None if the vendor leaves a field blank.
 
     Texts are exactly as sent, except for YES, NO and UNKNOWN, which are in upper case, and for codes, of which a
     whole number is its digits. `price` is exact, in
@@ -71,8 +71,7 @@ class CheckRow(Fields):
 class RejectedRow:
     """A row that cannot be stored as it is. `payload`: the vendor's JSON as text, safe to store anywhere.
 
-    `digest`: SHA-256 (hexadecimal) of the payload, which does not depend on the order of its fields; it
-    distinguishes such rows.
+    `digest`: SHA-256 (hexadecimal) of the row's JSON with its fields in a fixed order; it distinguishes such rows.
     """
 
     reason: str

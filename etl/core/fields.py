@@ -1,7 +1,7 @@
-"""The table of fields: what the vendor tells about a checked number, one entry for each field.
+"""The table of fields: what the vendor reports about a checked number, with one entry for each field.
 
-Columns and their comments, how values are read, what the store keeps, what the emulator sends and what tests
-compare follow from it. CONTRIBUTING.md says how to add one.
+It determines the columns and their comments, how values are read, what the store keeps, what the emulator sends
+and what tests compare. CONTRIBUTING.md says how to add a field.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ FIRST_REVISION = "0001"
 class Field:
     """What is known about a field.
 
-    `page`: its name on the vendor's page; `newer`: its other name in the newer wording; `varied`: one more, which
-    only some rows of that wording have. `newer_only`: the page does not have it.
-    `part`: what finds it out, and whose table it lives in. `kept`: once known, it is never replaced by a blank.
-    `settles`: a check of its part that has it waits for its outcome no longer.
-    `length`: characters that its column holds, where it is text. `lookup`: the table of its codes or names.
-    `holds_phone`: always, or perhaps; the masked view masks it, or leaves it out.
-    `since`: the revision of the migrations that added its column. `name` and `kind` follow from its entry.
+    `page`: its name on the vendor's page; `newer`: its other name in the newer wording; `varied`: a third name,
+    which only some rows of that wording have. `newer_only`: the vendor's page does not have it.
+    `part`: the part of a check that finds it out, and whose table holds it.
+    `kept`: once it is known, a blank never replaces it.
+    `settles`: once a check of its part has it, the check no longer waits for its outcome.
+    `length`: how many characters its column can hold, if it is text. `lookup`: the table of its codes or names.
+    `holds_phone`: "always" or "perhaps"; the masked view masks the former and leaves out the latter.
+    `since`: the migration that added its column. `name` and `kind` follow from its entry in `Fields`.
     """
 
     page: str
@@ -66,7 +67,7 @@ _call = partial(Field, part="call", kept=True, settles=True)
 
 
 class Fields(NamedTuple):
-    """The table. A new field stands last, right above `extra`."""
+    """The table. A new field goes to the end, right above `extra`."""
 
     message_id: Annotated[
         KeyText,
@@ -134,7 +135,7 @@ def _fields() -> tuple[Field, ...]:
 FIELDS = _fields()
 FIRST_FIELDS = tuple(field for field in FIELDS if field.since == FIRST_REVISION)
 LATER_FIELDS = tuple(field for field in FIELDS if field.since != FIRST_REVISION)
-"""Fields whose columns migrations appended to tables and views that were there."""
+"""Fields whose columns were appended to existing tables and views by migrations."""
 
 MAX_LENGTH = {field.name: field.length for field in FIELDS if field.kind in ("text", "flag", "code")}
 """How many characters each text column can hold."""

@@ -61,10 +61,10 @@ class Shared(dict[Any, Any]):
         return value
 
 
-def look_anew(connection: sa.Connection, rows: int, *tables: sa.Table) -> None:
-    """Refresh the statistics that PostgreSQL plans by, after `rows` new rows at once.
+def analyze(connection: sa.Connection, rows: int, *tables: sa.Table) -> None:
+    """Refresh the statistics that PostgreSQL plans queries with, after `rows` rows were inserted at once.
 
-    Until autovacuum runs, it assumes that the tables are as they were: joining 70,000 new lines took 55 s.
+    Until autovacuum runs, PostgreSQL plans as if the rows were not there: joining 70,000 new rows took 55 s.
     """
     if connection.dialect.name == "postgresql" and rows >= MANY:
         connection.execute(sa.text(f"ANALYZE {', '.join(table.name for table in tables)}"))

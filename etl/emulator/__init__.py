@@ -1,10 +1,10 @@
-"""The vendor's endpoint as documented, on loopback: for the demo, for the tests, for whoever writes a client.
+"""The vendor's endpoint as documented, on loopback: for the demo, for tests, and for anyone who writes a client.
 
-Belongs here: what the vendor does with a request, rows that look like its own, and faults on demand.
-Must not know: the job. It shares the signature and the table of fields with it.
-Read in this order: `vendorrow` and `book` (what the vendor knows), `generator` (rows that look like its own),
-`wording` (its two ways to name things), `order` (which rows, in which order), `decide` (the documented checks and
-answers), `faults` and `replies` (what may go wrong), `server` and `endpoint` (HTTP).
+Belongs here: what the vendor does with a request, rows that look like the vendor's, and faults on demand.
+Must not know: the job. The emulator and the job share only the signature and the table of fields.
+Read in this order: `vendorrow` and `book` (what the vendor knows), `generator` (rows that look like the vendor's),
+`wording` (the vendor's two ways to name things), `order` (which rows, in which order), `decide` (the documented
+checks and answers), `faults` and `replies` (what may go wrong), `server` and `endpoint` (HTTP).
 May import: core, vendor.
 """
 

@@ -1,4 +1,4 @@
-"""What the emulated vendor knows: its accounts, and their rows by batch and date."""
+"""What the emulated vendor knows: its accounts, and their rows by date and batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCESS_SECRET = "emulated-access-secret"  # noqa: S105  # opens nothing but the 
 
 @dataclass(slots=True)
 class Account:
-    """One customer of the vendor: its key, its secret, its apps and its rows."""
+    """One customer of the vendor, with its key, secret, appkeys and rows."""
 
     access_key: str
     secret: str = field(repr=False)
@@ -25,10 +25,10 @@ class Account:
 
 
 class Book:
-    """All rows of all accounts. Holds one account, `ACCESS_KEY`, from the start.
+    """All rows of all accounts. From the start, it holds one account, by default that of `ACCESS_KEY`.
 
-    Where `access_key` is left out, that first account is meant. The order in which the rows of a batch
-    day are added is their age.
+    A call without `access_key` means this first account. Rows of a batch day count as older the earlier they are
+    added.
     """
 
     def __init__(self, access_key: str = ACCESS_KEY, secret: str = ACCESS_SECRET) -> None:
@@ -52,11 +52,11 @@ class Book:
         access_key: str | None = None,
         appkey: str | None = None,
     ) -> None:
-        """Adds rows to a batch day. ValueError where its rows are generated."""
+        """Add rows to a batch day. Raises ValueError if its rows are generated."""
         account = self.account(access_key)
         day = account.days.setdefault(date, {}).setdefault(batch_no, ListedDay(f"{batch_no}|{date}"))
         if not isinstance(day, ListedDay):
-            raise ValueError(f"The rows of batch {batch_no!r} on {date} are generated; none can be added.")
+            raise ValueError(f"The rows of batch {batch_no!r} on {date} are generated, so none can be added.")
         day.rows.extend(rows)
         _remember_appkey(account, batch_no, appkey)
 
@@ -71,14 +71,14 @@ class Book:
         access_key: str | None = None,
         appkey: str | None = None,
     ) -> None:
-        """A batch day whose `count` rows are computed when a page of them is asked for (see GeneratedDay).
+        """Add a batch day whose `count` rows are computed when a page of them is asked for (see GeneratedDay).
 
-        ValueError where that batch day has rows already.
+        Raises ValueError if the batch day already has rows.
         """
         account = self.account(access_key)
         batches = account.days.setdefault(date, {})
         if batch_no in batches:
-            raise ValueError(f"Batch {batch_no!r} has rows on {date} already.")
+            raise ValueError(f"Batch {batch_no!r} already has rows on {date}.")
         batches[batch_no] = GeneratedDay(batch_no, date, count, seed, growth)
         _remember_appkey(account, batch_no, appkey)
 

@@ -1,4 +1,4 @@
-"""The vendor's answer to a request, decided as its page says. No sockets, no clocks in here."""
+"""Decides the vendor's answer to a request, as its page says. Without sockets and without clocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADERS = ("accessKey", "ts", "bizType", "action", "sign")
 VENDOR_TOLERANCE = 60.0  # seconds
 LARGEST_PAGE = 100  # rows
 SUCCESS_WORDS = "Request successful"
-_SURPLUS = 20  # rows of a long page
+_SURPLUS = 20  # rows by which a page is too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """When a request is answered."""
+    """The moment at which a request is answered."""
 
     now: dt.datetime  # virtual time, aware
     clock: float  # the vendor's own clock, seconds since the epoch
-    turn: int = 0  # number of the request
+    turn: int = 0  # the number of the request
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Envelope:
         envelope = spelt({words: self.msg, "code": self.code, "data": self.data}, spelling)
         try:
             return simplejson.dumps(envelope, ensure_ascii=False, use_decimal=True).encode()
-        except UnicodeEncodeError:  # half of a surrogate pair can only be sent escaped
+        except UnicodeEncodeError:  # a lone surrogate can only be sent as an escape
             return simplejson.dumps(envelope, use_decimal=True).encode()
 
 
@@ -66,7 +66,7 @@ class _Refusal(Exception):
 def answer(
     asked: Asked, book: Book, behaviour: Behaviour, moment: Instant, fault: Fault | None = None
 ) -> Envelope:
-    """The answer, its content spoilt where a fault of the content is to happen."""
+    """The answer, with its content spoilt if the fault concerns the content."""
     if fault is not None and fault.kind == "code":
         return Envelope(fault.code, fault.msg)
     try:
@@ -86,7 +86,7 @@ def answer(
 
 
 def parse_leniently(body: bytes) -> dict[str, Any]:
-    """The body as far as it is a JSON object; otherwise an empty one."""
+    """The body if it is a JSON object, otherwise an empty object."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The emulated vendor as one object: a book of rows behind an endpoint, and a record of what was asked."""
+"""The emulated vendor as one object: a book of rows behind an endpoint, with a record of all requests."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def utcnow() -> dt.datetime:
 
 @dataclass(slots=True)
 class Received:
-    """A request that came in, and what it was answered.
+    """A request that was received, and how it was answered.
 
     `started` and `finished` are seconds on the monotonic clock, `at` is the wall clock in UTC. `fault` is
-    the kind of the fault that was to happen, or `pace` for a request that came too early.
+    the kind of fault that was drawn for it, or `pace` for a request that came too early.
     """
 
     started: float
@@ -44,10 +44,10 @@ class Received:
 
 
 class Emulator:
-    """Serves `book` on 127.0.0.1 while the `with` block lasts.
+    """Serves `book` on 127.0.0.1 as long as the `with` block lasts.
 
-    `port` 0 takes a free one. `now` gives virtual time (aware): it decides about the window and about which
-    rows are listed and resolved. Timestamps of requests are checked against the real clock.
+    With `port` 0 it takes a free port. `now` returns virtual time (aware), which decides the window, and which
+    rows are listed and resolved. Timestamps of requests are checked against the real clock plus `clock_skew`.
     """
 
     def __init__(
@@ -85,16 +85,16 @@ class Emulator:
         self._thread.join()
 
     def clear(self) -> None:
-        """Forgets the requests received so far."""
+        """Forget the requests received so far."""
         self.requests.clear()
 
     def held(
         self, batch_no: str, date: dt.date, at: dt.datetime | None = None, *, access_key: str | None = None
     ) -> list[dict[str, Any]]:
-        """The rows of a batch day as they are listed at that moment (default: now), in listing order.
+        """The rows of a batch day that are listed at that moment (default: now), in the order of listing.
 
-        Each as the present wording and masking show it, prices as `Decimal`. Where replicas answer by
-        turns, the first one's order.
+        Each row is as the current wording and masking show it, with prices as `Decimal`. If several replicas
+        answer, the order is that of the first.
         """
         now = self.now() if at is None else at
         account = self.book.account(access_key)
@@ -141,7 +141,7 @@ class Emulator:
             return self._turn - 1
 
     def _comes_too_early(self, incoming: Incoming) -> bool:
-        """A refused request does not put off the next one."""
+        """Whether the pace check refuses a request. A refused request does not delay the next one."""
         key = incoming.headers.get("accesskey", "")
         least = self.behaviour.interval - self.behaviour.tolerance
         if self.behaviour.interval <= 0 or key not in self.book.accounts:
@@ -155,7 +155,7 @@ class Emulator:
 
 
 def _refused_status(incoming: Incoming) -> int | None:
-    """The HTTP status that refuses what is no request to this endpoint at all."""
+    """The HTTP status that refuses a request which is not meant for this endpoint; None if it is."""
     if incoming.path.partition("?")[0] != PATH:
         return 404
     if incoming.method != "POST":

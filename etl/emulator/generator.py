@@ -1,4 +1,4 @@
-"""Rows that look like the vendor's, computed from a seed and an index: the same ones every time.
+"""Rows that look like the vendor's, computed from a seed and an index, so they are the same every time.
 
 No row is kept: a batch day of a million rows costs nothing until a page of it is asked for.
 """
@@ -27,9 +27,9 @@ class Country(NamedTuple):
     code: str
     mcc: str
     currency: str
-    dearest: int  # ten-thousandths of the currency
-    lead: str  # first digits of a mobile number
-    digits: int  # digits after them
+    dearest: int  # upper limit of prices, in ten-thousandths of the currency
+    lead: str  # the first digits of a mobile number
+    digits: int  # how many digits follow them
     carriers: tuple[str, ...]
 
 
@@ -57,7 +57,7 @@ HLR_FIELDS, CALL_FIELDS = (
 
 
 class _Dice:
-    """Small random numbers out of one digest: far cheaper than seeding a generator for each row."""
+    """Small random numbers from one digest: far cheaper than seeding a generator for each row."""
 
     def __init__(self, text: str) -> None:
         self._pool = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=64).digest(), "big")
@@ -72,9 +72,9 @@ class _Dice:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Rows that appear evenly between two moments (aware), oldest first.
+    """Rows that appear at an even pace between two moments (aware), the oldest first.
 
-    The outcome of each is known `resolves_after` later.
+    The outcome of each row is known `resolves_after` later.
     """
 
     first: dt.datetime
@@ -88,7 +88,7 @@ class Growth:
         return self.appears_at(index, count) + self.resolves_after
 
     def appeared(self, count: int, now: dt.datetime) -> int:
-        """How many of `count` rows are there."""
+        """How many of `count` rows have appeared."""
         elapsed = (now - self.first) // _MICROSECOND
         if elapsed < 0:
             return 0
@@ -101,7 +101,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedDay:
-    """A batch day of `count` rows computed on demand; without `growth` all of them are there, resolved."""
+    """A batch day of `count` rows that are computed on demand; without `growth` all are listed and resolved."""
 
     batch_no: str
     date: dt.date
@@ -123,7 +123,7 @@ class GeneratedDay:
             "messageId": self.message_id(index),
             "batchNo": self.batch_no,
         }
-        for field in LATER_FIELDS:  # with dice of their own: the first ones stay what they were
+        for field in LATER_FIELDS:  # with dice of their own, so that the first fields keep their values
             fields |= _later(field, fields, _Dice(f"{self.seed}|{self.name}|{index}|{field.page}"))
         if self.growth is None:
             return VendorRow(fields)
@@ -146,7 +146,7 @@ class GeneratedDay:
         return []
 
     def message_id(self, index: int) -> str:
-        """The first row is a submission of its own, the others come in submissions of up to 5,000 numbers."""
+        """The first row is a submission of its own; the others come in submissions of up to 5,000 numbers."""
         number, place, size = self._submission(index)
         return self._submission_id(number) + (f"-{place + 1:06d}" if size > 1 else "")
 
@@ -167,7 +167,7 @@ class GeneratedDay:
 def generate(
     batch_no: str, date: dt.date, count: int, seed: int = 0, growth: Growth | None = None
 ) -> list[VendorRow]:
-    """The same rows as a list, for whoever wants to change some of them."""
+    """The rows of a GeneratedDay as a list, for callers that change some of them."""
     day = GeneratedDay(batch_no, date, count, seed, growth)
     return [day.row(index) for index in range(count)]
 
@@ -220,7 +220,7 @@ def _call(dice: _Dice) -> dict[str, Any]:
 
 
 def _later(field: Field, fields: dict[str, Any], dice: _Dice) -> dict[str, Any]:
-    """A field that came later, made from its kind; blank where the check of this row does not find it out."""
+    """A field that was added later, made from its kind; blank if the check of this row does not find it out."""
     finds = ("check", OUTCOME_OF.get(fields["checkLevel"]))
     if fields["preCheck"] == "NO" or field.part not in finds:
         return _blank(dice, (field.page,))
@@ -239,6 +239,6 @@ def _value(dice: _Dice, field: Field) -> Any:
 
 
 def _blank(dice: _Dice, names: Sequence[str]) -> dict[str, Any]:
-    """Fields that do not apply: absent, null or an empty text, as the vendor happens to send them."""
+    """Fields that do not apply: missing, null or an empty text, since the vendor sends any of these."""
     style = dice.roll(3)
     return {} if style == 0 else dict.fromkeys(names, None if style == 1 else "")

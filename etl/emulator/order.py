@@ -1,4 +1,4 @@
-"""Which rows an account has to a question, and in which order they are listed."""
+"""Which rows of an account answer a question, and in which order they are listed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Order = Literal["ascending", "descending", "hash", "shuffled"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The filters of a question; blank ones do not filter."""
+    """The filters of a question; a blank one does not filter."""
 
     date: dt.date
     batch_no: str = ""
@@ -29,7 +29,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class OrderedRows:
-    """Rows in listing order; only those of the slice that is asked for are computed."""
+    """Rows in the order of listing; only those of a slice that is asked for are computed."""
 
     parts: tuple[tuple[Day, Sequence[int]], ...]
 
@@ -48,7 +48,7 @@ class OrderedRows:
 def list_rows(
     account: Account, wanted: Wanted, now: dt.datetime, order: Order, replica: int = 0, turn: int = 0
 ) -> OrderedRows:
-    """`now` is virtual time; `turn` numbers the request: every turn shuffles anew where that is the order."""
+    """`now` is virtual time; `turn` is the number of the request: the order "shuffled" differs each time."""
     found = []
     for day in _days(account, wanted):
         indexes = _matching(day, wanted, day.visible(now))
@@ -96,6 +96,6 @@ def _hash_order(name: str, replica: int, count: int) -> Sequence[int]:
 
 @lru_cache(maxsize=16)
 def _hash_keys(name: str, replica: int, count: int) -> Sequence[float]:
-    """Where a row stands; one that is added later changes nothing about those before it."""
+    """The sort keys of rows; rows that are added later do not change the keys of earlier ones."""
     random = Random(f"{name}|{replica}")  # noqa: S311
     return array("d", (random.random() for _ in range(count)))

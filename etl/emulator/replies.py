@@ -1,4 +1,4 @@
-"""What goes over the wire for an answer, spoilt where a fault of the transport is to happen."""
+"""What goes over the wire for an answer, spoilt if the fault concerns the transport."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Manner = Literal["whole", "reset", "trickle", "cut_short"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer: sent after `delay` seconds, with `pause` seconds between bytes where it trickles."""
+    """An HTTP answer: sent after `delay` seconds, with `pause` seconds between bytes if it trickles."""
 
     status: int = 200
     body: bytes = b""
@@ -30,7 +30,7 @@ class Reply:
     manner: Manner = "whole"
     delay: float = 0.0
     pause: float = 0.0
-    code: int | None = None  # the vendor's, where the answer has one
+    code: int | None = None  # the vendor's result code, if the answer has one
 
 
 def throttled(behaviour: Behaviour) -> Reply:
@@ -41,7 +41,7 @@ def throttled(behaviour: Behaviour) -> Reply:
 
 
 def page_of_status(status: int, *, retry_after: str | None = None, delay: float = 0.0) -> Reply:
-    """What a proxy in front of the vendor would say; a redirect leads to another path of the same server."""
+    """What a proxy in front of the vendor would answer; a redirect leads to another path of the same server."""
     headers = {"Retry-After": retry_after} if retry_after is not None else {}
     if status in REDIRECTS:
         headers["Location"] = PATH + "/moved"

@@ -22,20 +22,20 @@ _LINGER_AND_RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as it came in; `started` on the monotonic clock, header names in lower case."""
+    """A request as it was received; `started` is on the monotonic clock, header names are in lower case."""
 
     started: float
     method: str
     path: str
     headers: Mapping[str, str]
-    body: bytes | None  # None: its length was not told, or is beyond reason
+    body: bytes | None  # None: its length is missing, invalid or too large
 
 
 Respond = Callable[[Incoming], tuple[Reply, Callable[[], None]]]
 
 
 class Server(ThreadingMixIn, HTTPServer):
-    """`respond` gives the reply to a request and what to call when that has been sent."""
+    """`respond` returns the reply to a request, and a function to call once the reply has been sent."""
 
     daemon_threads = False  # so that server_close waits for them
     request_queue_size = 128
@@ -48,7 +48,7 @@ class Server(ThreadingMixIn, HTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer would ask the resolver for a name of this address.
+        # HTTPServer would ask the resolver for the name of this address.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
@@ -56,16 +56,16 @@ class Server(ThreadingMixIn, HTTPServer):
         self.serve_forever(poll_interval=0.02)
 
     def stop(self) -> None:
-        """Ends every connection and waits for the threads that served them."""
+        """End every connection, and wait for the threads that served them."""
         self.closing.set()
         self.shutdown()
         for connection in list(self._open):
-            with suppress(OSError):  # the client may have been faster
+            with suppress(OSError):  # the client may have closed it first
                 connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
 
     def wait(self, seconds: float) -> bool:
-        """Let so much time pass; True where the server ends before that."""
+        """Wait for `seconds`; True if the server ends before they have passed."""
         return self.closing.wait(seconds)
 
     def process_request(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
@@ -76,12 +76,12 @@ class Server(ThreadingMixIn, HTTPServer):
         self._open.discard(request)
         if request in self._to_reset:
             self._to_reset.discard(request)
-            request.close()  # without a shutdown before it, so that the client sees a reset
+            request.close()  # without a shutdown first, so that the client sees a reset
         else:
             super().shutdown_request(request)
 
     def handle_error(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
-        if not isinstance(sys.exception(), OSError):  # a client that went away is nothing to tell
+        if not isinstance(sys.exception(), OSError):  # a client that disconnects is not worth reporting
             super().handle_error(request, client_address)
 
     def reset(self, connection: socket.socket) -> None:
@@ -157,4 +157,4 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def log_message(self, format: str, *args: object) -> None:
-        """What was asked stands in `Emulator.requests`; nothing is printed."""
+        """Print nothing: requests are recorded in `Emulator.requests`."""

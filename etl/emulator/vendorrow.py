@@ -1,4 +1,4 @@
-"""One row as the vendor keeps it, and a batch day made of such rows."""
+"""One row as the vendor keeps it, and a batch day that consists of such rows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, Protocol
 from etl.core.fields import FIELDS
 
 OUTCOME_FIELDS = frozenset(field.page for field in FIELDS if field.part != "check")
-"""What a check finds out; blank until then."""
+"""The fields that a check finds out; they are blank until it has."""
 
 
 @dataclass(slots=True)
 class VendorRow:
-    """A row in the names of the vendor's page, and when it is listed.
+    """A row under the names of the vendor's page, and when it is listed.
 
-    `fields` may hold anything that JSON can say, prices as `Decimal`. The times are aware moments of
-    virtual time: not listed before `appears_at` nor from `gone_at` on; the outcome is blank before
-    `resolves_at`. None: always listed, resolved from the start, never gone.
+    `fields` may hold any JSON, with prices as `Decimal`. The times are aware and in virtual time: the row is
+    listed from `appears_at` until `gone_at`, and its outcome is blank before `resolves_at`. None: it is listed
+    from the start, never disappears, or is resolved from the start.
     """
 
     fields: dict[str, Any]
@@ -32,7 +32,7 @@ class VendorRow:
         return appeared and (self.gone_at is None or now < self.gone_at)
 
     def at(self, now: dt.datetime) -> dict[str, Any]:
-        """The fields as they are known at that moment."""
+        """The fields as they are at that moment."""
         if self.resolves_at is None or self.resolves_at <= now:
             return self.fields
         return {name: "" if name in OUTCOME_FIELDS else value for name, value in self.fields.items()}
@@ -43,7 +43,7 @@ class Day(Protocol):
 
     @property
     def name(self) -> str:
-        """Tells one batch day from another; the hash order depends on it."""
+        """Identifies the batch day; the hash order depends on it."""
 
     def __len__(self) -> int: ...
 
@@ -52,14 +52,14 @@ class Day(Protocol):
     def phone(self, index: int) -> object: ...
 
     def visible(self, now: dt.datetime) -> Sequence[int]:
-        """The indexes of the rows listed at that moment, oldest first; a range where they are the first n."""
+        """The indexes of the rows listed at that moment, oldest first; a range if they are the first n."""
 
     def find(self, message_id: str) -> Sequence[int]: ...
 
 
 @dataclass(slots=True)
 class ListedDay:
-    """A batch day whose rows are given one by one."""
+    """A batch day whose rows are added one by one."""
 
     name: str
     rows: list[VendorRow] = field(default_factory=list)

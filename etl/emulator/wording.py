@@ -17,13 +17,13 @@ MOBILE = 2
 
 
 def shown(fields: Mapping[str, Any], wording: Wording, masked: bool = False) -> dict[str, Any]:
-    """A row in the names of that wording, with its phone numbers masked where the account is set up so."""
+    """A row under the names of that wording, with its phone numbers masked if `masked`."""
     row = newer(fields) if wording == "newer" else page(fields)
     return {**row, **_masks(row)} if masked else row
 
 
 def page(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The vendor's page knows nothing of these fields."""
+    """A row without the fields that only the newer wording has."""
     return {name: value for name, value in fields.items() if name not in NEWER_ONLY}
 
 
@@ -44,7 +44,7 @@ def _number_type(fields: Mapping[str, Any]) -> Any:
 
 
 def _vary(row: dict[str, Any]) -> dict[str, Any]:
-    """Where the revisions of the newer pages differ, rows follow one or the other: told by the last digit."""
+    """Revisions of the newer pages differ: the phone's last digit decides which of them a row follows."""
     if "price" in row or "currency" in row:
         row["cost"] = {name: row[name] for name in ("price", "currency") if name in row}
     if str(row.get("phone", ""))[-1:] in ("1", "3", "5", "7", "9"):
@@ -55,7 +55,7 @@ def _vary(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _masks(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Four digits of a number stay, two of its local form."""
+    """The masked numbers of a row: four digits of each stay, two of the national format."""
     kept = {
         name: str(fields[name])[: 2 if name == "nationalNumber" else 4]
         for name in PHONE_FIELDS

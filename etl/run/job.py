@@ -181,10 +181,10 @@ class Run:
             return
         try:
             with self._session.transaction() as connection:
-                untold = ledger.untold_losses(connection, self._session.account_id)
-                self._result.lost = [day for day in untold if self._rules.selection.covers(day)]
+                unreported = ledger.unreported_losses(connection, self._session.account_id)
+                self._result.lost = [day for day in unreported if self._rules.selection.covers(day)]
                 if self._result.exit_code == 65:
-                    ledger.losses_told(connection, self._result.lost)
+                    ledger.mark_reported(connection, self._result.lost)
                 self._record(connection)
                 runs.finish(
                     connection,

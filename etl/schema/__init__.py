@@ -1,6 +1,6 @@
-"""The tables and views of this job, and how a database gets them.
+"""The tables and views of this job, and how they are created in a database.
 
-Belongs here: the tables, the words that people read about tables and views, migrating, and comparing.
-Must not know: how rows come in.
+Belongs here: the tables, what people read about tables and views, migration, and comparison with a database.
+Must not know: where rows come from.
 May import: core, database.
 """

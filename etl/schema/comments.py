@@ -1,6 +1,6 @@
-"""Comments on the views and their columns: PostgreSQL alone keeps them.
+"""Comments on the views and their columns, which only PostgreSQL can store.
 
-MariaDB and MySQL keep those of tables and their columns, which the migrations give them; SQLite keeps none.
+MariaDB and MySQL store comments on tables and their columns, which the migrations create. SQLite stores none.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from etl.schema.differences import Cure, Difference
 from etl.schema.views import VIEWS
 
 _Place = tuple[str, str | None]
-"""A view and one of its columns, or None for the view itself."""
+"""A view and one of its columns; None in place of the column means the view itself."""
 
 
 def apply(connection: sa.Connection) -> None:
-    """Give the views that are there the comments of the catalog; nothing is written where they have them."""
+    """Write the comments from etl/schema/views.py to the existing views, unless they have them already."""
     for (view, column), comment in _wrong(connection):
         name = connection.dialect.identifier_preparer.quote
         what = f"VIEW {name(view)}" if column is None else f"COLUMN {name(view)}.{name(column)}"
@@ -26,7 +26,7 @@ def apply(connection: sa.Connection) -> None:
 
 
 def differences(connection: sa.Connection) -> list[Difference]:
-    """Which comments are not the catalog's: an upgrade writes them again."""
+    """Comments that differ from etl/schema/views.py: an upgrade writes them again."""
     wrong = [place for place, _ in _wrong(connection)]
     return [Difference(f"comment of {_name(*place)}", "differs", Cure.UPGRADE) for place in wrong]
 

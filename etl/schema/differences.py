@@ -1,4 +1,4 @@
-"""What of a schema is not as it should be."""
+"""How a schema differs from what this version needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_DEFINER = 1449  # of MariaDB and MySQL
 
 
 class Cure(StrEnum):
-    """What helps against a difference; the value goes on after "Remedy: "."""
+    """What helps against a difference; the value continues the sentence after "Remedy: "."""
 
     BY_HAND = "undo what was changed by hand, or restore a backup; docs/tables.md shows the schema."
     UPGRADE = "run `numbercheck db upgrade`, which writes them again."
@@ -24,7 +24,7 @@ class Cure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A part of the schema (`subject`), what is wrong with it, what helps; `str`: the first two in a sentence."""
+    """A part of the schema (`subject`), what is wrong with it, and what helps; `str` says the first two."""
 
     subject: str
     fault: str
@@ -35,21 +35,21 @@ class Difference:
 
 
 def cure_of(differences: Collection[Difference]) -> Cure:
-    """What helps against all of them together: where they need different things, looking at each."""
+    """What helps against all of them together; if they need different things, checking each by hand."""
     cures = {difference.cure for difference in differences}
     return cures.pop() if len(cures) == 1 else Cure.BY_HAND
 
 
 def of_comparison(entries: list[Any]) -> list[Difference]:
-    """One for each entry of Alembic's comparison."""
+    """One difference for each entry of Alembic's comparison."""
     return [_difference(entry) for entry in _flat(entries)]
 
 
-def of_views(connection: sa.Connection, needed: Iterable[str], there: Collection[str]) -> list[Difference]:
+def of_views(connection: sa.Connection, needed: Iterable[str], found: Collection[str]) -> list[Difference]:
     """The views that are missing, and those that nobody can read."""
-    missing = [Difference(f"view {view}", "is missing") for view in needed if view not in there]
-    gone = "cannot be read: its definer is gone"
-    return missing + [Difference(f"view {view}", gone, Cure.DEFINER) for view in _orphans(connection, there)]
+    missing = [Difference(f"view {view}", "is missing") for view in needed if view not in found]
+    fault = "cannot be read: its definer no longer exists"
+    return missing + [Difference(f"view {view}", fault, Cure.DEFINER) for view in _orphans(connection, found)]
 
 
 def _orphans(connection: sa.Connection, views: Collection[str]) -> list[str]:
@@ -79,15 +79,16 @@ def _difference(entry: tuple[Any, ...]) -> Difference:
         case "add_table", [table]:
             return Difference(f"table {table.name}", "is missing")
         case (("add_column" | "remove_column"), [_, table, column]):
-            return Difference(f"column {table}.{column.name}", _there_or_not(kind))
+            return Difference(f"column {table}.{column.name}", _missing_or_foreign(kind))
         case str(), [_, str(table), str(column), _, found, needed] if kind.startswith("modify_"):
             what = kind.removeprefix("modify_")
             return Difference(f"{what} of column {table}.{column}", f"is {found!r}, not {needed!r}")
         case (("add_table_comment" | "remove_table_comment"), [table, *_]):
             return Difference(f"comment of table {table.name}", "differs")
     item = rest[0]
-    return Difference(f"{kind.split('_', 1)[1]} {item.name} of table {item.table.name}", _there_or_not(kind))
+    what = f"{kind.split('_', 1)[1]} {item.name} of table {item.table.name}"
+    return Difference(what, _missing_or_foreign(kind))
 
 
-def _there_or_not(kind: str) -> str:
+def _missing_or_foreign(kind: str) -> str:
     return "is missing" if kind.startswith("add_") else "is not ours"

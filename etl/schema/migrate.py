@@ -1,6 +1,6 @@
-"""Brings the schema up to date through Alembic: one at a time, and all or nothing where the server allows.
+"""Brings the schema up to date through Alembic: one upgrade at a time, and all or nothing if the server allows it.
 
-MariaDB and MySQL cannot roll DDL back: a revision there must be able to run again after it was interrupted.
+MariaDB and MySQL cannot roll back DDL: a revision must be able to run again after it was interrupted there.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from etl.schema.tables import metadata
 
 VIEW_NAMES = tuple(view.name for view in views.VIEWS)
 WAIT_SECONDS = 120
-"""How long an upgrade waits for another one."""
+"""How long an upgrade waits for another upgrade."""
 TABLE_WAIT_SECONDS = 30
-"""How long it waits for a table that somebody reads; everybody who comes later waits behind it."""
+"""How long an upgrade waits for a table that is being read; later readers of the table wait behind it."""
 
 _ADVISORY_LOCK = 0x6E756D6265726368  # any constant number: "numberch" in ASCII
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def script_directory(package: Path = _PACKAGE) -> Path:
-    """Where the migrations lie: inside the package when installed, beside it in a checkout."""
+    """The folder of the migrations: inside the package if it is installed, beside it in a checkout."""
     for directory in (package / "migrations", package.parent / "migrations"):
         if (directory / "env.py").is_file():
             return directory
@@ -50,14 +50,14 @@ def script_directory(package: Path = _PACKAGE) -> Path:
 
 
 def head() -> str:
-    """The revision that this version works with."""
+    """The revision that this version needs."""
     return str(_scripts().get_current_head())
 
 
 def current(engine: sa.Engine) -> str | None:
-    """The revision of the database; None where nothing was ever installed, or everything taken away.
+    """The revision of the database; None if no schema was ever installed, or all of it was removed.
 
-    Creates nothing, not even the file of SQLite.
+    Creates nothing, not even the file of an SQLite database.
     """
     if not is_there(engine.url):
         return None
@@ -66,7 +66,7 @@ def current(engine: sa.Engine) -> str | None:
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Two at once: the second waits, and finds nothing to do."""
+    """Bring the schema to `revision`. Of two upgrades at once, the second waits and then finds nothing to do."""
     with alone(engine) as connection:
         _require_known(_current(connection))
         _require_room(connection)
@@ -75,14 +75,14 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
 
 
 def downgrade(engine: sa.Engine, revision: str) -> None:
-    """Take the schema back to `revision` ("base": drop everything, rows included)."""
+    """Take the schema back to `revision` ("base": drop everything, including rows)."""
     with alone(engine) as connection:
         _require_known(_current(connection))
         _run(command.downgrade, connection, revision)
 
 
 def require_current(engine: sa.Engine, database: Database = OWN) -> None:
-    """Raise Misconfigured, about `database`, unless the schema is the one that this version works with."""
+    """Raise Misconfigured, with `database` as its subject, unless the schema is what this version needs."""
     found, needed = current(engine), head()
     if found == needed:
         return
@@ -94,9 +94,9 @@ def require_current(engine: sa.Engine, database: Database = OWN) -> None:
 
 
 def check(engine: sa.Engine) -> list[Difference]:
-    """What of the schema is not as this version needs it; empty: nothing.
+    """How the schema differs from what this version needs; empty: not at all.
 
-    Raises Misconfigured where it is another revision's, or another program's.
+    Raises Misconfigured if it is at another revision, or belongs to another program.
     """
     if is_there(engine.url):
         with reading(engine).connect() as connection:
@@ -109,8 +109,8 @@ def check(engine: sa.Engine) -> list[Difference]:
         return compared + views_differ + comments.differences(connection)
 
 
-def views_there(engine: sa.Engine) -> set[str]:
-    """The names of our views that are there."""
+def existing_views(engine: sa.Engine) -> set[str]:
+    """The names of our views that exist in the database."""
     if not is_there(engine.url):
         return set()
     with reading(engine).connect() as connection:
@@ -122,7 +122,7 @@ def _views(connection: sa.Connection) -> set[str]:
 
 
 def alembic_options(connection: sa.Connection) -> dict[str, Any]:
-    """How Alembic is to look at this database: for env.py and `check` alike."""
+    """Alembic's options for this database, both for env.py and for `check`."""
     return {
         "target_metadata": metadata,
         "compare_type": True,
@@ -133,7 +133,7 @@ def alembic_options(connection: sa.Connection) -> dict[str, Any]:
 
 
 def _is_ours(_item: object, _name: str | None, kind: str, reflected: bool, counterpart: object) -> bool:
-    # Tables of other programs in the same schema, and indexes that a DBA added, are no difference.
+    # Tables of other programs in the same schema, and indexes that a DBA added, do not count as differences.
     return not (kind in ("table", "index") and reflected and counterpart is None)
 
 
@@ -154,7 +154,7 @@ def _run(task: Any, connection: sa.Connection, revision: str) -> None:
     try:
         task(config, revision)
     except CommandError as error:
-        raise Misconfigured(f"{error}.", "name one of the revisions of this version.") from error
+        raise Misconfigured(f"{error}.", "name a revision that this version has.") from error
 
 
 def _current(connection: sa.Connection) -> str | None:
@@ -162,19 +162,19 @@ def _current(connection: sa.Connection) -> str | None:
 
 
 def _require_known(revision: str | None, database: Database = OWN) -> None:
-    """Raise Misconfigured where the revision is none of this version's; None: no schema, which is fine."""
+    """Raise Misconfigured if this version does not have the revision. None, which means no schema, is fine."""
     if revision is None or any(script.revision == revision for script in _scripts().walk_revisions()):
         return
     raise Misconfigured(
         f"The schema is at {revision}, which this version (it needs {head()}) does not know: it is newer, "
-        "or another program's.",
+        "or belongs to another program.",
         "install the newer numbercheck-etl, or name another database.",
         database.called,
     )
 
 
 def _require_room(connection: sa.Connection) -> None:
-    """Raise Misconfigured where nothing of ours is there, but tables with our names: they are somebody else's."""
+    """Raise Misconfigured if tables have our names although no schema of ours is installed: another program's."""
     tables = set(sa.inspect(connection).get_table_names())
     taken = sorted(tables.intersection(metadata.tables))
     if taken and "alembic_version" not in tables:
@@ -189,7 +189,7 @@ def _require_room(connection: sa.Connection) -> None:
 
 @contextlib.contextmanager
 def alone(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection in a transaction that no other upgrade of this database runs beside."""
+    """A connection in a transaction; no other upgrade of this database runs at the same time."""
     lock = {"sqlite": _on_sqlite, "postgresql": _on_postgresql}.get(engine.dialect.name, _on_mysql)
     with engine.connect() as connection, lock(connection):
         yield connection
@@ -197,8 +197,8 @@ def alone(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 @contextlib.contextmanager
 def _on_sqlite(connection: sa.Connection) -> Iterator[None]:
-    # Changing a table means to copy and drop it, which foreign keys forbid. They can only be switched off
-    # outside of a transaction, so they are looked at once more before its end.
+    # Changing a table means copying and dropping it, which foreign keys forbid. They can only be switched off
+    # outside a transaction, so they are checked before the transaction ends.
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA foreign_keys = OFF")
     try:
@@ -222,7 +222,7 @@ def _on_postgresql(connection: sa.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_mysql(connection: sa.Connection) -> Iterator[None]:
-    # Names of locks are the whole server's, and 64 characters at most.
+    # All databases of a server share one set of lock names, which have at most 64 characters.
     name = sa.func.concat("numbercheck:", sa.func.sha1(sa.func.database()))
     got = connection.scalar(sa.select(sa.func.get_lock(name, WAIT_SECONDS)))
     connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {TABLE_WAIT_SECONDS}")
@@ -233,7 +233,7 @@ def _on_mysql(connection: sa.Connection) -> Iterator[None]:
         with connection.begin():
             yield
     finally:
-        # The server releases it by itself where the connection is gone.
+        # If the connection is gone, the server has released the lock itself.
         with contextlib.suppress(sa.exc.DBAPIError):
             connection.scalar(sa.select(sa.func.release_lock(name)))
             connection.commit()

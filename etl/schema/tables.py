@@ -1,6 +1,6 @@
-"""The tables, each fact once, with the comments that BI tools show.
+"""The tables, which hold each fact once, with the comments that BI tools show.
 
-The views that readers get stand in the migrations: they are part of the contract and change only there.
+The views for readers are in the migrations: they are part of the contract and change only there.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _day_key(comment: str) -> sa.Column[Any]:
 
 
 def _field(field: Field, **options: Any) -> sa.Column[Any]:
-    """The column of a field. One that is coded refers to its lookup, by number where that has numbers."""
+    """The column of a field. A coded field refers to its lookup table, by number if that table has numbers."""
     if not field.lookup:
         return sa.Column(field.name, _type_of(field), comment=field.comment, **options)
     key = next(iter(metadata.tables[field.lookup].primary_key))
@@ -206,7 +206,7 @@ number_check = _table(
     _time("first_seen_at", "When this job first stored it", nullable=False),
     _time("last_changed_at", "When its content last changed", nullable=False),
     *(_field(field) for field in LATER_FIELDS if field.part == "check"),  # a migration can only append
-    sa.Index(None, "carrier_id", "batch_day_id"),  # a carrier over some days
+    sa.Index(None, "carrier_id", "batch_day_id"),  # for queries about a carrier on some days
     comment="One checked number: one row for each message id and phone",
 )
 
@@ -227,7 +227,7 @@ call_result = _table(
 )
 
 PART_TABLES: dict[Part, sa.Table] = {"check": number_check, "hlr": hlr_result, "call": call_result}
-"""Where the fields of each part of a check are kept."""
+"""The table that holds the fields of each part of a check."""
 
 further_sighting = _table(
     "further_sighting",
@@ -254,7 +254,7 @@ awaited_check = _table(
     _count("total", "The vendor's count at that moment: tells how far it may have moved since"),
     _column("wait_hours", sa.Integer(), "Hours between the last looks; doubles each time", nullable=False),
     _time("due_at", "When it is asked for again", nullable=False),
-    sa.Index(None, *KEY),  # an outcome is told by key, and ends the wait in every batch day
+    sa.Index(None, *KEY),  # an outcome is looked up by key, and ends the wait in every batch day
     _key_reference(),
     comment="Checks that still wait for their outcome, and where they were last seen",
 )

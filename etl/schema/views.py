@@ -1,7 +1,7 @@
-"""What people read about the views: the one source of their comments, in the database and in docs/tables.md.
+"""What people read about the views: the only source of their comments, in the database and in docs/tables.md.
 
-The SQL of the views lies in migrations/views and is frozen with its revision; words may change here at any time.
-A column that only hands on a column of a table says what etl/schema/tables.py says about it.
+The SQL of the views is in migrations/views and frozen with its revision; the words here may change at any time.
+A view's column that is simply a column of a table has the comment that it has in etl/schema/tables.py.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from etl.database.types import ExactText, JsonObject, LongText, Price, UtcTime
 from etl.schema import tables
 
 Described = tuple[str, str]
-"""Comment and kind of value of a column."""
+"""The comment of a column, and its kind of value."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view that readers get.
+    """A view for readers.
 
-    `question`: what it answers, in words; `query`: the SQL that answers it, the same on every server.
+    `question`: an example of what it answers; `query`: the SQL that answers it, the same on every server.
     `columns`: column → comment; `kinds`: column → kind of value (`kind`); both in the view's order.
-    `masked`: may be read by who may see no phone number. `hidden`: columns that a reader role does not get.
+    `masked`: people who may not see phone numbers may read it. `hidden`: columns that a reader role does not get.
     """
 
     name: str
@@ -55,12 +55,12 @@ def kind(column: sa.Column[Any]) -> str:
 
 
 def _of(table: sa.Table, *names: str) -> dict[str, Described]:
-    """Columns of a table, as they are."""
+    """Columns of a table, unchanged."""
     return {name: (str(table.c[name].comment), kind(table.c[name])) for name in names}
 
 
 def _fields(fields: Iterable[Field]) -> dict[str, Described]:
-    """Columns of the vendor's fields, from whatever table."""
+    """The columns of these fields of the vendor, from whichever tables have them."""
     return {name: entry for f in fields for name, entry in _of(tables.PART_TABLES[f.part], f.name).items()}
 
 
@@ -93,13 +93,13 @@ _REGION = _of(tables.number_check, "region_code") | _as(
     "region_name", tables.region.c.name, "English name of the country"
 )
 _TYPE = _as(
-    "number_type", tables.number_type.c.code, "Kind of number, the vendor's integer; NULL where it sends a word"
-) | _as("number_type_name", tables.number_type.c.name, "Kind of number, one vocabulary for integers and words")
+    "number_type", tables.number_type.c.code, "Kind of number as the vendor's integer; NULL if it sends a word"
+) | _as("number_type_name", tables.number_type.c.name, "Kind of number in one vocabulary for integers and words")
 _CARRIER = _as("carrier", tables.carrier.c.name)
 _TIMES = _of(tables.number_check, "first_seen_at", "last_changed_at")
 _LATER = _fields(LATER_FIELDS)
 _LATER_MASKED = _fields(field for field in LATER_FIELDS if not field.holds_phone)
-_MASKED = "its first {} characters, where it is longer than {}, and ****"
+_MASKED = "its first {} characters, if it is longer than {}, and ****"
 
 
 def _check_columns(numbers: dict[str, Described], *, masked: bool) -> dict[str, Described]:
@@ -109,7 +109,7 @@ def _check_columns(numbers: dict[str, Described], *, masked: bool) -> dict[str, 
     columns |= {name: entry for name, entry in numbers.items() if name != "phone"}
     columns |= _TYPE | _CARRIER | _of(tables.number_check, "price", "currency") | _HLR | _CALL
     columns |= ({} if masked else _of(tables.number_check, "fail_reason", "extra")) | _TIMES
-    # Last, for a view that is there takes new columns nowhere else.
+    # Last, because an existing view takes new columns nowhere else.
     return columns | (_LATER_MASKED if masked else _LATER)
 
 
@@ -117,7 +117,7 @@ NUMBER_CHECK = _view(
     "v_number_check",
     _check_columns(_of(tables.number_check, "phone", "national_number", "standard_number"), masked=False),
     comment="Every checked number with its results, one line for each message id and phone. "
-    "What the vendor lists under two batch days stands under the one where it was first seen",
+    "A row that the vendor lists under two batch days is shown under the one where it was first seen",
     question="What is known about one phone number?",
     query="""SELECT check_date, batch_no, check_level_name, carrier, reachable, answered, price, currency
 FROM v_number_check
@@ -131,11 +131,11 @@ COVERAGE = _view(
     | _of(tables.batch_day, "state", "reported_rows", "stored_rows")
     | _own(
         "bigint",
-        missing_rows="reported − stored − repeated − rejected; NULL: never asked. Open and settled have 0",
+        missing_rows="reported − stored − repeated − rejected; NULL: never asked. 0 if open or settled",
         unresolved_rows="Checks that still wait for their outcome",
     )
     | _of(tables.batch_day, "repeated_rows", "rejected_rows")
-    | _own("bigint", submitted_rows="How many numbers were submitted, where the lists of batches tell")
+    | _own("bigint", submitted_rows="How many numbers were submitted, if the lists of batches say so")
     | _of(tables.batch_day, "last_synced_at", "deadline", "note"),
     comment="How complete each batch is on each date, one line for each batch day",
     question="Which batch days are not complete, and until when can they be fetched?",
@@ -152,7 +152,7 @@ SYNC_RUN = _view(
     | _ACCOUNT
     | _of(tables.sync_run, *[c.name for c in tables.sync_run.c if c.name not in ("run_id", "account_id")]),
     comment="What each run of the job did, one line for each run",
-    question="How did the last ten runs end, and what did they bring?",
+    question="How did the last ten runs end, and how many rows did they bring?",
     query="""SELECT started_at, account, status, exit_code, requests, rows_inserted, rows_updated
 FROM v_sync_run
 ORDER BY started_at DESC, run_id
@@ -165,8 +165,8 @@ REJECTED_ROW = _view(
     _as("id", tables.rejected_row.c.rejected_row_id)
     | _DAY
     | _of(tables.rejected_row, "page", "reason", "payload", "seen_at"),
-    comment="Rows of the vendor that could not be stored as they are, one line for each",
-    question="Why could rows not be stored, and how many are there of each kind?",
+    comment="Rows of the vendor that could not be stored as they are, one line for each row",
+    question="Why could rows not be stored, and how many are there for each reason?",
     query="""SELECT reason, count(*) AS rejected, min(check_date) AS first_date, max(check_date) AS last_date
 FROM v_rejected_row
 GROUP BY reason
@@ -192,11 +192,11 @@ DAILY_SUMMARY = _view(
     )
     | _own(
         "decimal",
-        cost="The sum of their prices, exact; NULL where none has a price",
-        cost_per_reachable="cost / reachable_rows, to six decimals; NULL where none is reachable",
+        cost="The sum of their prices, exact; NULL if none has a price",
+        cost_per_reachable="cost / reachable_rows, to six decimals; NULL if none is reachable",
     ),
     comment="Checks, outcomes and cost of each date by account, kind of check, country, carrier and currency",
-    question="What did a reachable number cost with each carrier on one day?",
+    question="What did a reachable number of each carrier cost on one day?",
     query="""SELECT account, carrier, currency, checked_rows, reachable_rows, cost, cost_per_reachable
 FROM v_daily_summary
 WHERE check_date = '2026-03-01' AND check_level = 5 AND region_code = 'VN' AND carrier IS NOT NULL
@@ -224,8 +224,8 @@ PHONE_LATEST = _view(
     | _of(tables.number_check, "fail_reason")
     | _TIMES
     | _LATER,
-    comment="The newest check of each phone, one line for each account and phone. Newest: the latest check_date, "
-    "then the latest first_seen_at, then the greatest message id",
+    comment="The newest check of each phone, one line for each account and phone. The newest has the latest "
+    "check_date, then the latest first_seen_at, then the greatest message id",
     question="Which numbers were reachable when they were last checked, at most 30 days ago?",
     query="""SELECT account, phone, check_date, age_days, carrier
 FROM v_phone_latest
@@ -239,28 +239,28 @@ BATCH_SUMMARY = _view(
     | _own("date", first_date="Its first date", last_date="Its last date")
     | _own(
         "bigint",
-        batch_days="On how many dates it is looked for",
-        pending_days="How many of them were not asked for yet",
-        incomplete_days="How many were asked for and are not proven complete",
+        batch_days="How many dates it is looked for on",
+        pending_days="How many of them have not been asked for yet",
+        incomplete_days="How many were asked for but are not proven complete",
         open_days="How many hold all that was reported at the last look, and may grow",
-        settled_days="How many are complete, and nothing more is expected",
+        settled_days="How many are complete, with nothing more expected",
         lost_days="How many left the vendor's window before they were complete",
     )
-    | _own("text", complete="YES: every date is open or settled; else NO")
+    | _own("text", complete="YES if every date is open or settled; otherwise NO")
     | _own(
         "bigint",
-        submitted_rows="How many numbers were submitted, where the lists of batches tell",
-        reported_rows="The vendor's counts at the last looks; NULL: never asked",
+        submitted_rows="How many numbers were submitted, if the lists of batches say so",
+        reported_rows="The sum of the vendor's counts at the last looks; NULL: never asked",
         stored_rows="Distinct keys held for its batch days",
-        missing_rows="reported − stored − repeated − rejected, of the dates that were asked for",
+        missing_rows="reported − stored − repeated − rejected, for the dates that were asked for",
         unresolved_rows="Checks that still wait for their outcome",
         repeated_rows="Listings of a key beyond its first",
         rejected_rows="Listed rows that cannot be stored as they are",
     )
-    | _as("currency", tables.number_check.c.currency, "Currency of its prices; NULL where they have several")
-    | _own("decimal", cost="The sum of its prices, exact; NULL where they are in several currencies, or none"),
-    comment="How far each batch has come and what it cost, one line for each account and batch",
-    question="Which batches are not complete, what do they lack, and what have they cost so far?",
+    | _as("currency", tables.number_check.c.currency, "Currency of its prices; NULL if there are several")
+    | _own("decimal", cost="The sum of its prices, exact; NULL if there are several currencies or no prices"),
+    comment="How complete each batch is and what it cost, one line for each account and batch",
+    question="Which batches are not complete, how many rows are missing, and what have they cost so far?",
     query="""SELECT account, batch_no, first_date, last_date, lost_days, missing_rows, cost, currency
 FROM v_batch_summary
 WHERE complete = 'NO'
@@ -279,7 +279,7 @@ NUMBER_CHECK_MASKED = _view(
         ),
         masked=True,
     ),
-    comment="v_number_check with the phone numbers masked, without fail_reason and extra, which may hold them too",
+    comment="v_number_check with masked phone numbers, and without fail_reason and extra, which may hold them too",
     question="Which number ranges were reached on one day?",
     query="""SELECT phone, count(*) AS checks, count(CASE WHEN reachable = 'YES' THEN 1 END) AS reachable
 FROM v_number_check_masked

@@ -1,6 +1,6 @@
-"""The records: what is known of accounts, batches, batch days, checks and runs, read and written.
+"""The records: reads and writes what is known about accounts, batches, batch days, checks and runs.
 
-Belongs here: every query and statement on our tables and views that the job makes, in the caller's transaction.
+Belongs here: every statement of the job that reads or writes our tables and views, in the caller's transaction.
 Must not know: the network, the plan's reasons, how anything is shown.
 May import: core, database, schema.
 """

@@ -15,20 +15,20 @@ from etl.database.upsert import upsert
 from etl.schema.tables import KEY, awaited_check
 
 FIRST_WAIT_HOURS = 1
-# A job that runs each hour never runs on the dot.
+# An hourly job never runs exactly on the hour.
 SLACK = dt.timedelta(minutes=10)
 _COLUMNS = ("batch_day_id", *KEY, "page", "total", "wait_hours", "due_at")
 
 
 def of_day(connection: sa.Connection, day_id: int) -> tuple[int, dt.datetime | None]:
-    """How many checks of a batch day wait, and when the first of them is due."""
+    """How many checks of a batch day are waiting, and when the first of them is due."""
     query = sa.select(sa.func.count(), sa.func.min(awaited_check.c.due_at))
     count, due_at = connection.execute(query.where(awaited_check.c.batch_day_id == day_id)).one()
     return count, due_at
 
 
 def due(connection: sa.Connection, day_id: int, moment: dt.datetime) -> list[Awaited]:
-    """The checks of a batch day whose outcome is due to be asked for."""
+    """The waiting checks of a batch day that are due to be asked for again."""
     table = awaited_check
     query = sa.select(table.c.message_id, table.c.page, table.c.total)
     found = connection.execute(query.where(table.c.batch_day_id == day_id, table.c.due_at <= moment))
@@ -36,7 +36,7 @@ def due(connection: sa.Connection, day_id: int, moment: dt.datetime) -> list[Awa
 
 
 def postpone(connection: sa.Connection, day_id: int, moment: dt.datetime) -> None:
-    """Double the interval of checks that were asked for and not found where they were thought to be."""
+    """Double the interval of checks that were asked for and not found where they were expected."""
     table = awaited_check
     overdue = sa.and_(table.c.batch_day_id == day_id, table.c.due_at <= moment)
     waits = connection.execute(sa.select(table.c.wait_hours).where(overdue).distinct()).scalars().all()
@@ -49,7 +49,7 @@ class Waiting:
     """The waiting checks among the rows of one transaction."""
 
     def __init__(self, connection: sa.Connection, keys: Collection[Key], moment: dt.datetime) -> None:
-        """`keys`: of the rows that are held and had no outcome yet; of the others nothing is noted."""
+        """`keys`: those of the stored rows that had no outcome yet; nothing is noted about any others."""
         self._connection = connection
         self._moment = moment
         found = having_keys(connection, _NOTED, awaited_check, keys)
@@ -61,7 +61,7 @@ class Waiting:
         self._resolved: set[Key] = set()
 
     def note(self, day_id: int, rows: Iterable[CheckRow], page: Page, at_page: int | None) -> None:
-        """Bring the list of waiting checks up to date with a page, its rows as they are stored."""
+        """Bring the list of waiting checks up to date with a page. `rows`: its rows as they are stored."""
         for row in rows:
             key = row.key
             if row.awaits_outcome:
@@ -103,5 +103,5 @@ _FORGET = sa.delete(awaited_check).where(
 
 
 def _wait(hours: int, moment: dt.datetime) -> tuple[int, dt.datetime]:
-    """How long a check waits from `moment` on, and until when."""
+    """The values of `wait_hours` and `due_at` for a check that waits so many hours from `moment` on."""
     return hours, moment + dt.timedelta(hours=hours) - SLACK

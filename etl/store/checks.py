@@ -1,4 +1,4 @@
-"""Writes the rows of pages. The caller's transaction holds the ledger's lines about them as well."""
+"""Writes the rows of pages, in the caller's transaction, which also holds the changes to the ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HLR = tuple(field.name for field in of_part("hlr"))
 CALL = tuple(field.name for field in of_part("call"))
 _FIELDS = CheckRow._fields
 CHECK = tuple(c.name for c in number_check.c if c.name in _FIELDS and c.name not in KEY)
-# An older answer may arrive last: what came out of a check is never replaced by a blank.
+# An older answer may arrive last, so a blank never replaces what a check found out.
 OUTCOME = frozenset(field.name for field in FIELDS if field.kept)
 
 _CHECK, _HLR, _CALL = (
@@ -37,7 +37,7 @@ _CHECK, _HLR, _CALL = (
 
 @dataclass(slots=True)
 class Stored:
-    """What storing a page did. `new_keys`, `new_rejected`: what this batch day did not have before.
+    """What storing a page did. `new_keys`, `new_rejected`: how many the batch day did not have before.
 
     `doubtful`: rows received with a value that its column cannot take.
     """
@@ -52,7 +52,7 @@ class Stored:
 
     @property
     def unchanged(self) -> int:
-        """Rows that were there already, as they are."""
+        """Rows that were already stored with the same content."""
         return self.received - self.inserted - self.updated - self.rejected
 
     def __add__(self, other: Stored) -> Stored:
@@ -69,7 +69,7 @@ def store(
     moment: dt.datetime,
     fixed: Collection[Key] = (),
 ) -> Stored:
-    """Store one page by itself; the arguments are those of `Load` and of `Load.add`."""
+    """Store a single page; the arguments are those of `Load` and `Load.add`."""
     load = Load(connection, lookups, [page], moment)
     stored = load.add(day_id, page, at_page=at_page, fixed=fixed)
     load.flush()
@@ -77,12 +77,12 @@ def store(
 
 
 class Load:
-    """The pages of one transaction: compared with what is held, page by page, and written at once at the end."""
+    """The pages of one transaction: each is compared with what is stored; all are written at once at the end."""
 
     def __init__(
         self, connection: sa.Connection, lookups: Lookups, pages: Iterable[Page], moment: dt.datetime
     ) -> None:
-        """`pages`: all that will be added. `moment`: when their rows are first seen or changed."""
+        """`pages`: all that will be added. `moment`: when their rows count as first seen or as changed."""
         rows = [row for page in pages for row in page.rows]
         self._connection = connection
         self._lookups = lookups
@@ -96,10 +96,10 @@ class Load:
         self._waiting = Waiting(connection, awaited, moment)
 
     def add(self, day_id: int, page: Page, *, at_page: int | None, fixed: Collection[Key] = ()) -> Stored:
-        """Take a page's rows in, and tell what that changes.
+        """Take in a page's rows, and return what that changes.
 
-        `at_page`: None where it counts no page. `fixed`: keys under which the vendor lists several rows; what
-        is held of them stays, or the one that is rejected would replace it.
+        `at_page`: the number of the page; None if it is not a page of the whole batch day. `fixed`: keys under
+        which the vendor lists several rows; the stored row stays, or else the rejected one would replace it.
         """
         inserted = updated = 0
         elsewhere = []
@@ -133,7 +133,7 @@ class Load:
 
     def flush(self) -> None:
         """Write what is new or changed."""
-        # In one order, and lookups first: else two accounts that meet the same codes or keys block each other.
+        # In a fixed order, and lookups first: otherwise two accounts with the same codes or keys block each other.
         rows = [self._held[key] for key in sorted(self._written)]
         self._lookups.ensure(self._connection, [row for _, row in rows])
         checks = [(*_CHECK(row), self._lookups.carrier_id(row.carrier), day_id) for day_id, row in rows]
@@ -165,7 +165,7 @@ _DOUBT = (
 
 
 def listed(connection: sa.Connection, day_id: int) -> dict[Key, Listed]:
-    """The keys known to be listed more than once in this batch day, and how often beyond the first."""
+    """The keys known to be listed more than once in this batch day, and how often beyond the first time."""
     table = repeated_key
     query = sa.select(table.c.message_id, table.c.phone, table.c.repeats, table.c.conflicts)
     found = connection.execute(query.where(table.c.batch_day_id == day_id))
@@ -173,7 +173,7 @@ def listed(connection: sa.Connection, day_id: int) -> dict[Key, Listed]:
 
 
 def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -> int:
-    """Keep how often a key is listed beyond its first time; by how many repeats that differs from before."""
+    """Save how often a key is listed beyond the first time; returns by how many its repeats have changed."""
     before = listed(connection, day_id).get(key, Listed(0, 0))
     if now != before:
         upsert(connection, repeated_key, ("batch_day_id", *KEY, *Listed._fields), [(day_id, *key, *now)])
@@ -181,7 +181,7 @@ def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -
 
 
 def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, CheckRow]]:
-    """The rows held under these keys, each with the batch day under which it was first seen."""
+    """The rows stored under these keys, each with the number of the batch day under which it was first seen."""
     found = having_keys(connection, _HELD, number_check, keys)
     return {(row[1], row[2]): (row[0], CheckRow._make(row[1:])) for row in found}
 
@@ -200,6 +200,6 @@ _HELD = _select_held()
 
 
 def _merge(old: CheckRow, new: CheckRow) -> CheckRow:
-    """The vendor's last word, but for outcomes that it leaves blank."""
+    """The row as the vendor sent it last, except for outcomes that it leaves blank."""
     pairs = zip(_FIELDS, old, new, strict=True)
     return CheckRow._make(before if after is None and name in OUTCOME else after for name, before, after in pairs)

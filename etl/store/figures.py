@@ -1,4 +1,4 @@
-"""What the database knows of an account as a whole: all of its batch days and runs, not those of one run."""
+"""What the database knows about an account as a whole: all of its batch days and runs, not those of one run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from etl.schema.tables import batch, batch_day, sync_run
 from etl.store import accounts
 
 Figures = list[dict[str, Any]]
-"""Lines of a view by column. Dates and moments are typed, moments in UTC; what is counted is a whole number."""
+"""Rows of a view, column → value. Dates and times are typed, times are in UTC, and counts are whole numbers."""
 
-# The rule of `Window.is_at_risk`, for a database.
+# The rule of `Window.is_at_risk`, in SQL.
 _RISKY = "account = :account AND state IN :unfinished AND deadline <= :risk"
 _NAMED = (
     "SELECT batch_no, check_date, deadline, missing_rows, note FROM v_coverage WHERE {} "
@@ -66,7 +66,7 @@ _RUNS = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """An account's figures. `last_success` (UTC): the end of its last complete run; None: there was none."""
+    """An account's figures. `last_success` (UTC): the end of its last complete run; None if there was none."""
 
     batch_days: dict[State, int]
     rows_at_risk: int
@@ -76,7 +76,7 @@ class Ledger:
 
 
 def read(url: sa.URL, account: str, moment: dt.datetime) -> Ledger | None:
-    """The figures at `moment` (aware); None where there is no database yet. Raises SQLAlchemyError, EtlError."""
+    """The figures at `moment` (aware); None if there is no database yet. Raises SQLAlchemyError, EtlError."""
     if not is_there(url):
         return None
     engine = connect(url)
@@ -98,7 +98,7 @@ def at_risk(connection: sa.Connection, account: str, moment: dt.datetime) -> Fig
 
 
 def lost(connection: sa.Connection, account: str, since: dt.date) -> Figures:
-    """Batch days since that date which are lost."""
+    """The lost batch days since that date."""
     return _lines(connection, _LOST, account=account, since=since)
 
 
@@ -113,7 +113,7 @@ def last_runs(connection: sa.Connection, account: str, number: int) -> Figures:
 
 
 def _lines(connection: sa.Connection, query: sa.Executable, **values: Any) -> Figures:
-    # MariaDB and PostgreSQL add whole numbers up to a decimal one.
+    # In MariaDB and PostgreSQL, the sum of whole numbers is a decimal.
     return [
         {name: int(value) if isinstance(value, Decimal) else value for name, value in row._mapping.items()}
         for row in connection.execute(query, values)
@@ -134,7 +134,7 @@ def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledge
 
 
 def _rows_at_risk(missing_rows: int | None, submitted_rows: int | None) -> int:
-    """At least one: of a batch day that is not complete, nobody knows that nothing is missing."""
+    """At least one: as long as a batch day is not complete, rows may be missing."""
     return max(1, (submitted_rows if missing_rows is None else missing_rows) or 0)
 
 

@@ -1,4 +1,4 @@
-"""The ledger of batch days: what was asked for, what came, what is proven."""
+"""The ledger of batch days: what was asked for, what was received, and what is proven."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from etl.core.batchday import BatchDay, State
 from etl.core.line import NO_LISTS, Lists, RowsByDay
 from etl.core.planning import Known
 from etl.core.window import Window
-from etl.database.sql import STREAMED, Shared, look_anew
+from etl.database.sql import STREAMED, Shared, analyze
 from etl.schema.tables import awaited_check, batch, batch_day
 from etl.store import listings
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
 
-# column of batch_day → attribute of BatchDay, as they are written after every answer
+# Column of batch_day → attribute of BatchDay. These are written after every answer.
 FIGURES = {
     "state": "state",
     "reported_rows": "reported",
@@ -45,9 +45,10 @@ _OWN = (batch.c.batch_no, batch_day.c.check_date, batch_day.c.batch_day_id, batc
 def load(connection: sa.Connection, account_id: int, lists: Lists, window: Window, *, full: bool = False) -> Known:
     """What the ledger knows that may matter now.
 
-    Settled batch days come whole only where they may be asked for again: on the last date in the window, and
-    for `full`; of the others only the count. What was lost and is in the window again (more days are set, or a
-    clock was put right) is incomplete. What was never asked of a batch that is retired is left out.
+    Settled batch days are loaded in full only if they may be asked for again: those on the first date of the
+    window, and with `full` all in the window. Of the others only the count of rows is loaded. A lost batch day
+    that is in the window again (the window was extended, or a clock was corrected) becomes incomplete. Batch days
+    of a retired batch that were never asked for are left out.
     """
     mine = batch.c.account_id == account_id
     settled = batch_day.c.state == State.SETTLED
@@ -72,7 +73,7 @@ def _counts(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> RowsBy
 
 
 def _pending(connection: sa.Connection, mine: sa.ColumnElement[bool], lists: Lists) -> list[BatchDay]:
-    """What was never asked for: there is nothing to know of it, and there may be 100,000 of it."""
+    """Batch days that were never asked for: nothing is known about them, and there may be 100,000 of them."""
     query = sa.select(*_OWN).join_from(batch_day, batch).where(mine, batch_day.c.state == State.PENDING)
     found = connection.execute(query.where(batch.c.retired_at.is_(None)), execution_options=STREAMED)
     dates = Shared()
@@ -93,7 +94,7 @@ def _days(connection: sa.Connection, which: sa.ColumnElement[bool], lists: Lists
 def _day(
     lists: Lists, batch_no: str, date: dt.date, number: int, appkey: str | None, spill: bool, **figures: Any
 ) -> BatchDay:
-    """A batch day from its columns in `_OWN`, its figures, and what the lists say of it."""
+    """A batch day, made from its columns in `_OWN`, its figures, and what the lists say about it."""
     return BatchDay(
         batch_no=batch_no,
         date=date,
@@ -107,7 +108,7 @@ def _day(
 
 
 def _waiting(connection: sa.Connection) -> dict[int, tuple[int, dt.datetime | None]]:
-    """How many checks each unfinished batch day waits for, and when the first is due."""
+    """How many checks of each unfinished batch day are waiting, and when the first is due."""
     query = (
         sa.select(awaited_check.c.batch_day_id, sa.func.count(), sa.func.min(awaited_check.c.due_at))
         .join_from(awaited_check, batch_day)
@@ -118,9 +119,9 @@ def _waiting(connection: sa.Connection) -> dict[int, tuple[int, dt.datetime | No
 
 
 def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay], window: Window) -> None:
-    """Write down batch days that were never seen before, as pending, and give them their numbers.
+    """Insert batch days that were never seen before, as pending, and set their numbers.
 
-    For the one that holds the account's lock. What was never asked of a batch that is retired goes.
+    The caller must hold the account's lock. Batch days of a retired batch that were never asked for are deleted.
     """
     _drop(connection, account_id)
     if not days:
@@ -138,7 +139,7 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
         for day in days
     ]
     connection.execute(sa.insert(batch_day), rows)
-    look_anew(connection, len(rows), batch_day)
+    analyze(connection, len(rows), batch_day)
     new = sa.select(batch_day.c.batch_id, batch_day.c.check_date, batch_day.c.batch_day_id)
     new = new.join_from(batch_day, batch).where(
         batch.c.account_id == account_id, batch_day.c.state == State.PENDING
@@ -149,7 +150,7 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
 
 
 def _drop(connection: sa.Connection, account_id: int) -> None:
-    # By number: MariaDB locks every line that a DELETE looks at, those of the other accounts too.
+    # By number: MariaDB locks every row that a DELETE examines, including those of other accounts.
     mine = sa.and_(batch.c.account_id == account_id, batch.c.retired_at.is_not(None))
     days = sa.select(batch_day.c.batch_day_id).join(batch).where(mine, batch_day.c.state == State.PENDING)
     retired = [{"day_id": day_id} for day_id in connection.execute(days).scalars()]
@@ -177,19 +178,19 @@ def _figures(day: BatchDay) -> dict[str, Any]:
 _SAVE = (
     sa.update(batch_day)
     .where(batch_day.c.batch_day_id == sa.bindparam("day_id"))
-    # What was lost and is taken up again may be lost again, and is told again.
+    # A lost batch day that is asked for again may be lost again, and then has to be reported again.
     .values({name: sa.bindparam(name) for name in FIGURES} | {"loss_told": sa.false()})
 )
 
 
-def untold_losses(connection: sa.Connection, account_id: int) -> list[BatchDay]:
-    """Lost batch days of which no run has told yet."""
+def unreported_losses(connection: sa.Connection, account_id: int) -> list[BatchDay]:
+    """Lost batch days that no run has reported yet."""
     mine = sa.and_(batch.c.account_id == account_id, batch_day.c.state == State.LOST)
     return _days(connection, sa.and_(mine, batch_day.c.loss_told == sa.false()))
 
 
-def losses_told(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
-    """Note that a run which ended normally has told of these losses."""
+def mark_reported(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
+    """Note that a run that ended normally has reported these losses."""
     for day in days:
-        told = sa.update(batch_day).where(batch_day.c.batch_day_id == day.id).values(loss_told=True)
-        connection.execute(told)
+        reported = sa.update(batch_day).where(batch_day.c.batch_day_id == day.id).values(loss_told=True)
+        connection.execute(reported)

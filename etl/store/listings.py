@@ -1,4 +1,4 @@
-"""The lists of batches as the database keeps them."""
+"""The lists of batches, as they are kept in the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.core.line import DATABASE_LIST, Entry, Line
-from etl.database.sql import STREAMED, Shared, chunks, insert_missing, look_anew
+from etl.database.sql import STREAMED, Shared, analyze, chunks, insert_missing
 from etl.schema.tables import account, batch, batch_listing
 
 
@@ -32,7 +32,7 @@ def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Ent
 
 
 def retired(connection: sa.Connection, account_id: int) -> set[str]:
-    """The batch numbers that are not looked for on further dates, whatever list names them."""
+    """The numbers of retired batches: they are not looked for on further dates, even if a list names them."""
     mine = sa.select(batch.c.batch_no).where(batch.c.account_id == account_id, batch.c.retired_at.is_not(None))
     return set(connection.execute(mine).scalars())
 
@@ -40,7 +40,7 @@ def retired(connection: sa.Connection, account_id: int) -> set[str]:
 def batches(
     connection: sa.Connection, account_id: int, names: Collection[str]
 ) -> dict[str, tuple[int, str | None]]:
-    """The numbers and the appkeys of those of these batches that are known."""
+    """The number in the database and the appkey of each of these batches that is known."""
     query = sa.select(batch.c.batch_no, batch.c.batch_id, batch.c.appkey).where(
         batch.c.account_id == account_id, batch.c.batch_no.in_(sa.bindparam("names", expanding=True))
     )
@@ -63,7 +63,7 @@ def save(connection: sa.Connection, account_id: int, before: Iterable[Entry], af
         ids = _batch_ids(connection, account_id, [*added, *changed])
         _execute(connection, sa.insert(batch_listing), [_values(entry, ids) for entry in added])
         _execute(connection, _UPDATE, [_names(entry, ids) for entry in changed])
-        look_anew(connection, len(added), batch_listing)
+        analyze(connection, len(added), batch_listing)
     gone = [old[key] for key in old.keys() - new.keys()]
     if gone:
         found = batches(connection, account_id, {entry.line.batch_no for entry in gone})
@@ -72,12 +72,12 @@ def save(connection: sa.Connection, account_id: int, before: Iterable[Entry], af
 
 
 def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, more: bool) -> None:
-    """Put lines on the list kept here; a retired batch comes back.
+    """Put lines on the list kept in the database; a retired batch is looked for again.
 
-    `more`: rows are further submissions, added to those of an earlier line for this batch and date;
-    otherwise they replace them, so that a file can be imported twice.
+    `more`: the rows are further submissions and are added to those of an earlier line for the same batch and date.
+    Otherwise they replace those, so that a file can be imported twice.
     """
-    # Two at once would both add to the same earlier line.
+    # Without a lock, two processes at once could both add to the same earlier line.
     mine = account.c.account_id == account_id
     connection.execute(sa.select(account.c.account_id).where(mine).with_for_update(key_share=True))
     _bring_back(connection, account_id, {line.batch_no for line in lines})
@@ -94,10 +94,10 @@ def add(connection: sa.Connection, account_id: int, lines: Collection[Line], *, 
 
 
 def retire(connection: sa.Connection, account_id: int, batch_no: str, moment: dt.datetime) -> bool:
-    """Look for a batch on no further date; False where it is not known.
+    """Stop looking for a batch on further dates; False if it is not known.
 
-    What was asked for already goes on; what was not is left out of every plan, and dropped by the next sync:
-    one that is running now may be about to ask for it.
+    Batch days that were already asked for go on as before. The others are left out of every plan, and deleted by
+    the next sync, not now: one that is running may be about to ask for them.
     """
     mine = sa.and_(batch.c.account_id == account_id, batch.c.batch_no == batch_no)
     return bool(connection.execute(sa.update(batch).where(mine).values(retired_at=moment)).rowcount)
@@ -110,7 +110,7 @@ def _bring_back(connection: sa.Connection, account_id: int, names: set[str]) -> 
 
 
 def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Entry]) -> dict[str, int]:
-    """The numbers of these entries' batches; new batches are added, and appkeys brought up to date."""
+    """The numbers of these entries' batches. Adds new batches, and updates appkeys."""
     appkeys: dict[str, str | None] = {}
     for entry in entries:
         appkeys[entry.line.batch_no] = entry.line.appkey or appkeys.get(entry.line.batch_no)
@@ -118,7 +118,7 @@ def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Ent
     new = {name: appkey for name, appkey in appkeys.items() if name not in there}
     rows = [{"account_id": account_id, "batch_no": name, "appkey": appkey} for name, appkey in new.items()]
     insert_missing(connection, batch, rows)
-    look_anew(connection, len(rows), batch)
+    analyze(connection, len(rows), batch)
     other = {name: key for name, key in appkeys.items() if key and name in there and there[name][1] != key}
     for name, appkey in other.items():
         connection.execute(sa.update(batch).where(batch.c.batch_id == there[name][0]).values(appkey=appkey))
@@ -127,8 +127,10 @@ def _batch_ids(connection: sa.Connection, account_id: int, entries: Iterable[Ent
 
 
 def _says_more(line: Line, before: Line) -> bool:
-    """Whether a line says something that the database does not have yet. Appkeys belong to the batch: a line
-    without one takes away none that another line gave."""
+    """Whether a line says something that the database does not have yet.
+
+    An appkey belongs to the batch: a line without one does not remove what another line gave.
+    """
     return line.rows != before.rows or line.appkey not in (None, before.appkey)
 
 

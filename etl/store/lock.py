@@ -1,4 +1,4 @@
-"""One sync per account over all hosts. The lock is released when its process or its host dies."""
+"""Only one sync for each account, across all hosts. The lock is released if its process or its host dies."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from etl.schema.tables import account
 
 
 class Lock(Protocol):
-    """A lock that is held: on the connection that writes, or on a file beside it."""
+    """A lock that was acquired: with the connection that writes, or on a file beside the database."""
 
     def held(self) -> bool:
-        """Whether it still is."""
+        """Whether the lock is still held."""
         ...
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock for the next sync."""
         ...
 
 
 def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
     """Lock the account for `connection`, the only one that writes while the lock is held.
 
-    On a server the lock belongs to that connection: when it breaks, so does the transaction under way.
-    Raises Locked, with who holds it, where another sync of the account is running.
+    On a server the lock belongs to that connection: if the connection breaks, its transaction fails as well.
+    Raises Locked, which names the holder, if another sync of the account is running.
     """
     lock: Lock | None
     match connection.dialect.name:
@@ -53,11 +53,11 @@ def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
 
 
 def verify(lock: Lock) -> None:
-    """Raise TryLater where the lock is lost: what is not committed yet must not be."""
+    """Raise TryLater if the lock is lost, because then nothing more may be committed."""
     if not lock.held():
         raise TryLater(
-            "This run lost its lock on the account (the connection to the database was cut, or a pooler in "
-            "transaction mode stands between): nothing more is written. The next run goes on from here."
+            "This run lost its lock on the account (the connection to the database was cut, or it goes through a "
+            "pooler in transaction mode): nothing more is written. The next run goes on from here."
         )
 
 
@@ -88,7 +88,7 @@ class _PostgresLock:
 
 
 class _MysqlLock:
-    """A named user-level lock; names are shared by all databases of a server."""
+    """A named user-level lock. All databases of a server share one set of names."""
 
     def __init__(self, connection: sa.Connection, name: str) -> None:
         self._connection = connection
@@ -111,7 +111,7 @@ class _MysqlLock:
 
 
 class _FileLock:
-    """A locked file beside a SQLite database. A database in memory has no second process to keep out."""
+    """A locked file beside an SQLite database. A database in memory needs none: no other process can open it."""
 
     def __init__(self, path: Path | None, descriptor: int | None) -> None:
         self._path = path
@@ -119,7 +119,7 @@ class _FileLock:
 
     @classmethod
     def take(cls, connection: sa.Connection, account_id: int) -> _FileLock | None:
-        # As SQLite knows it: whole, and where links lead to.
+        # The path as SQLite knows it: absolute, and with links resolved.
         database = connection.exec_driver_sql("PRAGMA database_list").first()
         if database is None or not database[2]:
             return cls(None, None)
@@ -147,7 +147,7 @@ class _FileLock:
 
 
 def _lock_file(path: Path) -> int:
-    """The descriptor of a file that is locked as long as it is open. Raises BlockingIOError, OSError."""
+    """Open and lock a file: it stays locked as long as the descriptor is open. Raises BlockingIOError, OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,7 +158,7 @@ def _lock_file(path: Path) -> int:
 
 
 def _end(connection: sa.Connection, unlock: sa.TextClause, values: dict[str, Any]) -> None:
-    """Unlock. Where that fails, close the session: its locks go with it in any state, but not at once."""
+    """Unlock. If that fails, close the session, which always ends its locks, though not immediately."""
     unlocked = False
     if not connection.invalidated:
         with suppress(sa.exc.SQLAlchemyError):

@@ -1,4 +1,4 @@
-"""Codes and names that checks refer to. An unknown code is added when it is seen, and named as unknown."""
+"""Codes and names that checks refer to. An unknown code is added when it is first seen, and named as unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etl.schema.tables import carrier, metadata, number_type
 
 
 def _line(table: sa.Table, code: Any) -> dict[str, Any]:
-    """A new line of a lookup for a code that it does not have."""
+    """A new row of a lookup table for a code that it does not have."""
     if table is number_type:
         return _number_type(code)
     return {"code": code} | ({"name": f"Unknown ({code})"} if "name" in table.c else {})
@@ -28,13 +28,13 @@ def _number_type(value: str) -> dict[str, Any]:
 LOOKUPS = tuple(
     (metadata.tables[field.lookup], field.name) for field in FIELDS if field.lookup not in ("", carrier.name)
 )
-"""Lookups whose key is the vendor's code, each with the field of a row that holds it; carriers have numbers."""
+"""Lookups whose key is the vendor's code, each with the field that holds it. Carriers have numbers instead."""
 
 
 class Lookups:
-    """What the lookup tables hold, read once a run and kept up to date with what this run adds.
+    """The contents of the lookup tables, read once for each run and kept up to date with what this run adds.
 
-    An addition is part of the transaction that needs it: where that fails, so does the run.
+    An addition is part of the transaction that needs it: if the transaction fails, so does the run.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Lookups:
         self._carriers: dict[str, int] = {}
 
     def ensure(self, connection: sa.Connection, rows: Iterable[CheckRow]) -> None:
-        """Add the codes of `rows` that are not there yet."""
+        """Add the codes of `rows` that are still missing."""
         column = dict(zip(CheckRow._fields, zip(*rows, strict=True), strict=False))
         for table, name in LOOKUPS:
             known = self._codes(connection, table)
@@ -52,7 +52,7 @@ class Lookups:
         self._ensure_carriers(connection, set(column.get("carrier", ())) - {None})
 
     def carrier_id(self, name: str | None) -> int | None:
-        """The number of a carrier that `ensure` has seen."""
+        """The number of a carrier that was passed to `ensure`."""
         return None if name is None else self._carriers[name]
 
     def _codes(self, connection: sa.Connection, table: sa.Table) -> set[Any]:

@@ -1,4 +1,4 @@
-"""Rows that could not be stored as they are: each is kept once, however often it is read."""
+"""Rows that could not be stored as they are: each is kept once, however often it is received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etl.schema.tables import rejected_row
 
 
 class Rejections:
-    """Those of the answers of one transaction."""
+    """The rejected rows of one transaction."""
 
     def __init__(self, connection: sa.Connection, moment: dt.datetime) -> None:
         self._connection = connection
@@ -22,7 +22,7 @@ class Rejections:
         self._new: dict[tuple[int, str], dict[str, Any]] = {}
 
     def add(self, day_id: int, rows: Iterable[RejectedRow], page: int) -> int:
-        """Keep a page's rejected rows; how many this batch day did not have before."""
+        """Keep a page's rejected rows; returns how many of them this batch day did not have before."""
         by_digest = {row.digest: row for row in rows if (day_id, row.digest) not in self._new}
         if not by_digest:
             return 0
@@ -45,5 +45,5 @@ class Rejections:
         return len(new)
 
     def flush(self) -> None:
-        """Write them."""
+        """Write the new ones."""
         insert_missing(self._connection, rejected_row, list(self._new.values()))

@@ -12,7 +12,7 @@ from etl.schema.tables import sync_run
 
 
 def begin(connection: sa.Connection, run_id: str, account_id: int, window: Window, version: str) -> None:
-    """Record that a run began. The lock is held, so what still counts as running was killed."""
+    """Record that a run began. The lock is held, so any other run that is recorded as running was killed."""
     died = sa.update(sync_run).where(sync_run.c.account_id == account_id, sync_run.c.status == "running")
     connection.execute(died.values(status="interrupted"))
     connection.execute(

@@ -1,4 +1,4 @@
-"""Keys that the vendor lists under a second batch day: they stand in BI under the first, and count for both."""
+"""Keys that the vendor lists under a second batch day: BI shows them under the first, and they count for both."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _KNOWN = sa.select(*(further_sighting.c[name] for name in KEY)).where(
 
 
 class Sightings:
-    """Those of the answers of one transaction."""
+    """The further sightings of one transaction."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._new: dict[tuple[int, str, str], None] = {}
 
     def add(self, day_id: int, keys: Collection[Key]) -> int:
-        """Note keys that stand under another batch day; how many of them are new to this one."""
+        """Note keys that were first seen under another batch day; returns how many are new to this one."""
         asked = [key for key in keys if (day_id, *key) not in self._new]
         known = set(having_keys(self._connection, _KNOWN, further_sighting, asked, day_id=day_id))
         new = {(day_id, *key): None for key in asked if key not in known}
@@ -32,7 +32,7 @@ class Sightings:
         return len(new)
 
     def flush(self) -> None:
-        """Write them; the checks must be there."""
+        """Write the new ones; their checks must have been written before."""
         names = ("batch_day_id", *KEY)
         lines = [dict(zip(names, line, strict=True)) for line in sorted(self._new)]
         insert_missing(self._connection, further_sighting, lines)

@@ -1,4 +1,4 @@
-"""The pace of an account over all processes: a row that tells when its next request may start."""
+"""The pace of an account across all processes: one row says when its next request may start."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from etl.database.sql import insert_missing, server_clock
 from etl.schema.tables import request_slot
 
-# A slot farther off than any back-off can push it means that a clock was set back: it does not count.
+# A slot that is further away than any back-off can push it means that a clock was set back: it is ignored.
 LONGEST_BOOKING = 600.0
 
 
 class Slots:
-    """The slots of one account. Every call is a short transaction of its own, from any thread."""
+    """The slots of one account. Every call is a short transaction of its own. Thread-safe."""
 
     def __init__(self, engine: sa.Engine, account_id: int) -> None:
         self._engine = engine
@@ -21,7 +21,7 @@ class Slots:
             insert_missing(connection, request_slot, [{"account_id": account_id, "next_at": 0.0}])
 
     def claim(self, interval: float) -> float:
-        """Take the next slot and return 0, or the seconds until there is one."""
+        """Take the next slot and return 0, or return how many seconds to wait until one is free."""
         mine, next_at = request_slot.c.account_id == self._account_id, request_slot.c.next_at
         with self._engine.begin() as connection:
             now = server_clock(connection.dialect)
@@ -33,7 +33,7 @@ class Slots:
         return max(float(wait), 0.001)
 
     def push(self, seconds: float) -> None:
-        """Let no request of this account start for `seconds`."""
+        """Let no request of this account start for `seconds`, or for 600 if that is less."""
         mine, next_at = request_slot.c.account_id == self._account_id, request_slot.c.next_at
         with self._engine.begin() as connection:
             until = server_clock(connection.dialect) + min(seconds, LONGEST_BOOKING)

@@ -1,7 +1,7 @@
-"""The vendor's endpoint: signing, one request with its retries, answers turned into typed rows.
+"""The vendor's endpoint: signing, sending one request with its retries, and turning answers into typed rows.
 
-Belongs here: everything that follows from the vendor's pages; its codes end here, and the names of its fields but
-for core's table of them.
-Must not know: the database, the plan, which batch days there are.
+Belongs here: everything that follows from the vendor's pages. No other room knows the vendor's codes or, except in
+core's table of fields, the names of its fields.
+Must not know: the database, the plan, which batch days exist.
 May import: core, settings, web.
 """

@@ -1,4 +1,4 @@
-"""From the bytes of an answer to a page of typed rows."""
+"""Turns the bytes of an answer into a page of typed rows."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class NotTheApi(ValueError):
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`: fractions as Decimal, numbers that no database could hold as their text.
+    """The JSON object in `body`: fractions as Decimal, and numbers that no database could hold as text.
 
-    Raises ValueError, with words that hold nothing of the body, where there is none.
+    Raises ValueError if there is none; its message contains nothing from the body.
     """
     try:
         answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=OddNumber, strict=False)
@@ -38,30 +38,30 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def code_of(answer: dict[str, Any]) -> int | None:
-    """The vendor's result code; None where there is none, or nothing that is a number."""
+    """The vendor's result code; None if it is missing or not a whole number."""
     return whole_number(answer.get("code"))
 
 
 def words_of(answer: dict[str, Any]) -> str:
-    """The vendor's own words on the result, as sent; empty where there are none."""
+    """The vendor's own words on the result, as sent; empty if there are none."""
     return next((answer[name] for name in ("msg", "message") if isinstance(answer.get(name), str)), "")
 
 
 def to_page(data: object, question: Question) -> Page:
     """The page that `data` (of an answer with code 0) holds.
 
-    Raises ValueError where it is none: no object, a totalSize that is no count, no list of rows though the
-    total says that there are some.
+    Raises ValueError if it holds none: it is not an object, its totalSize is not a count, or it has no list of
+    rows although totalSize says that there are some.
     """
     if not isinstance(data, dict):
         raise ValueError("no data")
     total = whole_number(data.get("totalSize"))
     if total is None or not 0 <= total <= MAX_TOTAL:
-        raise ValueError("a totalSize that is no count")
+        raise ValueError("totalSize is not a count")
     result = data.get("result")
     if not isinstance(result, list):
         if total:
-            raise ValueError("a total, but no list of rows")
+            raise ValueError("totalSize is not 0, but there is no list of rows")
         result = []
     return Page(question.page, total, *_sort_out(result, question.batch_no), len(result), _wording(result))
 
@@ -83,7 +83,7 @@ def _sort_out(
         elif rows[row.key] == row:
             repeats[row.key] += 1
         else:
-            # Whatever order they come in, the same one is kept.
+            # The same row is kept, in whatever order they come.
             kept, other = sorted(
                 (reject("key_conflict", first[row.key]), reject("key_conflict", raw)), key=_digest
             )
@@ -124,5 +124,5 @@ def _what_else(body: bytes) -> ValueError:
     if start.startswith(b"<"):
         return NotTheApi("a web page")
     if start.startswith((b"{", b"[")):
-        return ValueError("broken or half JSON")
-    return NotTheApi("no JSON")
+        return ValueError("broken or incomplete JSON")
+    return NotTheApi("not JSON")

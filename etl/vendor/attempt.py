@@ -1,4 +1,4 @@
-"""One try of a request: what was seen, and how it is told."""
+"""One try of a request: what came back, and how messages describe it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etl.vendor.words import presentable, presentable_url
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try. `found`: what helps. `detail`: what else is known of a failure. `page`: where all is well."""
+    """One try. `found`: what helps. `detail`: what else is known about a failure. `page`: None after a failure."""
 
     answer: Answer
     seen: Seen
@@ -25,7 +25,7 @@ class Attempt:
 
 
 def read(question: Question, answer: Answer) -> Attempt:
-    """What an answer to this question says."""
+    """What the answer to this question means."""
     if answer.trouble is not None:
         return _attempt(answer, Seen(answer.status, trouble=answer.trouble))
     try:

@@ -14,9 +14,9 @@ LONGEST_ASKED_FOR = 300.0
 
 
 def wait(tries: int, headers: Mapping[str, str], now: float) -> float:
-    """Seconds to wait after so many failed tries: doubling, with jitter, never less than the server asks for.
+    """Seconds to wait after `tries` failed tries: doubling, with jitter, never less than the server asks for.
 
-    `now`: seconds since the epoch on the server's clock, for a Retry-After that names a moment.
+    `now`: seconds since the epoch on the server's clock, for a Retry-After that gives a date.
     """
     doubling = FIRST_WAIT * 2.0 ** min(tries - 1, 20)
     jitter = random.uniform(1, 1.5)  # noqa: S311 (spreads requests, hides nothing)
@@ -24,7 +24,7 @@ def wait(tries: int, headers: Mapping[str, str], now: float) -> float:
 
 
 def retry_after(value: str | None, now: float) -> float:
-    """Seconds that a Retry-After header asks for, between 0 and 300; 0 where it says nothing."""
+    """Seconds that a Retry-After header asks for, between 0 and 300; 0 if it is missing or cannot be read."""
     if value is not None and re.fullmatch(r"\s*[0-9]+\s*", value, re.ASCII):
         return min(LONGEST_ASKED_FOR, float(value))
     moment = http_date(value)
@@ -32,7 +32,7 @@ def retry_after(value: str | None, now: float) -> float:
 
 
 def http_date(value: str | None) -> float | None:
-    """Seconds since the epoch of a date in an HTTP header; None where it is none."""
+    """A date in an HTTP header as seconds since the epoch; None if it is not a date."""
     try:
         moment = parsedate_to_datetime(value or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""The vendor's endpoint: one question, several tries, one page or an error that says why there is none."""
+"""Asks the vendor one question, if need be several times, for one page or an error that says why there is none."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ log = logging.getLogger(__name__)
 
 
 class AnyGate(Protocol):
-    """Says when a request may start, and when none may any more."""
+    """Decides when a request may start, and whether any more may."""
 
     def take(self) -> None:
-        """Wait until one more request may start, and count it; raises RunEnded where none may."""
+        """Wait until one more request may start, and count it; raises RunEnded if none may."""
 
     def pause(self, seconds: float) -> None:
-        """Wait before the next try; raises RunEnded when the run is to end."""
+        """Wait before the next try; raises RunEnded when the run has to end."""
 
     def slow_down(self, seconds: float) -> None:
-        """The vendor throttles the account: let no request start before that, whoever asks."""
+        """The vendor throttles the account: let no request of it start for `seconds`, whoever sends it."""
 
     def seconds_left(self) -> float | None:
-        """Of the run's bound; None: it has none."""
+        """How many seconds the run may still take; None: it has no limit."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """`requests`: tries sent. `retries`: those that followed a failed one. `throttled`: those that were."""
+    """`requests`: tries sent. `retries`: tries after a failed one. `throttled`: tries that were throttled."""
 
     requests: int = 0
     retries: int = 0
@@ -90,15 +90,15 @@ class _TryAgain(Exception):
 class Client:
     """Asks for pages with one account's credentials. Thread-safe.
 
-    `counts`: of all questions so far. `clock_offset`: seconds that are added to this machine's time, learnt
-    from answers that refuse it. `clock_difference`: vendor's clock minus ours by the last answer's `Date`, in
-    seconds; None before there was one.
+    `counts`: the tries of all questions so far. `clock_offset`: seconds that are added to this machine's time,
+    learnt from answers that refuse it. `clock_difference`: the vendor's clock minus this machine's, in seconds,
+    according to the `Date` of the last answer that had one; None until there is one.
     """
 
     def __init__(self, settings: Settings, gate: AnyGate, now: Callable[[], float] = time.time) -> None:
-        """Raises Misconfigured where the credentials are missing. Sends nothing.
+        """Raises Misconfigured if the credentials are missing. Sends nothing.
 
-        `now`: this machine's time, in seconds since the epoch.
+        `now` returns this machine's time, in seconds since the epoch.
         """
         key, secret = settings.credentials()
         self.counts = Counts()
@@ -115,8 +115,8 @@ class Client:
         self._lock = threading.Lock()
         if settings.api_url.lower().startswith("http:") and not is_loopback(settings.api_url):
             log.warning(
-                "The API URL is plain http: whoever is on the way can read the phone numbers. Remedy:"
-                " `numbercheck doctor` tells whether https answers; then set NUMBERCHECK_API_URL=https://…"
+                "The API URL is plain http: anyone on the network path can read the phone numbers. Remedy: run"
+                " `numbercheck doctor` to see whether https answers; if it does, set NUMBERCHECK_API_URL=https://…"
             )
 
     def __enter__(self) -> Self:
@@ -135,15 +135,15 @@ class Client:
         Tries end sooner where whatever is asked is answered the same, which is of no use.
 
         Raises CredentialsRefused (no further request can succeed), Refused or DateRefused (asking again would
-        not help this batch day), Unanswered or Unusable (every try failed), RunEnded (as the gate does, or
-        where the run's time is up while a request is under way), ClockWrong, Misconfigured (unusable URL).
+        not help this batch day), Unanswered or Unusable (every try failed), RunEnded (from the gate, or because
+        the run's time is up before or during a request), ClockWrong, Misconfigured (unusable URL or certificates).
         """
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._settings.max_attempts),
             wait=lambda state: _failure(state).seconds,
             retry=tenacity.retry_if_exception_type(_TryAgain),
             sleep=self._gate.pause,
-            before_sleep=lambda state: self._tell_retry(question, state),
+            before_sleep=lambda state: self._log_retry(question, state),
             reraise=True,
         )
         try:
@@ -152,7 +152,7 @@ class Client:
                     return self._try(question, attempt.retry_state.attempt_number)
         except _TryAgain as failure:
             raise self._error(question, failure.attempt, failure.tries) from None
-        raise AssertionError("tenacity ends with a value or an error")
+        raise AssertionError("tenacity returns a value or raises an error")
 
     def _try(self, question: Question, number: int) -> Page:
         self._gate.take()
@@ -182,7 +182,7 @@ class Client:
         content = body(question, self._settings.appkey, self._wording)
         answer = self._transport.post(content, self._signature, seconds)
         if answer.trouble is Trouble.TIMED_OUT and seconds < self._settings.timeout:
-            raise RunEnded("the run's time is up; a request that was under way has been given up")
+            raise RunEnded("the run's time is up; a request that was under way was abandoned")
         return answer
 
     def _learn(self, attempt: Attempt) -> None:
@@ -212,11 +212,11 @@ class Client:
     def _vendor_time(self) -> float:
         return self._now() + self.clock_offset
 
-    def _tell_retry(self, question: Question, state: tenacity.RetryCallState) -> None:
+    def _log_retry(self, question: Question, state: tenacity.RetryCallState) -> None:
         failure = _failure(state)
         log.log(
             logging.INFO if failure.attempt.found.action is Action.AGAIN else logging.WARNING,
-            "Try %d of %d failed: %s. The next one follows in %.1f s.",
+            "Try %d of %d failed: %s. The next try follows in %.1f s.",
             state.attempt_number,
             self._settings.max_attempts,
             describe(failure.attempt, self._known_secrets(question)),

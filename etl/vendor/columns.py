@@ -1,4 +1,4 @@
-"""The columns of a row, where the vendor's answer has them, and what fits into each."""
+"""The columns of a row, which fields of the vendor's answer their values come from, and what fits into each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ReadValue = Callable[[object], Any]
 
 
 class _Unfit:
-    """Answer of a reader: the column cannot hold this value."""
+    """What a reader returns if the column cannot hold the value."""
 
 
 UNFIT = _Unfit()
@@ -96,7 +96,7 @@ def _price(value: object) -> Decimal | _Unfit:
         value = Decimal(value)
     elif isinstance(value, str):
         value = number_in(value)
-    # copy_abs, not abs: arithmetic in the default context rounds, and overflows at silly exponents
+    # copy_abs, not abs: arithmetic in the default context rounds, and overflows at huge exponents
     if not isinstance(value, Decimal) or not value.is_finite() or value.copy_abs() >= PRICE_LIMIT:
         return UNFIT
     exact = value.quantize(PRICE_STEP, context=PRICE_CONTEXT) == value
@@ -112,7 +112,7 @@ class Column:
     read: ReadValue
 
     def take(self, fields: dict[str, Any], known: Any = None) -> Any:
-        """The first value that fits, else `known`. It leaves `fields`, and so does what says the same."""
+        """`known`, or else the first value that fits. Every value that says the same is removed from `fields`."""
         for name in self.vendor:
             value = fields.get(name)
             if value is None or is_blank(value):
@@ -140,11 +140,11 @@ MESSAGE_ID, PHONE, PRICE, CURRENCY = (
     for name in ("message_id", "phone", "price", "currency")
 )
 PLAIN = {name: (place, column.read) for place, column in enumerate(COLUMNS) for name in column.vendor}
-"""By the vendor's name of a field: the place of its column in COLUMNS, and how it is read."""
+"""The vendor's name of a field → the position of its column in COLUMNS, and how it is read."""
 ODD: tuple[int, ReadValue] = (0, lambda _: UNFIT)
-"""The same for a field that nobody documented."""
+"""The same for a field that is not documented."""
 
 
 def is_blank(value: object) -> bool:
-    """Whether the vendor says nothing with this value: null, or text without a visible character."""
+    """Whether this value says nothing: null, or text without a visible character."""
     return value is None or (isinstance(value, str) and (not value or value.isspace()))

@@ -1,4 +1,4 @@
-"""One row of the vendor's answer becomes one typed row, field by field as the table of fields says."""
+"""Turns one row of the vendor's answer into one typed row, field by field, as the table of fields says."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from etl.vendor.columns import (
 from etl.vendor.jsontext import as_json, is_storable
 
 MAX_DEPTH = 30
-"""Levels of lists and objects in one row; more would trouble whoever writes the row as JSON."""
+"""Levels of lists and objects in one row; writing the row as JSON could fail if there were many more."""
 
 
 def convert(raw: object, batch_no: str) -> CheckRow | RejectedRow:
-    """The typed row of one element of the vendor's `result`, read while asking for `batch_no`.
+    """The typed row of one element of the vendor's `result`, received in answer to a request for `batch_no`.
 
-    `raw` is JSON as `answers.parse` reads it (no floats). Never raises: what cannot be stored is rejected.
+    `raw` is JSON as `answers.parse` reads it (no floats). Never raises: a row that cannot be stored is rejected.
     """
     if not isinstance(raw, dict):
         return reject("not_an_object", raw)
@@ -38,7 +38,7 @@ def convert(raw: object, batch_no: str) -> CheckRow | RejectedRow:
 
 
 def _plain(raw: dict[str, Any], batch_no: str) -> CheckRow | None:
-    """The row where nothing about it is odd, which is quick and true of nearly all; None: look closer."""
+    """The row, if nothing about it is unusual: quick, and enough for nearly all. None: it needs a closer look."""
     values: list[Any] = [None] * len(CheckRow._fields)
     for name, value in raw.items():
         if value is None or value == "" or (name == "batchNo" and value == batch_no):
@@ -68,7 +68,7 @@ def _any(raw: dict[str, Any], batch_no: str) -> CheckRow | RejectedRow:
 
 
 def reject(reason: str, raw: object) -> RejectedRow:
-    """`raw` as a row that cannot be stored for this reason."""
+    """`raw` as a row that, for this reason, cannot be stored."""
     try:
         payload, canonical = as_json(raw), simplejson.dumps(raw, use_decimal=True, sort_keys=True)
     except RecursionError:
@@ -77,7 +77,7 @@ def reject(reason: str, raw: object) -> RejectedRow:
 
 
 def _take_cost(values: dict[str, Any], fields: dict[str, Any]) -> None:
-    """Price and currency may stand in an object `cost`; what else it says stays in `fields`."""
+    """Price and currency may be in an object `cost`; whatever else it holds stays in `fields`."""
     cost = fields.get(COST)
     if not isinstance(cost, dict):
         return
@@ -95,7 +95,7 @@ def _why_no_key(column: Column, raw: dict[str, Any]) -> str:
 
 
 def _flaw(raw: dict[str, Any]) -> str | None:
-    """Why no database could keep this row: a text that some of them refuse, or too deep a nesting."""
+    """Why not every database could keep this row: a text that some of them refuse, or nesting that is too deep."""
     waiting: list[tuple[Any, int]] = [(raw, 1)]
     while waiting:
         value, depth = waiting.pop()

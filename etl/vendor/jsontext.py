@@ -1,4 +1,4 @@
-"""Writing JSON back as text, with exact numbers."""
+"""Writes parsed JSON back as text, with exact numbers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def as_json(value: object) -> str:
-    """JSON text of a value that `answers.parse` read: numbers exact, characters as they are.
+    """The JSON text of a value that `answers.parse` read: numbers are exact, characters stay as they are.
 
-    In ASCII where the value holds lone surrogates, which no encoding can write.
+    The text is ASCII if the value holds lone surrogates, which no encoding can write, or NUL.
     """
     text = str(simplejson.dumps(value, use_decimal=True, ensure_ascii=False, separators=(",", ":")))
     if is_storable(text):
@@ -21,5 +21,5 @@ def as_json(value: object) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Whether every database keeps this text: no NUL (PostgreSQL refuses it), no lone surrogate."""
+    """Whether every database can store this text: no NUL (PostgreSQL refuses it) and no lone surrogate."""
     return "\0" not in text and not LONE_SURROGATE.search(text)

@@ -1,13 +1,13 @@
-"""What to do about each answer, and about none: one table, from what was seen to what helps.
+"""What to do about each answer, or about none at all: one table that leads from what was seen to what helps.
 
-Which error ends a request that every try failed for: Unanswered where the cause lies with the vendor, the
-network or the clock, so that the other batch days would most likely meet it too; Unusable where an answer
-came and cannot be used. An answer that broke off counts as none.
+If every try of a request fails, it ends with Unanswered or Unusable. Unanswered: the cause is the vendor, the
+network or the clock, so other batch days would most likely fail in the same way. Unusable: an answer came, but it
+cannot be used. An answer that broke off counts as no answer.
 
-Which error ends a run where all batch days are answered alike (`shared`): EndpointWrong where something else than
-the vendor's endpoint answers, or something in between changes the request, so that waiting cannot help;
-EndpointRefuses where the vendor, or a guard in front of it, may think better of it. The vendor answers with status
-200 whatever its code is: 403 therefore comes from such a guard, which may also throttle.
+`shared` is the error that ends a run in which all batch days are answered alike. EndpointWrong: something other
+than the vendor's endpoint answers, or something in between changes the requests, so waiting cannot help.
+EndpointRefuses: the vendor, or a guard in front of it, may change its mind. The vendor answers with status 200
+whatever its code is, so a 403 comes from such a guard, which may also throttle.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class Action(Enum):
 
     PAGE = auto()  # nothing is wrong: the rows can be read
     AGAIN = auto()  # ask again after a while
-    THROTTLED = auto()  # ask again after a while, and so must everybody else
+    THROTTLED = auto()  # ask again after a while; the account's other requests have to wait, too
     CLOCK = auto()  # learn the vendor's time from this answer, then ask again
     STOP = auto()  # no further request of this run can succeed
-    REFUSED = auto()  # this batch day fails, asking again would not help
-    DATE_REFUSED = auto()  # this batch day fails, its date has left the window
+    REFUSED = auto()  # this batch day fails; asking again would not help
+    DATE_REFUSED = auto()  # this batch day fails: its date has left the window
 
 
 class Trouble(StrEnum):
-    """What went wrong on the way, or with the body of an answer; the value is told to the operator."""
+    """What went wrong in transit, or with the body of an answer; the value is shown to the operator."""
 
     TIMED_OUT = "no answer in time"
     NO_CONNECTION = "no connection"
@@ -54,16 +54,16 @@ class Trouble(StrEnum):
     TOO_LARGE = "the answer is too large"
     NOT_DECODABLE = "the answer's compression is broken"
     NOT_JSON = "the answer is not what the vendor documents"
-    NOT_THE_API = "something else than the vendor's API answers"
+    NOT_THE_API = "something other than the vendor's API answers"
     NO_CODE = "the answer has no result code"
-    NO_PAGE = "the answer says success and holds no page"
+    NO_PAGE = "the answer reports success but holds no page"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one try brought. `status`: of HTTP. `code`, `words`: the vendor's own. None: there was none.
+    """What came back from one try. `status`: HTTP's. `code`, `words`: the vendor's own. None: there was none.
 
-    `own_appkey`: the request carried the appkey of its batch, not the account's.
+    `own_appkey`: the request carried an appkey of the batch's own, not the account's.
     """
 
     status: int | None = None
@@ -75,10 +75,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`error` is raised where no further try follows; `what` and `remedy` are told to the operator.
+    """`error` is raised if no further try follows; `what` and `remedy` are shown to the operator.
 
-    `shared`: the error that ends a run where all batch days are answered like that; None: each is on its own, or
-    nobody answered.
+    `shared`: the error that ends a run in which all batch days are answered like that. None: each fails for
+    itself, or nobody answered.
     """
 
     action: Action
@@ -90,7 +90,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Applies where everything that it names was seen; what it leaves out may be anything."""
+    """Applies if everything that it names was seen; what it leaves out may be anything."""
 
     outcome: Outcome
     statuses: Collection[int] | None = None
@@ -130,7 +130,7 @@ TOO_OFTEN = _words(
     r"(请求|访问|调用|查询)(次数|过多|太多|受限|超限|数量)",
     r"每\s*\d+\s*秒|秒内",
 )
-"""Words of a refusal that mean: not so often. The vendor documents none."""
+"""Words of a refusal that mean: not so often. The vendor does not document any."""
 
 WRONG_DATE = _words(
     r"(?<!expiry )(?<!expiration )(?<!up to )\bdates?\b",
@@ -141,22 +141,22 @@ WRONG_DATE = _words(
 )
 """Words of a refusal that mean the date."""
 
-CHECK_PATH = "Check NUMBERCHECK_API_URL and what stands between this machine and the vendor."
+CHECK_PATH = "Check NUMBERCHECK_API_URL and everything between this machine and the vendor."
 CHECK_TLS = (
-    "Check this machine's date and CA certificates (REQUESTS_CA_BUNDLE where a proxy inspects TLS), and the"
+    "Check this machine's date and CA certificates (REQUESTS_CA_BUNDLE if a proxy inspects TLS), and the"
     " host in NUMBERCHECK_API_URL."
 )
 NEXT_RUN = "The next run asks again."
 CALLER = (
-    "That is a defect in this program, or something between here and the vendor strips headers or changes the"
+    "This is a defect in this program, or something between here and the vendor removes headers or changes the"
     " request."
 )
-BATCH_APPKEY = "Correct the appkey of this batch where the batch is listed."
-ACCOUNT_APPKEY = "Check NUMBERCHECK_APPKEY: it has to belong to the customer of NUMBERCHECK_ACCESS_KEY."
+BATCH_APPKEY = "Correct the appkey of this batch in the list that names it."
+ACCOUNT_APPKEY = "Check NUMBERCHECK_APPKEY: it has to belong to the same customer as NUMBERCHECK_ACCESS_KEY."
 SIGNING = "Check NUMBERCHECK_ACCESS_SECRET and NUMBERCHECK_SIGN_ALGORITHM."
-CHECK_KEY = "Check NUMBERCHECK_ACCESS_KEY, and with the vendor that the account may use number check."
+CHECK_KEY = "Check NUMBERCHECK_ACCESS_KEY, and ask the vendor whether the account may use number check."
 CLOCK = "Check this machine's clock; `numbercheck doctor` compares it with the vendor's."
-REDIRECT = "Redirects are not followed: set NUMBERCHECK_API_URL to the vendor's present address."
+REDIRECT = "Redirects are not followed: set NUMBERCHECK_API_URL to the vendor's current address."
 
 SUCCESS = range(200, 300)
 WRONG_PLACE = frozenset({401, 404, 405, 407, 410, 421})
@@ -221,12 +221,12 @@ TABLE: tuple[Rule, ...] = (
     Rule(Outcome(Action.PAGE, "success"), statuses=SUCCESS, codes=(0,)),
     Rule(Outcome(Action.AGAIN, "an unknown result code", NEXT_RUN, Unusable, EndpointRefuses)),
 )
-"""The first rule that applies decides. A documented code counts whatever the HTTP status is, but 429 stays
-throttled and success needs a status of success."""
+"""The first rule that applies decides. A documented code counts whatever the HTTP status is, except that 429
+always means throttled, and that success needs a status of success."""
 
 
 def outcome(seen: Seen) -> Outcome:
-    """What helps, and what to tell."""
+    """What helps, and what to report."""
     return next(rule.outcome for rule in TABLE if rule.applies(seen))
 
 

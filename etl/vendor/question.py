@@ -12,15 +12,15 @@ from etl.vendor.words import visible
 
 DOCUMENTED = "page"
 NEWER = "newer"
-"""The two wordings of the vendor's documentation: the endpoint's own page, and newer pages."""
+"""The two wordings in the vendor's documentation: that of the endpoint's own page, and that of newer pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """One request. `date` is a day in the vendor's zone; `page` counts from 1.
 
-    `message_id` and `phone` narrow the batch day to the rows that have them. `appkey` is a batch's own and
-    goes before the account's. `called`: what messages call it where it is not about a batch that anybody knows.
+    `message_id` and `phone` narrow the batch day to the rows that have them. `appkey` is the batch's own and
+    takes precedence over the account's. `called`: what messages call the batch if it is not a real one.
     """
 
     batch_no: str
@@ -36,7 +36,7 @@ class Question:
 
 
 def body(question: Question, appkey: str | None, wording: str) -> bytes:
-    """The request's JSON. `appkey` is the account's; `wording` says under which name a message id is sent."""
+    """The request's JSON. `appkey` is the account's; `wording` decides under which name a message id is sent."""
     fields: dict[str, Any] = {
         "batchNo": question.batch_no,
         "date": question.date.isoformat(),

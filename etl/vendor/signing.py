@@ -1,4 +1,4 @@
-"""The vendor's five headers, signed over the exact bytes that are sent."""
+"""The vendor's five headers. The signature covers the exact bytes that are sent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SIGNED_HEADERS = ("accessKey", "action", "bizType", "ts")  # in ASCII order, as 
 def sign(secret: str, headers: Mapping[str, str], body: bytes | None, algorithm: str = DEFAULT_ALGORITHM) -> str:
     """The signature (lower-case hexadecimal) of a request with these headers and this body.
 
-    `headers` needs the four names of SIGNED_HEADERS, others are ignored; `ts` is milliseconds since the
-    epoch. `body` is what goes over the wire, byte for byte; None or empty where there is none. `algorithm`
-    is one of ALGORITHMS. Raises KeyError where a header is missing, ValueError for another algorithm.
+    `headers` needs the four names in SIGNED_HEADERS, others are ignored; `ts` is milliseconds since the
+    epoch. `body` is what goes over the wire, byte for byte; None or empty if there is none. `algorithm`
+    is one of ALGORITHMS. Raises KeyError if a header is missing, ValueError for any other algorithm.
     """
     if algorithm not in ALGORITHMS:
-        raise ValueError(f"the signature algorithm is one of {', '.join(ALGORITHMS)}")
+        raise ValueError(f"the signature algorithm must be one of {', '.join(ALGORITHMS)}")
     text = "&".join(f"{name}={headers[name]}" for name in SIGNED_HEADERS).encode()
     if body:
         text += b"&body=" + body
@@ -33,9 +33,9 @@ def sign(secret: str, headers: Mapping[str, str], body: bytes | None, algorithm:
 
 
 class Signature(AuthBase):
-    """Signs a request while requests prepares it: to send one again, prepare it again (new ts, new sign).
+    """Signs a request while requests prepares it. To send one again, prepare it again (new ts, new sign).
 
-    `now` tells the vendor's time in seconds since the epoch.
+    `now` returns the vendor's time in seconds since the epoch.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One POST to the vendor, bounded as a whole: in time, even where single bytes trickle in, and in size."""
+"""One POST to the vendor, limited as a whole: in time, even if single bytes trickle in, and in size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from etl.web.address import BROKEN, UNUSABLE_URL, is_loopback
 from etl.web.bounded import BoundedSession, limit
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""Of one answer, decompressed: hundreds of times what a page of 100 rows takes."""
+"""The limit of one answer, decompressed: hundreds of times the size of a page of 100 rows."""
 
 READ_BYTES = 64 * 1024
 
@@ -29,16 +29,16 @@ BAD_URL = (
     "correct it.",
 )
 NO_CERTIFICATES = (
-    "No request can be sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names certificates that are not there.",
+    "No request can be sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names certificates that do not exist.",
     "correct or unset it.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; `status` None: nothing. `trouble` says what broke, `reason` what the system calls it.
+    """What came back; `status` None: nothing. `trouble` says what went wrong, `reason` how the system puts it.
 
-    `received_at` is this machine's time, in seconds since the epoch, when the headers had come.
+    `received_at` is this machine's time, in seconds since the epoch, at which the headers had arrived.
     """
 
     status: int | None = None
@@ -50,13 +50,16 @@ class Answer:
 
     @property
     def clock_difference(self) -> float | None:
-        """Seconds by which the server's clock is ahead of ours, by its `Date`; None where it sends none."""
+        """Seconds by which the server's clock is ahead of this machine's, by its `Date`; None if it sends none."""
         sent_at = http_date(self.headers.get("Date"))
         return None if sent_at is None else sent_at + 0.5 - self.received_at  # Date is cut to whole seconds
 
 
 class Transport:
-    """Sends to one URL over pooled connections. Thread-safe. `now`: this machine's time, since the epoch."""
+    """Sends to one URL over pooled connections. Thread-safe.
+
+    `now` returns this machine's time, in seconds since the epoch.
+    """
 
     def __init__(self, url: str, connections: int, now: Callable[[], float] = time.time) -> None:
         self._url = url
@@ -70,13 +73,13 @@ class Transport:
                 "Accept-Encoding": "gzip, deflate",
             }
         )
-        # A proxy of the environment cannot reach this machine's own loopback addresses.
+        # A proxy that the environment names cannot reach this machine's own loopback addresses.
         self._proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
 
     def post(self, body: bytes, auth: AuthBase, seconds: float) -> Answer:
-        """The answer, or what kept it from coming, within `seconds`; looking a host name up may take longer.
+        """The answer within `seconds`, or why none came; looking up a host name may take longer.
 
-        Raises Misconfigured where the URL, a proxy's, or the environment's CA certificates cannot be used.
+        Raises Misconfigured if the URL, a proxy's URL or the environment's CA certificates cannot be used.
         """
         limit.begin(seconds)
         try:
@@ -92,7 +95,7 @@ class Transport:
         except UNUSABLE_URL:
             raise Misconfigured(*BAD_URL) from None
         except BROKEN as error:
-            if type(error) is OSError:  # what happens on the network comes wrapped
+            if type(error) is OSError:  # errors of the network come wrapped
                 raise Misconfigured(*NO_CERTIFICATES) from None
             return Answer(trouble=_trouble(error), reason=_reason(error))
         with response:
@@ -112,7 +115,7 @@ TROUBLES: tuple[tuple[Trouble, tuple[type[BaseException], ...]], ...] = (
     (Trouble.NOT_DECODABLE, (requests.exceptions.ContentDecodingError, urllib3_errors.DecodeError)),
     (Trouble.BROKEN_OFF, (BaseException,)),
 )
-"""The first line that has one of an error's causes decides."""
+"""The first line that names a class of one of the error's causes decides."""
 
 
 def _content(response: requests.Response) -> tuple[bytes, Trouble | None, str]:
@@ -133,7 +136,7 @@ def _trouble(error: BaseException) -> Trouble:
 
 
 def _reason(error: BaseException) -> str:
-    """The system's words for the innermost cause: texts of requests and urllib3 hold URLs."""
+    """The system's words for the innermost cause; those of requests and urllib3 would contain URLs."""
     for cause in reversed(list(_causes(error))):
         words = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None)
         if isinstance(words, str) and words:
@@ -142,7 +145,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _causes(error: object, depth: int = 10) -> Iterator[BaseException]:
-    """The error and what it wraps: requests and urllib3 do so in their arguments and as `reason`."""
+    """The error and what it wraps: requests and urllib3 keep the cause in `args` or as `reason`."""
     if not isinstance(error, BaseException) or not depth:
         return
     yield error

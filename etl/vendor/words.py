@@ -1,4 +1,4 @@
-"""The vendor's words, made fit for messages and logs."""
+"""Makes the vendor's words fit for messages and logs."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ LONGEST = 200
 
 
 def presentable(text: str, secrets: Collection[str] = ()) -> str:
-    """`text` on one line of 200 characters at most, without control characters, secrets or whole numbers."""
+    """`text` on one line of at most 200 characters, without control characters, secrets or whole phone numbers."""
     line = _without(visible(_without(text, secrets)[: 100 * LONGEST]), secrets)
     line = scrub(line)
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def presentable_url(url: str, secrets: Collection[str] = ()) -> str:
-    """The same for an address, without user, password, query and fragment."""
+    """The same for a URL, without user, password, query and fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "an unusable address"
+        return "an invalid address"
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
     return presentable(bare.geturl(), secrets)
 
 
 def visible(text: str) -> str:
-    """`text` on one line, without control characters and others that do not show."""
+    """`text` on one line, without control characters and other invisible ones."""
     return " ".join("".join(_shown(sign) for sign in text).split())
 
 

@@ -108,6 +108,6 @@ def test_a_definer_that_was_dropped(check: Check, engine: sa.Engine) -> None:
     with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="definer"):
         connection.exec_driver_sql("SELECT * FROM v_sync_run")
     assert check() == (
-        "The view v_sync_run cannot be read: its definer is gone. "
+        "The view v_sync_run cannot be read: its definer no longer exists. "
         "Remedy: let the server's administrator create that user again: SHOW CREATE VIEW names it."
     )

@@ -23,8 +23,8 @@ def test_every_field_says_what_it_is() -> None:
     for field in FIELDS:
         assert field.comment
         assert not field.comment.endswith(".")
-        assert not (field.newer_only and field.newer), "its only name is that of the newer wording"
-        assert field.kept or not field.settles, "what ends the wait of a check must not go again"
+        assert not (field.newer_only and field.newer), "its only name must be in `page`"
+        assert field.kept or not field.settles, "what ends the wait of a check must not disappear again"
         assert field.part in ("hlr", "call") or not field.settles
 
 

@@ -1,4 +1,4 @@
-"""Notes on batch days: which note is made when, and that nothing is decided by its sentence."""
+"""Notes on batch days: when each of them is made, and that no decision depends on its sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from etl.core.batchday import BatchDay, Note, NoteKind, State
 
 DATE = dt.date(2026, 3, 1)
 KEPT = " rows are kept that the vendor no longer lists"
-# How many placeholders for figures each sentence has.
+# The number of placeholders for figures in each sentence.
 FIGURES = {kind: kind.value.count("{:,}") for kind in NoteKind}
 
 
@@ -22,7 +22,7 @@ def day(**figures: object) -> BatchDay:
 
 
 @given(st.integers(0, 10**9))
-def test_a_note_that_outlives_a_run_is_known_again_by_its_text(rows: int) -> None:
+def test_a_note_that_outlives_a_run_is_recognized_by_its_text(rows: int) -> None:
     note = Note(NoteKind.VANISHED, (rows,))
     assert notes.from_ledger(str(note)) == note
 
@@ -45,7 +45,7 @@ def test_what_the_ledgers_of_every_version_hold_is_understood(text: str) -> None
 
 
 @pytest.mark.parametrize("kind", NoteKind)
-def test_what_stays_true_is_known_by_its_kind(kind: NoteKind) -> None:
+def test_what_stays_true_is_recognized_by_its_kind(kind: NoteKind) -> None:
     note = Note(kind, (1,) * FIGURES[kind] if kind is not NoteKind.WORDS else (f"3{KEPT}",))
     assert notes.still_true(day(note=note)) == (note if kind is NoteKind.VANISHED else None)
 

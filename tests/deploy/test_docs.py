@@ -122,7 +122,7 @@ def test_what_is_right_is_built(builder: ModuleType, tmp_path: Path) -> None:
         pytest.param("[x](docs/a.md#none)", "anchor does not exist", marks=pytest.mark.full),
         pytest.param("[x](#none)", "anchor does not exist", marks=pytest.mark.full),
         ("Two:\n- one\n- two", "README.md: a list needs an empty line before it: - one"),
-        ("- one\n  - two", "README.md: what is inside a list has to be indented by four spaces: - two"),
+        ("- one\n  - two", "README.md: a block inside a list has to be indented by four spaces: - two"),
         ("```mermaid\nflowchart LR\n    a --> b\n```", "README.md: a picture has no line `accTitle:`"),
         (
             "```mermaid\nflowchart LR\n    accTitle: Wrong\n    a -->\n```",

@@ -43,7 +43,7 @@ def caller(emulator: Emulator) -> Iterator[Caller]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    """No answer is delayed by itself: each waits until the test lets it go."""
+    """No answer is delayed by real time: each waits until the test releases it."""
     made = Waits()
 
     def wait(server: Server, seconds: float) -> bool:
@@ -55,7 +55,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time of the emulator, and of those who ask it, stands still."""
+    """Time stands still for the emulator and for its clients."""
     made = Clock()
     for module in (emulator_module, server_module, support):
         monkeypatch.setattr(module, "time", made)

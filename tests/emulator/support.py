@@ -41,7 +41,7 @@ def signed(
     late: float = 0.0,
     changes: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """The headers of a request whose timestamp is `late` seconds old, `changes` made before it is signed."""
+    """The headers of a request whose timestamp is `late` seconds old; `changes` are made before it is signed."""
     headers = {
         "accessKey": access_key,
         "ts": str(int((time.time() - late) * 1000)),
@@ -73,7 +73,7 @@ class Caller:
         return self.post(body, signed(body))
 
     def answer(self, **changes: Any) -> dict[str, Any]:
-        """The whole answer, which must be JSON under status 200."""
+        """The whole answer, which must be JSON with status 200."""
         response = self.response(**changes)
         assert response.status_code == 200
         answer: dict[str, Any] = response.json()
@@ -94,12 +94,12 @@ class Caller:
 
 
 def after(minutes: float) -> Callable[[], dt.datetime]:
-    """A clock that stands so many minutes after NOW."""
+    """A clock that stands still, so many minutes after NOW."""
     return lambda: NOW + minutes * MINUTE
 
 
 def plain_rows(count: int, prefix: str = "m") -> list[VendorRow]:
-    """Rows whose ids tell their age: m000, m001, …"""
+    """Rows whose ids show their age: m000, m001, …"""
     return [
         VendorRow({"messageId": f"{prefix}{age:03d}", "phone": f"8498{age:07d}", "checkLevel": 1})
         for age in range(count)
@@ -107,14 +107,14 @@ def plain_rows(count: int, prefix: str = "m") -> list[VendorRow]:
 
 
 class Waits:
-    """Stands in for the server's waiting: notes how long it would last, and lets it end when a test says so."""
+    """Replaces the server's waits: it records how long each would last, and ends it when a test says so."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
         self._ended = threading.Semaphore(0)
 
     def wait(self, seconds: float, closing: threading.Event) -> bool:
-        """True where the server ends before that."""
+        """True if the server ends before that."""
         self.asked.append(seconds)
         while not self._ended.acquire(blocking=False):
             if closing.wait(0.01):
@@ -122,5 +122,5 @@ class Waits:
         return False
 
     def end(self, count: int = 1) -> None:
-        """So many more of them, present or future ones, are over."""
+        """End so many more waits, current or future ones."""
         self._ended.release(count)

@@ -32,7 +32,7 @@ def test_no_rows_are_answered_as_documented(caller: Caller) -> None:
     assert caller.data(batchNo="unknown") == nothing
 
 
-def test_a_page_beyond_the_end_is_empty_and_tells_the_total(caller: Caller) -> None:
+def test_a_page_beyond_the_end_is_empty_and_has_the_total(caller: Caller) -> None:
     data = caller.data(page=4)
     assert (data["result"], data["totalSize"], data["totalPage"], data["page"]) == ([], 250, 3, 4)
 
@@ -121,7 +121,7 @@ def test_the_algorithm_must_be_the_one_that_was_used(caller: Caller, algorithm: 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b"{}", b'"text"', b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_object_is_refused(caller: Caller, body: bytes) -> None:
     headers = signed(body)
-    if not body:  # the whole part is left out of the text that is hashed
+    if not body:  # the whole `&body=` part is left out of the text that is hashed
         headers["sign"] = sign("emulated-access-secret", headers, None, "md5")
     assert caller.post(body, headers).json()["code"] == 1002
 

@@ -28,7 +28,7 @@ COMMAND = (sys.executable, "-m", PROGRAM, "emulator")
 
 @contextmanager
 def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """The process, and the settings that it told."""
+    """The process, and the settings that it printed."""
     process = subprocess.Popen(
         [*COMMAND, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     )

@@ -1,4 +1,4 @@
-"""The server itself: connections, pace, latency, the record of what was asked."""
+"""The server itself: connections, pace, latency, and the record of requests."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_failed_request_counts_for_the_pace(caller: Caller, behaviour: Behavio
 def test_latency_does_not_keep_others_waiting(
     emulator: Emulator, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None of them is answered before all have come in."""
+    """No request is answered before all have been received."""
     behaviour.latency = 0.3
     all_there = threading.Barrier(8)
     asked: list[float] = []
@@ -183,7 +183,7 @@ def test_latency_does_not_keep_others_waiting(
 
 
 def test_it_ends_at_once_whatever_is_under_way(book: Book) -> None:
-    """What is under way would take longer than any test may."""
+    """The answers under way would take longer than any test may."""
     with contextlib.ExitStack() as stack, Emulator(book, now=lambda: NOW) as emulator:
         emulator.behaviour.faults.order(Fault("slow", seconds=10 * HANG), Fault("trickle", seconds=10 * HANG))
         idle, *waiting = (http.client.HTTPConnection("127.0.0.1", emulator.port) for _ in range(3))

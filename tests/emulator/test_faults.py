@@ -45,7 +45,7 @@ def send(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
 
 
 def has_answer(connection: http.client.HTTPConnection) -> bool:
-    """Whether anything has come in that was not read."""
+    """Whether anything was received that has not been read."""
     return bool(select.select([connection.sock], [], [], 0)[0])
 
 

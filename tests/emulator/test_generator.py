@@ -29,7 +29,7 @@ def test_the_same_rows_every_time_and_others_for_another_seed() -> None:
 
 
 def test_a_seed_means_the_same_rows_in_every_version() -> None:
-    """Fields that came later leave the first ones as they were."""
+    """Fields that were added later do not change the values of the first ones."""
     later = {field.page for field in LATER_FIELDS}
     first = [{name: value for name, value in row.items() if name not in later} for row in ROWS]
     digest = hashlib.sha256(json.dumps(first, default=str).encode()).hexdigest()

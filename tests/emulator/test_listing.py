@@ -45,7 +45,7 @@ def test_hash_order_does_not_depend_on_what_is_gone(caller: Caller, book: Book, 
     assert all_ids(caller) == [message_id for message_id in before if message_id != "m000"]
 
 
-def test_shuffled_anew_at_every_request(caller: Caller, behaviour: Behaviour) -> None:
+def test_shuffled_again_for_every_request(caller: Caller, behaviour: Behaviour) -> None:
     behaviour.order = "shuffled"
     assert len({tuple(caller.ids()) for _ in range(5)}) == 5
     assert len(set(all_ids(caller))) < 250  # so that reading every page once misses rows
@@ -61,7 +61,9 @@ def test_replicas_answer_by_turns(caller: Caller, behaviour: Behaviour, emulator
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "hash"])
-def test_held_tells_what_is_listed(caller: Caller, behaviour: Behaviour, emulator: Emulator, order: Order) -> None:
+def test_held_returns_what_is_listed(
+    caller: Caller, behaviour: Behaviour, emulator: Emulator, order: Order
+) -> None:
     behaviour.order = order
     assert [row["messageId"] for row in emulator.held(BATCH, TODAY)] == all_ids(caller)
 

@@ -8,7 +8,7 @@ from etl.schema.differences import Cure, Difference, cure_of
 
 
 @pytest.mark.parametrize("cure", Cure)
-def test_what_all_of_them_need_is_told(cure: Cure) -> None:
+def test_what_all_of_them_need_is_reported(cure: Cure) -> None:
     assert cure_of([Difference("a", "b", cure), Difference("any other", "words", cure)]) is cure
 
 

@@ -190,7 +190,7 @@ def test_lines_go_into_the_version_that_the_server_has(views: Path) -> None:
         ("", "does not begin with"),
     ],
 )
-def test_what_cannot_be_added_is_told(views: Path, added: str, words: str) -> None:
+def test_what_cannot_be_added_is_reported(views: Path, added: str, words: str) -> None:
     add(views / "0002" / "v.added.sql", added)
     with pytest.raises(ValueError, match=re.escape(words)) as told:
         sql(views, "0002")
@@ -198,7 +198,7 @@ def test_what_cannot_be_added_is_told(views: Path, added: str, words: str) -> No
     assert "Remedy" in str(told.value)
 
 
-def test_a_place_that_is_there_twice_is_told(views: Path) -> None:
+def test_a_place_that_is_there_twice_is_reported(views: Path) -> None:
     text = "CREATE VIEW v AS\nSELECT\n    inside.y\nFROM (\n    SELECT\n        a.y\n    FROM a\n) inside\n"
     add(views / "0001" / "v.sql", text)
     add(views / "0002" / "v.added.sql", "-- after the column y\n    b.z\n")
@@ -206,7 +206,7 @@ def test_a_place_that_is_there_twice_is_told(views: Path) -> None:
         sql(views, "0002")
 
 
-def test_a_view_that_no_revision_has_is_told(views: Path) -> None:
+def test_a_view_that_no_revision_has_is_reported(views: Path) -> None:
     add(views / "0003" / "w.sql", "CREATE VIEW w AS SELECT 1\n")
     with pytest.raises(LookupError, match=r"No view w at revision 0002.*Remedy"):
         steps.view_sql("w", "0002", "sqlite", views)

@@ -126,7 +126,7 @@ def test_an_upgrade_waits_for_another(database: sa.URL, empty: sa.Engine) -> Non
 
 @pytest.mark.parametrize("server", [SQLITE], indirect=True)
 def test_an_upgrade_does_not_begin_beside_another(database: sa.URL, empty: sa.Engine) -> None:
-    """How long an upgrade waits for another one is up to SQLite: here, not for long."""
+    """SQLite decides how long an upgrade waits for another one; in this test, not for long."""
     with (
         engine_for(database.update_query_dict({"timeout": "0.05"})) as hasty,
         migrate.alone(empty),
@@ -195,7 +195,7 @@ def test_a_migration_that_orphans_rows_is_taken_back(engine: sa.Engine) -> None:
 # -- what is there already ---------------------------------------------------------------------------------
 
 
-def test_a_database_that_is_not_at_head_is_told_from_one_that_is(empty: sa.Engine) -> None:
+def test_a_database_that_is_not_at_head_is_distinguished_from_one_that_is(empty: sa.Engine) -> None:
     with pytest.raises(Misconfigured, match=f"no schema yet, this version needs {HEAD}.*db upgrade"):
         migrate.require_current(empty)
     assert objects(empty) == set()
@@ -228,7 +228,7 @@ def test_a_revision_that_does_not_exist(engine: sa.Engine) -> None:
     assert migrate.current(engine) == HEAD
 
 
-def test_check_tells_what_differs_and_ignores_what_others_added(engine: sa.Engine) -> None:
+def test_check_reports_what_differs_and_ignores_what_others_added(engine: sa.Engine) -> None:
     sqlite = engine.dialect.name == "sqlite"
     with engine.begin() as connection:
         for statement in (

@@ -1,4 +1,4 @@
-"""The migrations lie beside the package in a checkout, and inside it when it is installed."""
+"""The migrations are beside the package in a checkout, and inside it if it is installed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_migrations_are_found(tmp_path: Path, inside: bool) -> None:
     assert (done.stdout, done.stderr) == (f"{migrations} []\n", "")
 
 
-def test_missing_migrations_are_told(tmp_path: Path) -> None:
+def test_missing_migrations_are_reported(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"migrations are missing.*install"):
         migrate.script_directory(tmp_path / "etl")
 

@@ -15,7 +15,7 @@ from tests.store.support import SAMPLE, add_batch, add_batch_day, add_check, add
 
 MIGRATIONS = Path(migrate.__file__).resolve().parents[2] / "migrations"
 COLUMNS = [column for table in tables.metadata.tables.values() for column in table.columns]
-# Texts that careless collations confuse.
+# Texts that a careless collation takes for equal.
 ALIKE = [
     "abc",
     "ABC",
@@ -50,7 +50,7 @@ def test_comments_are_in_the_database(engine: sa.Engine) -> None:
 
 
 def test_columns_stand_in_the_database_as_in_their_tables(engine: sa.Engine) -> None:
-    """A migration can only append: a field says since which revision it is there, and stands behind the others."""
+    """A migration can only append, so a field names the revision that added it, and comes after older fields."""
     inspector = sa.inspect(engine)
     for table in tables.metadata.tables.values():
         found = [column["name"] for column in inspector.get_columns(table.name)]

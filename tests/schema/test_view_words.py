@@ -55,7 +55,7 @@ def test_the_views_in_the_database_are_those_described(engine: sa.Engine) -> Non
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_every_field_is_shown(field: Field) -> None:
-    """The masked view leaves out what may hold a phone number; the newest check, what is no news about a phone."""
+    """v_number_check_masked leaves out what may hold a phone number, v_phone_latest what is not about the phone."""
     assert field.name in views.NUMBER_CHECK.columns
     masked = {"phone", "national_number", "standard_number"}
     assert (field.name in views.NUMBER_CHECK_MASKED.columns) is (not field.holds_phone or field.name in masked)
@@ -123,7 +123,9 @@ def test_postgresql_holds_the_comment_of_everything(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
-def test_a_comment_that_differs_is_told_and_put_right(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comment_that_differs_is_reported_and_corrected(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("COMMENT ON VIEW v_sync_run IS 'what?'")
         connection.exec_driver_sql("COMMENT ON COLUMN v_sync_run.run_id IS NULL")

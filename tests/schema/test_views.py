@@ -23,7 +23,7 @@ from tests.store.support import (
 )
 
 LATER = "".join(f" {field.name}" for field in LATER_FIELDS)
-# From CONTRACT.md, word for word; what came later stands last.
+# From CONTRACT.md, word for word; columns that were added later come last.
 COLUMNS = {
     "v_number_check": "account batch_no check_date message_id phone check_level check_level_name pre_check "
     "region_code region_name country_code national_number standard_number number_type number_type_name "

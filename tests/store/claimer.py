@@ -1,7 +1,7 @@
 """Claims slots from several threads.
 
-Runs as a process of its own, too: python -m tests.store.claimer URL ACCOUNT_ID INTERVAL
-It tells each grant by a line, and ends with its standard input.
+It can also run as a process of its own: python -m tests.store.claimer URL ACCOUNT_ID INTERVAL
+It prints a line for each grant, and ends when its standard input does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Typed rows and pages for tests, as the edge to the vendor makes them."""
+"""Typed rows and pages for tests, as etl/vendor makes them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from tests.store.support import add_batch, add_batch_day
 
 NOTHING = dict.fromkeys(CheckRow._fields)
 ZONE = ZoneInfo("Asia/Shanghai")
-NOW = dt.datetime(2026, 3, 14, 4, 30, tzinfo=dt.UTC)  # 12:30 on 2026-03-14 there
+NOW = dt.datetime(2026, 3, 14, 4, 30, tzinfo=dt.UTC)  # 12:30 on 2026-03-14 in China
 HOUR = dt.timedelta(hours=1)
 
 
 def window(moment: dt.datetime = NOW, days: int = 14, zone: ZoneInfo = ZONE, hours: float = 12) -> Window:
-    """2026-03-01 to 2026-03-14, where nothing else is asked for."""
+    """The window: by default, 2026-03-01 to 2026-03-14."""
     return Window(moment, days, zone, dt.timedelta(hours=hours))
 
 
 def check(message_id: str = "m1", phone: str = "84980000001", **fields: Any) -> CheckRow:
-    """A row in which everything else is blank."""
+    """A row in which all other fields are blank."""
     return CheckRow(**NOTHING | {"message_id": message_id, "phone": phone} | fields)
 
 
 def sample(field: Field, turn: int = 0) -> Any:
-    """A value that the column of a field holds: for each turn another one, and never a blank."""
+    """A value that fits the column of a field: a different one for each `turn`, and never a blank."""
     match field.kind:
         case "integer":
             return turn
@@ -46,12 +46,12 @@ def sample(field: Field, turn: int = 0) -> Any:
 
 
 def samples(turn: int = 0) -> dict[str, Any]:
-    """Such a value of every field beside the key."""
+    """Such a value for every field that is not part of the key."""
     return {field.name: sample(field, turn) for field in FIELDS[2:]}
 
 
 def hlr(message_id: str = "m1", phone: str = "84980000001", **fields: Any) -> CheckRow:
-    """A row of an HLR check; it waits for its outcome unless a field of it is given."""
+    """A row of an HLR check; it waits for its outcome unless a field of the outcome is given."""
     return check(message_id, phone, check_level=5, **fields)
 
 
@@ -61,7 +61,7 @@ def bad(payload: str = "{}", reason: str = "message_id_missing") -> RejectedRow:
 
 
 def page(*rows: CheckRow | RejectedRow, number: int = 1, total: int | None = None, more: int = 0) -> Page:
-    """An answer with these rows; `more` of them only say once more what another one said."""
+    """An answer with these rows; `more` further listings only repeat some of them."""
     checks = tuple(row for row in rows if isinstance(row, CheckRow))
     rejected = tuple(row for row in rows if isinstance(row, RejectedRow))
     received = len(rows) + more
@@ -74,7 +74,7 @@ def batch_day(connection: sa.Connection, batch_no: str = "B1", account: str = "d
 
 
 def lookups() -> Lookups:
-    """What a new run knows of lookups."""
+    """The lookups as a new run knows them."""
     return Lookups()
 
 

@@ -16,10 +16,10 @@ from tests.running import HANG, wait_until
 
 Made = TypeVar("Made")
 
-# Sessions that wait for another one's lock, on the whole server.
+# The sessions of the whole server that wait for the lock of another session.
 _WAITING = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
-    # Not innodb_trx, which whoever asks for it often gets as it was.
+    # Not innodb_trx: frequent queries get an old state of it.
     "mariadb": "SELECT (SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status "
     "WHERE variable_name = 'innodb_row_lock_current_waits') "
     "+ (SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock')",
@@ -34,7 +34,7 @@ _THERE = {
 
 @contextlib.contextmanager
 def engine_for(url: sa.URL, *, patient: bool = False) -> Iterator[sa.Engine]:
-    """One more engine for a database."""
+    """Another engine for a database."""
     engine = connect(url, patient=patient)
     try:
         yield engine
@@ -44,7 +44,7 @@ def engine_for(url: sa.URL, *, patient: bool = False) -> Iterator[sa.Engine]:
 
 @contextlib.contextmanager
 def new_database(server: servers.Server, *, at_head: bool = True) -> Iterator[sa.Engine]:
-    """An engine for one more database of a server."""
+    """An engine for another database on a server."""
     url = server.create(at_head=at_head)
     try:
         with engine_for(url) as engine:
@@ -55,7 +55,7 @@ def new_database(server: servers.Server, *, at_head: bool = True) -> Iterator[sa
 
 @contextlib.contextmanager
 def noted(engine: sa.Engine) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
+    """Collects the statements that are sent inside the block."""
     statements: list[str] = []
 
     def note(*args: Any) -> None:
@@ -74,7 +74,7 @@ def number_of(connection: sa.Connection) -> int:
 
 
 def cut(engine: sa.Engine, number: int) -> None:
-    """The server ends this session, as an administrator or a restart would; returns once it is gone, locks and all."""
+    """Have the server end this session, as an administrator or a restart would. Returns when its locks are gone."""
     kind = engine.dialect.name
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
         other.exec_driver_sql(_END[kind].format(number))
@@ -83,7 +83,7 @@ def cut(engine: sa.Engine, number: int) -> None:
 
 @contextlib.contextmanager
 def beside(work: Callable[[], Made]) -> Iterator[Future[Made]]:
-    """Let a thread work meanwhile; at the end it has come to its end, and its error is raised here."""
+    """Run a function in a thread during the block, then wait for it to end; an error in it is raised here."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(work)
         yield answer
@@ -91,14 +91,14 @@ def beside(work: Callable[[], Made]) -> Iterator[Future[Made]]:
 
 
 def at_once(works: Iterable[Callable[[], Made]]) -> list[Made]:
-    """Let each work in a thread of its own; what they returned. An error of one is raised here."""
+    """Run each function in its own thread, and return their results; an error in one of them is raised here."""
     all_of_them = list(works)
     with ThreadPoolExecutor(len(all_of_them)) as pool:
         return [answer.result(HANG) for answer in [pool.submit(work) for work in all_of_them]]
 
 
 def assert_waits(other: Future[Any], engine: sa.Engine, sent: Sequence[str] = ()) -> None:
-    """Work beside us comes to wait for a lock. On SQLite, where nobody can be asked, its `sent` statements have to do."""
+    """The other thread comes to wait for a lock. SQLite cannot report that; there, what it has `sent` must do."""
     if engine.dialect.name == "sqlite":
         wait_until(lambda: other.done() or "BEGIN IMMEDIATE" in sent)
     else:

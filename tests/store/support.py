@@ -1,4 +1,4 @@
-"""Rows for tests, put into the tables by hand."""
+"""Rows for tests, inserted into the tables directly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEADLINE = dt.datetime(2026, 3, 14, 16, tzinfo=dt.UTC)
 
 
 def insert(connection: sa.Connection, table: sa.Table, **values: Any) -> Any:
-    """Insert one row; returns its primary key, where that is one column."""
+    """Insert one row; returns its primary key if that is a single column."""
     key = connection.execute(table.insert().values(**values)).inserted_primary_key
     return key[0] if key else None
 
@@ -40,7 +40,7 @@ def add_check(
 
 
 KEY = {"message_id": "m1", "phone": "84980000001"}
-# A row of every table, in the order in which foreign keys allow them. Codes that no revision seeds.
+# A row of every table, in an order that foreign keys allow, with codes that no revision seeds.
 SAMPLE: dict[str, dict[str, Any]] = {
     "account": {"account_id": 7, "name": "default"},
     "request_slot": {"account_id": 7, "next_at": 1_772_000_000.123456},
@@ -102,7 +102,7 @@ SAMPLE: dict[str, dict[str, Any]] = {
 
 
 def add_sample(connection: sa.Connection) -> None:
-    """Insert SAMPLE into the tables and columns that the schema has at this moment."""
+    """Insert SAMPLE into those tables and columns that the schema has at its current revision."""
     for name, row in SAMPLE.items():
         table = tables.metadata.tables[name]
         there = {column["name"] for column in sa.inspect(connection).get_columns(name)}
@@ -110,7 +110,7 @@ def add_sample(connection: sa.Connection) -> None:
 
 
 def read_sample(connection: sa.Connection) -> dict[str, dict[str, Any]]:
-    """What the database holds of SAMPLE."""
+    """The part of SAMPLE that the database holds."""
     found = {}
     for name, row in SAMPLE.items():
         table = tables.metadata.tables[name]

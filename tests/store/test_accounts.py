@@ -30,7 +30,7 @@ def test_names_that_differ_in_anything_are_accounts_of_their_own(connection: sa.
 
 
 def test_several_at_once_get_the_same_number(db: sa.Engine) -> None:
-    # On SQLite a transaction begins when the one before it ends, so there they come one after the other.
+    # On SQLite, a transaction begins only when the one before it ends, so there they run one after the other.
     ready = threading.Barrier(1 if db.dialect.name == "sqlite" else 4)
 
     def work() -> int:
@@ -91,4 +91,4 @@ def test_of_two_first_runs_with_different_keys_one_is_refused(db: sa.Engine) -> 
     with engine_for(db.url) as other, noted(other) as sent, ExitStack() as end, db.begin() as connection:
         accounts.check_key(connection, number, "key-1")
         outcome = end.enter_context(beside(second))
-        assert_waits(outcome, db, sent)  # on SQLite at its beginning already
+        assert_waits(outcome, db, sent)  # on SQLite, as soon as its transaction begins

@@ -20,7 +20,7 @@ MICROSECOND = dt.timedelta(microseconds=1) / HOUR
 
 
 class Desk:
-    """Stores pages of one batch day at given hours after NOW."""
+    """Stores pages of one batch day at a given number of hours after NOW."""
 
     def __init__(self, connection: sa.Connection, batch_no: str = "B1") -> None:
         self.connection = connection
@@ -33,7 +33,7 @@ class Desk:
         store(self.connection, self.lookups, self.day, answer, at_page=at_page, moment=moment)
 
     def line(self, message_id: str = "m1") -> dict[str, Any] | None:
-        """What is noted of a check, its moment in hours after NOW, but for the slack."""
+        """What is noted about a check; the time is in hours after NOW, without the slack."""
         mine = [row for row in table(self.connection, awaited_check) if row["batch_day_id"] == self.day]
         found = [row for row in mine if row["message_id"] == message_id]
         if not found:
@@ -93,7 +93,7 @@ def test_the_interval_doubles_only_where_the_look_was_due(desk: Desk) -> None:
     assert desk.line() == {"page": 1, "total": 1, "wait": 32, "due": 132}
 
 
-def test_another_change_of_a_waiting_check_does_not_start_it_anew(desk: Desk) -> None:
+def test_another_change_of_a_waiting_check_does_not_restart_its_wait(desk: Desk) -> None:
     desk.store(0, hlr())
     desk.store(0.5, hlr(carrier="C"))
     desk.store(0.6, hlr(carrier="D"))
@@ -108,7 +108,7 @@ def test_page_and_total_follow_what_was_seen_last(desk: Desk) -> None:
     assert desk.line() == {"page": 7, "total": 650, "wait": 2, "due": 3}
 
 
-def test_an_answer_for_its_message_id_tells_no_page(desk: Desk) -> None:
+def test_an_answer_for_its_message_id_gives_no_page(desk: Desk) -> None:
     desk.store(0, hlr(), at_page=4, total=400)
     desk.store(0.1, hlr(), at_page=None, total=1)
     assert desk.line() == {"page": 4, "total": 400, "wait": 1, "due": 1}
@@ -123,7 +123,7 @@ def test_an_outcome_ends_the_wait(desk: Desk) -> None:
     assert desk.line("m2") is not None
     assert desk.of_day() == (1, NOW + HOUR - SLACK)
     desk.store(0.6, hlr())
-    assert desk.line() is None, "a blank that arrives late makes nobody wait again"
+    assert desk.line() is None, "a blank that arrives late must not restart the wait"
 
 
 def test_an_outcome_ends_the_wait_in_every_batch_day(desk: Desk) -> None:
@@ -208,7 +208,7 @@ def test_a_whole_page_of_waiting_checks_resolves(desk: Desk) -> None:
 
 @pytest.mark.parametrize("shared", [servers.SQLITE], indirect=True)
 def test_what_waits_is_found_by_its_key(connection: sa.Connection) -> None:
-    """Not by reading all that waits, of any batch day, for each row of a page."""
+    """Not by reading all waiting checks of all batch days for each row of a page."""
     for statement in ("DELETE FROM awaited_check WHERE", "SELECT * FROM awaited_check WHERE"):
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement} message_id = 'm' AND phone = 'p'")
         assert "ix_awaited_check_message_id_phone" in str(plan.all())

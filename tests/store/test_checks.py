@@ -21,7 +21,7 @@ from tests import servers
 from tests.store.made import HOUR, NOW, bad, batch_day, check, page, samples, table
 from tests.store.sessions import noted
 
-# Every field with a value, and with another one: those that came later, as the table of fields has them.
+# Every field with a value, and with another one. Fields that were added later get theirs from `samples`.
 FULL_VALUES: dict[str, Any] = samples(0) | {
     "check_level": 5,
     "pre_check": "YES",
@@ -92,7 +92,7 @@ class Desk:
         return store(self.connection, self.lookups, self.day, answer, moment=self.moment, **options)
 
     def held(self) -> dict[tuple[str, str], CheckRow]:
-        """Every row of the database, put together by hand."""
+        """Every row in the database, joined here from its tables."""
         carriers = {row["carrier_id"]: row["name"] for row in table(self.connection, tables.carrier)}
         parts = {name: by_key(self.connection, getattr(tables, name)) for name in ("hlr_result", "call_result")}
         found = {}
@@ -113,7 +113,7 @@ def by_key(connection: sa.Connection, of: sa.Table) -> dict[tuple[str, str], dic
 
 
 def counts(stored: Stored) -> tuple[int, int, int, int, int]:
-    """received, inserted, updated, unchanged, rejected"""
+    """The counts received, inserted, updated, unchanged and rejected."""
     found = (stored.received, stored.inserted, stored.updated, stored.unchanged, stored.rejected)
     assert found[0] == sum(found[1:])
     assert min(found) >= 0
@@ -175,7 +175,7 @@ def test_an_unchanged_row_is_not_touched(desk: Desk) -> None:
 
 @pytest.mark.parametrize("shared", [servers.POSTGRESQL], indirect=True)
 def test_an_unchanged_row_leaves_no_dead_one(db: sa.Engine) -> None:
-    """xmin tells which transaction wrote a row; looks from another transaction than the one that writes."""
+    """xmin says which transaction wrote a row. It is read in another transaction than the one that writes."""
 
     def versions() -> list[tuple[Any, ...]]:
         with db.begin() as connection:
@@ -196,7 +196,7 @@ def test_an_unchanged_row_leaves_no_dead_one(db: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_a_change_of_any_one_field_is_stored_and_told(desk: Desk, name: str) -> None:
+def test_a_change_of_any_one_field_is_stored_and_counted(desk: Desk, name: str) -> None:
     desk.store(FULL, check("m2"))
     changed = FULL._replace(**{name: OTHER[name]})
     assert counts(desk.store(changed, check("m2"))) == (2, 0, 1, 1, 0)
@@ -243,7 +243,7 @@ def test_an_outcome_that_comes_later_is_filled_in(desk: Desk) -> None:
     assert desk.times() == (NOW + HOUR, NOW + 3 * HOUR)
 
 
-def test_the_last_of_several_changes_tells_when(desk: Desk) -> None:
+def test_the_time_of_the_last_of_several_changes_is_kept(desk: Desk) -> None:
     for n in (1, 2, 2, 3):
         desk.store(check(country_code=str(n)))
     assert desk.times() == (NOW + HOUR, NOW + 4 * HOUR)
@@ -407,7 +407,7 @@ def test_a_rejected_row_is_kept_once_however_often_it_is_read(desk: Desk) -> Non
     assert kept["seen_at"] == NOW + HOUR
 
 
-def test_rejected_rows_are_told_apart_by_content_and_by_batch_day(desk: Desk) -> None:
+def test_rejected_rows_are_distinguished_by_content_and_by_batch_day(desk: Desk) -> None:
     other = Desk(desk.connection, "B2")
     assert desk.store(bad("1"), bad("2")).new_rejected == 2
     assert desk.store(bad("2"), bad("3")).new_rejected == 1
@@ -457,7 +457,7 @@ def test_another_notation_of_the_same_price_is_no_change(desk: Desk) -> None:
 
 
 def nested(depth: int) -> Any:
-    """Lists and objects in turn, so many levels."""
+    """Alternating lists and objects, nested so many levels deep."""
     value: Any = "bottom"
     for level in range(depth):
         value = [value] if level % 2 else {"k": value}
@@ -534,7 +534,7 @@ def test_carriers_that_differ_in_case_or_spaces(desk: Desk) -> None:
 
 
 def test_pages_of_one_answer_keep_no_more_than_the_database_can_say(desk: Desk) -> None:
-    """A page cut in two, stored in either order, comes to the same."""
+    """A page that is cut in two leads to the same result in either order."""
     rows = [FULL._replace(message_id=f"m{n}", mnc=None if n % 3 else "1") for n in range(9)]
     blanks = [row._replace(carrier=None, validity=None) for row in rows]
     desk.store(*rows[:5], *blanks[5:])
@@ -556,12 +556,13 @@ def test_how_often_a_key_is_listed(desk: Desk) -> None:
 
 
 def test_the_cost_of_a_page_does_not_grow_with_what_is_stored(desk: Desk) -> None:
-    """One message id for a whole batch, or one a row: the same few statements each."""
+    """With one message id for a whole batch, or one for each row: either takes the same few statements."""
     lengths = []
     for n in range(4):
         with noted(desk.connection.engine) as statements:
             desk.store(*(check("m", f"{n}-{phone}", carrier="c", validity="YES") for phone in range(100)))
         lengths.append(len(statements))
     assert lengths[1] == lengths[3]
-    # The rows held, then for checks and HLR results: on PostgreSQL a table to copy to, COPY, INSERT; else INSERT.
+    # The query for stored rows, then for checks and for HLR results: on PostgreSQL a table to copy to, COPY and
+    # INSERT; on others INSERT.
     assert lengths[3] <= (7 if desk.connection.dialect.name == "postgresql" else 3)

@@ -40,7 +40,7 @@ class Book:
         ledger.record(self.connection, self.account_id, days, window())
 
     def put(self, batch_no: str, date: dt.date, **values: Any) -> BatchDay:
-        """A batch day as it was left by an earlier run."""
+        """A batch day as an earlier run left it."""
         day = BatchDay(batch_no, date)
         self.record(day)
         day = dataclasses.replace(day, **values)
@@ -180,7 +180,7 @@ def test_what_waits_for_its_outcome_is_counted(book: Book) -> None:
 # -- what is loaded ------------------------------------------------------------------------------------------
 
 
-def test_settled_batch_days_come_whole_only_on_the_last_date_of_the_window(book: Book) -> None:
+def test_settled_batch_days_are_loaded_in_full_only_on_the_first_date_of_the_window(book: Book) -> None:
     for n in range(-20, 14):
         book.put("B1", FIRST + n * DAY, state=State.SETTLED, reported=100 + n, stored=100 + n)
     known = book.load()
@@ -189,7 +189,7 @@ def test_settled_batch_days_come_whole_only_on_the_last_date_of_the_window(book:
     assert known.settled == expected
 
 
-def test_in_full_every_settled_batch_day_of_the_window_comes_whole(book: Book) -> None:
+def test_a_full_run_loads_every_settled_batch_day_of_the_window_in_full(book: Book) -> None:
     for n in range(-20, 14):
         book.put("B1", FIRST + n * DAY, state=State.SETTLED, reported=n + 100)
     known = book.load(full=True)
@@ -212,7 +212,7 @@ def test_what_is_lost_is_left_alone(book: Book) -> None:
 
 
 def test_what_is_lost_and_in_the_window_again_is_taken_up(book: Book) -> None:
-    """More days are set, or a clock that ran ahead was put right."""
+    """The window was extended, or a clock that was ahead has been corrected."""
     book.put("B1", FIRST - DAY, state=State.LOST)
     book.put("B1", FIRST, state=State.LOST, reported=7, stored=3)
     assert book.states() == {("B1", FIRST): State.INCOMPLETE}
@@ -291,7 +291,7 @@ def test_other_accounts_keep_what_they_never_asked(book: Book) -> None:
 
 @pytest.mark.parametrize("shared", [servers.POSTGRESQL, servers.MARIADB], indirect=True)
 def test_a_sync_that_begins_does_not_wait_for_another_accounts(db: sa.Engine) -> None:
-    """Else it deadlocks with it: MariaDB locks every line that a DELETE looks at."""
+    """Otherwise the two can deadlock: MariaDB locks every row that a DELETE examines."""
     with db.begin() as connection:
         for book in (Book(connection), Book(connection, "other")):
             book.batch("B1")
@@ -304,7 +304,7 @@ def test_a_sync_that_begins_does_not_wait_for_another_accounts(db: sa.Engine) ->
         Book(beginning).record()
         assert [row["state"] for row in table(beginning, batch_day)] == ["pending"]
         beginning.rollback()
-        beginning.invalidate()  # its patience is nobody else's
+        beginning.invalidate()  # its lock timeout must not apply to others
 
 
 # -- losses --------------------------------------------------------------------------------------------------
@@ -313,32 +313,32 @@ def test_a_sync_that_begins_does_not_wait_for_another_accounts(db: sa.Engine) ->
 GONE = Note(NoteKind.WORDS, ("gone",))
 
 
-def test_losses_are_told_once(book: Book) -> None:
+def test_losses_are_reported_once(book: Book) -> None:
     lost, other = (book.put("B1", FIRST - n * DAY, state=State.LOST, note=GONE) for n in (3, 4))
-    assert {day.id for day in ledger.untold_losses(book.connection, book.account_id)} == {lost.id, other.id}
-    ledger.losses_told(book.connection, [lost])
-    assert ledger.untold_losses(book.connection, book.account_id) == [other]
-    ledger.losses_told(book.connection, [other])
-    assert ledger.untold_losses(book.connection, book.account_id) == []
+    assert {day.id for day in ledger.unreported_losses(book.connection, book.account_id)} == {lost.id, other.id}
+    ledger.mark_reported(book.connection, [lost])
+    assert ledger.unreported_losses(book.connection, book.account_id) == [other]
+    ledger.mark_reported(book.connection, [other])
+    assert ledger.unreported_losses(book.connection, book.account_id) == []
 
 
 def test_losses_of_other_accounts_are_theirs(book: Book) -> None:
     book.put("B1", FIRST - DAY, state=State.LOST)
-    assert ledger.untold_losses(book.connection, Book(book.connection, "other").account_id) == []
+    assert ledger.unreported_losses(book.connection, Book(book.connection, "other").account_id) == []
 
 
-def test_only_losses_are_told(book: Book) -> None:
+def test_only_losses_are_reported(book: Book) -> None:
     for n, state in enumerate(set(State) - {State.LOST}):
         book.put("B1", FIRST + n * DAY, state=state)
-    assert ledger.untold_losses(book.connection, book.account_id) == []
+    assert ledger.unreported_losses(book.connection, book.account_id) == []
 
 
-def test_what_is_lost_a_second_time_is_told_again(book: Book) -> None:
+def test_what_is_lost_a_second_time_is_reported_again(book: Book) -> None:
     day = book.put("B1", FIRST, state=State.LOST)
-    ledger.losses_told(book.connection, [day])
+    ledger.mark_reported(book.connection, [day])
     day.state = State.INCOMPLETE
     ledger.save(book.connection, day)
-    assert ledger.untold_losses(book.connection, book.account_id) == []
+    assert ledger.unreported_losses(book.connection, book.account_id) == []
     day.state = State.LOST
     ledger.save(book.connection, day)
-    assert ledger.untold_losses(book.connection, book.account_id) == [day]
+    assert ledger.unreported_losses(book.connection, book.account_id) == [day]

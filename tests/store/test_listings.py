@@ -67,13 +67,13 @@ def test_rows_of_further_submissions_add_up(lists: Lists) -> None:
     assert len(table(lists.connection, batch_listing)) == 3
 
 
-def test_rows_that_were_not_known_are_known_once_told(lists: Lists) -> None:
+def test_rows_that_were_not_known_are_known_once_given(lists: Lists) -> None:
     lists.add(Line("B1", D1))
     assert lists.lines() == {Line("B1", D1)}
     lists.add(Line("B1", D1, 0))
     assert lists.lines() == {Line("B1", D1, 0)}
     lists.add(Line("B1", D1))
-    assert lists.lines() == {Line("B1", D1, 0)}, "none is a number, too"
+    assert lists.lines() == {Line("B1", D1, 0)}, "0 is a number, too"
     lists.add(Line("B1", D1, 7))
     assert lists.lines() == {Line("B1", D1, 7)}
 
@@ -94,7 +94,7 @@ def test_batches_that_differ_in_anything_are_batches_of_their_own(lists: Lists) 
     assert lists.lines() == {Line(name, D1, 100 + n) for n, name in enumerate(names)}
 
 
-def test_adding_touches_what_other_lists_say_of_the_batch_in_nothing(lists: Lists) -> None:
+def test_adding_changes_nothing_that_other_lists_say_about_the_batch(lists: Lists) -> None:
     lists.save([Entry("file", Line("B1", D1, 5)), Entry("query", Line("B1"))])
     lists.add(Line("B1", D1, 3), Line("B1", None))
     assert lists.load() == {
@@ -118,7 +118,7 @@ def test_lists_of_two_accounts_are_apart(lists: Lists) -> None:
 
 
 def test_two_that_add_at_once_both_count(db: sa.Engine) -> None:
-    """Whoever submits numbers calls `batches add` afterwards: perhaps from several places."""
+    """`batches add` is called after numbers are submitted, perhaps from several places at once."""
     with db.begin() as connection:
         lists = Lists(connection)
         lists.add(Line("B1", D1, 1))
@@ -177,7 +177,7 @@ def test_what_was_not_loaded_is_not_dropped(lists: Lists) -> None:
 
 
 def test_saving_the_same_again_writes_nothing(lists: Lists) -> None:
-    """Appkeys included: a batch has one, whichever of its lines and lists tells it."""
+    """Including appkeys: a batch has one, whichever of its lines and lists gives it."""
     entries = [
         Entry("file", Line("B1", D1, 5, "key")),
         Entry("file", Line("B1", D2, 6)),
@@ -205,7 +205,7 @@ def test_an_appkey_is_the_batchs_own(lists: Lists) -> None:
     assert appkeys(lists) == {"B1": "other", "B2": "k2", "B3": "k3"}
 
 
-def test_any_line_of_a_batch_may_tell_the_appkey(lists: Lists) -> None:
+def test_any_line_of_a_batch_may_give_the_appkey(lists: Lists) -> None:
     lists.save(
         [Entry("file", Line("B1", D1)), Entry("file", Line("B1", D2, None, "key")), Entry("file", Line("B1"))]
     )
@@ -213,7 +213,7 @@ def test_any_line_of_a_batch_may_tell_the_appkey(lists: Lists) -> None:
     assert {line.appkey for line in lists.lines()} == {"key"}
 
 
-def test_a_list_that_no_longer_tells_the_appkey_takes_it_from_nobody(lists: Lists) -> None:
+def test_a_list_that_no_longer_gives_the_appkey_does_not_remove_it(lists: Lists) -> None:
     lists.save([Entry("file", Line("B1", D1, 5, "key"))])
     lists.save([Entry("file", Line("B1", D1, 6))])
     assert lists.lines() == {Line("B1", D1, 6, "key")}
@@ -251,7 +251,7 @@ def test_retire_says_whether_the_batch_is_known(lists: Lists) -> None:
 # -- what is known -------------------------------------------------------------------------------------------
 
 
-def test_batches_tells_numbers_and_appkeys_of_those_that_are_known(lists: Lists) -> None:
+def test_batches_returns_numbers_and_appkeys_of_those_that_are_known(lists: Lists) -> None:
     assert not listings.any_batch(lists.connection, lists.account_id)
     lists.add(Line("B1", D1, 1, "key"), Line("B2"))
     found = listings.batches(lists.connection, lists.account_id, {"B1", "b2", "B2", "none"})
@@ -268,7 +268,7 @@ def test_a_batch_known_by_its_day_alone_is_known(lists: Lists) -> None:
 
 
 def test_a_long_list_is_kept_with_few_statements(lists: Lists) -> None:
-    """Numbers of batches are asked for in chunks; what is new or known already is one statement, however much."""
+    """Numbers of batches are queried in chunks; entries, new or known, take one statement, however many."""
     first, again = [], []
     for name, chunks in (("1", 1), ("3", 3)):
         other = Lists(lists.connection, name)
@@ -283,8 +283,8 @@ def test_a_long_list_is_kept_with_few_statements(lists: Lists) -> None:
 
 
 @pytest.mark.parametrize("shared", [servers.POSTGRESQL], indirect=True)
-def test_postgresql_looks_at_a_long_list_before_it_is_read(lists: Lists) -> None:
-    """Else it takes the tables to be empty: reading 70,000 new lines took it most of a minute."""
+def test_postgresql_analyzes_a_long_list_before_it_is_read(lists: Lists) -> None:
+    """Otherwise it assumes that the tables are empty: reading 70,000 new rows took most of a minute."""
     for rows, looks in ((MANY - 1, []), (MANY, ["ANALYZE batch", "ANALYZE batch_listing"])):
         with noted(lists.connection.engine) as statements:
             Lists(lists.connection, f"{rows}").add(*(Line(f"{n}") for n in range(rows)))

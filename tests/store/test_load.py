@@ -1,4 +1,4 @@
-"""Several pages in one transaction come to the same as each in one of its own."""
+"""Several pages in one transaction have the same result as each in a transaction of its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def one_by_one(connection: sa.Connection, pages: Sequence[tuple[int, Page]]) -> 
 
 
 def content(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
-    """Every row that pages lead to, without the numbers that the database gives."""
+    """Every row that results from pages, without the numbers that the database assigns."""
     filled = (
         tables.number_check,
         tables.hlr_result,
@@ -53,7 +53,7 @@ def content(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
 
 
 def some_pages(seed: int, days: Sequence[int]) -> list[tuple[int, Page]]:
-    """Pages that share keys, some of which change, get an outcome, stand under two days, or are rejected."""
+    """Pages that share keys; some of their rows change, get an outcome, are under two days, or are rejected."""
     chance = random.Random(seed)
     pages = []
     for number in range(1, 9):

@@ -28,7 +28,7 @@ def account_id(db: sa.Engine) -> Iterator[int]:
     with db.begin() as connection:
         number = accounts.register(connection, "default")
     yield number
-    # On SQLite numbers come again, and so would these files.
+    # SQLite uses numbers again, so a later test would find these files.
     for file in lock_files(db):
         file.unlink()
 
@@ -82,11 +82,11 @@ def currencies(engine: sa.Engine) -> list[str]:
         return list(connection.execute(sa.select(currency.c.code)).scalars())
 
 
-def test_a_second_one_is_refused_at_once_and_told_who(db: sa.Engine, account_id: int) -> None:
+def test_a_second_one_is_refused_at_once_and_learns_who_holds_it(db: sa.Engine, account_id: int) -> None:
     with held(db, account_id, "process 7 on a-host, since 02:30"):
         with noted(db) as statements:
             assert "'default' is running: process 7 on a-host, since 02:30." in refused(db, account_id)
-        # Those of the other servers would wait for ever, had they any patience.
+        # Only MariaDB's lock has a timeout, which must be 0; elsewhere, a lock that waits would wait for ever.
         waiting = [statement for statement in statements if "get_lock" in statement]
         assert [", 0)" in statement for statement in waiting] == [True] * (db.dialect.name == "mariadb")
     with db.begin() as connection:
@@ -95,7 +95,7 @@ def test_a_second_one_is_refused_at_once_and_told_who(db: sa.Engine, account_id:
 
 def test_the_next_one_gets_it_at_once_after_a_release(db: sa.Engine, account_id: int) -> None:
     with db.connect() as other:
-        other.execute(sa.select(1))  # so that the pool holds a session that is quick to come
+        other.execute(sa.select(1))  # so that the pool has a session ready
     for _ in range(10):
         for _ in range(2):
             with held(db, account_id) as (_, mine), db.connect() as other:
@@ -104,7 +104,7 @@ def test_the_next_one_gets_it_at_once_after_a_release(db: sa.Engine, account_id:
 
 
 def test_each_of_several_locks_is_free_once_it_is_released(db: sa.Engine, account_id: int) -> None:
-    """A copy holds those of all accounts on one connection; a server that has to notice its end takes its time."""
+    """A copy holds the locks of all accounts on one connection; a server may be slow to notice that it ended."""
     with db.begin() as connection:
         numbers = [account_id, *(accounts.register(connection, name) for name in ("b", "c"))]
     with db.connect() as connection:
@@ -120,7 +120,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(db: sa.Engine, ac
         assert refused(db, account_id).endswith("is running: the other one.")
         process.kill()
         process.wait()
-        wait_until(lambda: is_free(db, account_id))  # once the server notices
+        wait_until(lambda: is_free(db, account_id))  # as soon as the server notices
 
 
 def test_a_process_that_ends_releases_it(db: sa.Engine, account_id: int) -> None:
@@ -164,7 +164,7 @@ def test_a_session_that_is_cut_in_a_transaction_commits_nothing(db: sa.Engine, a
             connection.execute(currency.insert().values(code="EUR"))
             cut(db, number_of(connection))
             lock.verify(mine)
-        # Whoever goes on has a new session, without the lock.
+        # Whatever is sent after that uses a new session, which does not have the lock.
         for _ in range(2):
             with pytest.raises((TryLater, sa.exc.DBAPIError)):
                 write(connection, mine)
@@ -233,7 +233,7 @@ def test_schemas_of_one_database_have_locks_of_their_own(engine: sa.Engine) -> N
 
 @SQLITE
 @pytest.mark.parametrize("what", ["removed", "replaced", "moved"])
-def test_a_lock_file_that_somebody_removed_holds_nothing(db: sa.Engine, account_id: int, what: str) -> None:
+def test_a_lock_file_that_was_removed_holds_nothing(db: sa.Engine, account_id: int, what: str) -> None:
     file = Path(f"{db.url.database}.sync-{account_id}.lock")
     with held(db, account_id) as (connection, mine):
         assert file.exists()

@@ -146,7 +146,7 @@ def test_known_codes_cost_no_statement(db: sa.Engine, connection: sa.Connection)
 
 
 def test_runs_of_two_accounts_that_meet_the_same_new_codes_at_once(db: sa.Engine) -> None:
-    """As long as each asks for all of a transaction in one call: two calls in two orders would be a deadlock."""
+    """If each passes all codes of a transaction in one call: two calls in different orders would deadlock."""
     both = threading.Barrier(2)
 
     def work(reverse: bool) -> None:
@@ -165,7 +165,7 @@ def test_runs_of_two_accounts_that_meet_the_same_new_codes_at_once(db: sa.Engine
 
 @contextmanager
 def leaving(barrier: threading.Barrier) -> Iterator[None]:
-    """Who fails leaves nobody waiting."""
+    """Breaks the barrier if it fails, so that no other thread keeps waiting."""
     try:
         yield
     except BaseException:
@@ -175,7 +175,7 @@ def leaving(barrier: threading.Barrier) -> Iterator[None]:
 
 @pytest.mark.parametrize("shared", [servers.POSTGRESQL, servers.MARIADB], indirect=True)
 def test_a_run_that_waits_for_a_new_code_keeps_nobody_from_referring_to_the_old_ones(db: sa.Engine) -> None:
-    """Else the other run, which added the new one and refers to the old ones, waits for it in turn."""
+    """Otherwise the other run, which added the new code and refers to the old ones, would wait for it in turn."""
     old, new = "old carrier", "the new carrier"
     first = Lookups()
     with db.begin() as connection:

@@ -53,7 +53,9 @@ def test_figures_are_brought_up_to_date_and_kept(connection: sa.Connection, acco
     assert (second["requests"], second["status"], second["finished_at"]) == (0, "running", None)
 
 
-def test_a_run_that_was_killed_is_told_by_the_next_one(connection: sa.Connection, account_id: int) -> None:
+def test_a_run_that_was_killed_is_recorded_as_interrupted_by_the_next_one(
+    connection: sa.Connection, account_id: int
+) -> None:
     begin(connection, account_id, "killed")
     begin(connection, account_id, "next", 1)
     assert statuses(connection) == {"killed": "interrupted", "next": "running"}

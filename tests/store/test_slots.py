@@ -1,4 +1,4 @@
-"""The slots, by the clock that each database has; exactly, since every moment lies between two looks at that clock."""
+"""The slots, by each database's own clock: exactly, because every moment is between two readings of that clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.store.claimer import claim_until
 from tests.virtual import Clock
 
 INTERVAL = 0.02
-# So far off that no machine is that slow.
+# So far away that no machine is that slow.
 FAR = 300.0
 
 
@@ -55,18 +55,18 @@ def set_next(engine: sa.Engine, account_id: int, seconds: float) -> None:
 
 @dataclass
 class Seen:
-    """Something happened between these two looks at the database's clock, and came to `value`."""
+    """Something happened between these two readings of the database's clock, and its result is `value`."""
 
     value: float
     before: float
     after: float
 
     def assert_moved(self, slot: float, seconds: float) -> None:
-        """It moved the slot to so many seconds after itself."""
+        """Whether it moved the slot to so many seconds after itself."""
         assert self.before + seconds - pace.ROUNDING <= slot <= self.after + seconds + pace.ROUNDING
 
     def assert_waits(self, slot: float) -> None:
-        """It told how long it is until the slot."""
+        """Whether it returned how long it is until the slot."""
         assert slot - self.after - pace.ROUNDING <= self.value <= slot - self.before + pace.ROUNDING
 
 
@@ -86,7 +86,7 @@ def test_grants_are_an_interval_apart_over_threads_and_processes(db: sa.Engine, 
         assert other.stdin is not None
         assert other.stdout is not None
         mine = theirs = 0
-        for _ in range(4):  # each at it while the other is
+        for _ in range(4):  # both claim at the same time
             theirs += other.stdout.readline() == "granted\n"
             mine += claim_until(lambda count: count >= 2, db, account_id, INTERVAL)
         other.stdin.close()
@@ -152,7 +152,7 @@ def test_a_clock_that_was_set_back_blocks_nobody(db: sa.Engine, account_id: int,
 
 @pytest.mark.parametrize("shared", [servers.POSTGRESQL, servers.MARIADB], indirect=True)
 def test_the_zones_of_sessions_do_not_matter(db: sa.Engine, account_id: int) -> None:
-    """Whatever a role, a database or a pooler sets."""
+    """Whatever zone a role, a database or a pooler sets."""
     with in_zone(db.url, "+13:00") as east, in_zone(db.url, "-11:30") as west:
         slots = [Slots(engine, account_id) for engine in (east, west)]
         see(db, lambda: slots[0].claim(FAR)).assert_moved(slot := next_at(db, account_id), FAR)
@@ -182,7 +182,7 @@ def in_zone(url: sa.URL, zone: str) -> Iterator[sa.Engine]:
 
 @pytest.mark.parametrize("shared", [servers.SQLITE], indirect=True)
 class TestSqlite:
-    """Whose time is ours, so it can stand still."""
+    """SQLite's time is that of this process, so it can stand still."""
 
     @pytest.fixture(autouse=True)
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -211,7 +211,7 @@ class TestSqlite:
         slots, granted, begins = Slots(db, account_id), [], threading.Event()
         assert slots.claim(2.0) == 0
         thread = threading.Thread(target=lambda: granted.append(slots.claim(2.0)))
-        with db.begin(), telling_of_begins(db, begins):  # holds the file for as long as the interval
+        with db.begin(), telling_of_begins(db, begins):  # locks the file for as long as the interval
             thread.start()
             assert begins.wait(HANG)
             clock.sleep(2.0)

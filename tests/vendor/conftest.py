@@ -11,7 +11,7 @@ __all__ = ["closed_port"]
 
 @pytest.fixture(autouse=True)
 def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy, netrc and certificates of whoever runs these tests are none of their business."""
+    """The tests must not depend on the proxy, netrc and certificates of the person who runs them."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -21,7 +21,7 @@ def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> HandSet:
-    """What the time limits of requests go by."""
+    """The clock that the time limits of requests are measured by."""
     clock = HandSet()
     monkeypatch.setattr(bounded, "monotonic", clock)
     return clock

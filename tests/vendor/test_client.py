@@ -55,7 +55,7 @@ def test_the_signature_covers_the_bytes_that_are_sent() -> None:
 
 
 def test_each_try_has_its_own_time_and_signature() -> None:
-    """Taken once the gate is open: whoever waited for long there would be refused."""
+    """Both are taken only after the gate has opened: after a long wait, older ones would be refused."""
     now = HandSet(NOW)
 
     class LateGate(Gate):
@@ -94,7 +94,7 @@ def test_retry_after_in_both_forms() -> None:
         gate=gate,
         now=HandSet(NOW),
     )
-    assert gate.pauses == [20, 300, 24.5]  # Date is cut to whole seconds: half of one is added
+    assert gate.pauses == [20, 300, 24.5]  # Date has whole seconds, so half a second is added
     assert gate.slowed == [300]
 
 
@@ -117,7 +117,7 @@ def test_a_certificate_that_nobody_vouches_for() -> None:
 
 
 def slow(clock: HandSet, seconds: float) -> Reply:
-    """It never ends by itself; after a few bytes so many seconds are over, and then no more."""
+    """An answer that never ends by itself. Its first few bytes move `clock` on to `seconds`, and no further."""
 
     def move() -> None:
         clock.now = min(clock.now + seconds / 4, seconds)
@@ -280,7 +280,7 @@ def test_retries_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert (first.levelname, second.levelname) == ("INFO", "WARNING")
     assert re.fullmatch(
         r"Try 1 of 6 failed: an unknown result code \(code 7\): “phone \*{9}67”\."
-        r" The next one follows in 0\.\d s\.",
+        r" The next try follows in 0\.\d s\.",
         first.getMessage(),
     )
     assert vars(first) | {"batch": "101713775788", "date": "2026-11-20", "page": 1} == vars(first)

@@ -1,4 +1,4 @@
-"""The table of outcomes at work: which answers end a question, which are asked again."""
+"""The table of outcomes in use: which answers end a question, and after which the client asks again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINAL = [
     (refusal(88, "日期超出14天"), DateRefused, ["日期超出14天"]),
     (refusal(202, "no such app"), CredentialsRefused, ["NUMBERCHECK_APPKEY", "no such app"]),
     (refusal(210), CredentialsRefused, ["code 210", "NUMBERCHECK_APPKEY"]),
-    (refusal(1001), Refused, ["strips headers"]),
+    (refusal(1001), Refused, ["removes headers"]),
     (refusal(1002), Refused, ["defect"]),
     (refusal(1003, "sign error"), CredentialsRefused, ["NUMBERCHECK_ACCESS_SECRET", "SIGN_ALGORITHM"]),
     (refusal("1003"), CredentialsRefused, ["NUMBERCHECK_ACCESS_SECRET"]),
@@ -42,7 +42,7 @@ def test_refusals_that_end_at_once(reply: Reply | bytes, error: type[EtlError], 
 def test_the_appkey_of_a_batch_stops_only_that_batch(code: int) -> None:
     caught, vendor = ask(refusal(code), question=Question("B", DAY, appkey="own-appkey"), appkey="account")
     assert type(caught) is Refused
-    assert "where the batch is listed" in str(caught)
+    assert "in the list that names it" in str(caught)
     assert json.loads(vendor.requests[0].body)["appkey"] == "own-appkey"
 
 
@@ -62,9 +62,9 @@ AGAIN = [
         ["(HTTP status 302, to https://other.example/login)", "NUMBERCHECK_API_URL", "not followed"],
     ),
     (Reply(b"", 301), Unusable, ["to nowhere"]),
-    (HTML, Unusable, ["something else than the vendor's API answers (a web page). Check"]),
-    (b"Forbidden", Unusable, ["something else than the vendor's API answers (no JSON). Check"]),
-    (GOOD[:-20], Unusable, ["half JSON"]),
+    (HTML, Unusable, ["something other than the vendor's API answers (a web page). Check"]),
+    (b"Forbidden", Unusable, ["something other than the vendor's API answers (not JSON). Check"]),
+    (GOOD[:-20], Unusable, ["incomplete JSON"]),
     (b"", Unusable, ["documents (empty)"]),
     (b"[]", Unusable, ["not an object"]),
     (b"{}", Unusable, ["no result code"]),

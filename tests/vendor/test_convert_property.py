@@ -1,4 +1,4 @@
-"""Whatever the vendor sends in a row: nothing of it is lost."""
+"""Whatever the vendor sends in a row, nothing of it is lost."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ ROWS = st.builds(
 
 
 def as_read(value: object) -> Any:
-    """The value as `parse` reads it from the vendor's JSON."""
+    """The value as `parse` would read it from the vendor's JSON."""
     return parse(simplejson.dumps({"raw": value}, use_decimal=True).encode())["raw"]
 
 
 def says_the_same(value: Any, column: Any) -> bool:
-    """Whether a column says what the vendor's value says, whatever its type."""
+    """Whether a column says the same as the vendor's value, whatever its type."""
     if column is None or isinstance(value, bool | list | dict):
         return False
     if isinstance(column, str):
@@ -95,7 +95,7 @@ def test_columns_stand_in_the_order_of_the_row() -> None:
     assert [column.name for column in COLUMNS] == list(CheckRow._fields[:-1])
 
 
-# A row in which all may be well: the short way has to come to what the long one does.
+# A row in which nothing may be unusual: the short way has to give the same result as the long one.
 ORDINARY = {
     "checkLevel": st.sampled_from([1, 5, "5", "", True, Decimal("5.0"), " 5.0"]),
     "preCheck": st.sampled_from(["YES", "no", "", None, "no "]),

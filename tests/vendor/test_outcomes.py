@@ -194,7 +194,7 @@ def test_remedies(code: int, remedy: str) -> None:
 
 
 def test_every_rule_can_apply() -> None:
-    """A rule that an earlier one hides would be read, and believed, and never work."""
+    """A rule that an earlier one hides would never apply, although readers would believe in it."""
     samples = [
         Seen(status, code, words, trouble, own)
         for status in (None, 200, 302, 400, 404, 408, 425, 429, 500)

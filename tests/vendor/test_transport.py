@@ -40,7 +40,7 @@ def test_connections_are_used_again() -> None:
 
 
 def test_many_threads_at_once_keep_as_many_connections() -> None:
-    """Nobody is answered before all eight have asked, and they do so twice."""
+    """No request is answered before all eight threads have sent theirs, and they do that twice."""
     everybody = threading.Barrier(8)
 
     class Together(Vendor):
@@ -162,7 +162,7 @@ def test_a_host_that_nobody_knows() -> None:
 
 
 def test_each_address_of_a_host_is_tried() -> None:
-    """`localhost` often stands for ::1 first, where nobody listens here."""
+    """`localhost` often means ::1 first, where nothing listens here."""
     with Vendor(b"{}") as vendor:
         assert post(vendor.url.replace("127.0.0.1", "localhost")).body == b"{}"
 

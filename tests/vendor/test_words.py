@@ -44,7 +44,7 @@ def test_long_texts_are_cut() -> None:
         ("https://user:pw@api.example/new/path?token=abc#x", "https://api.example/new/path"),
         ("/login/84981234567", "/login/*********67"),
         ("//other.example:8443/", "//other.example:8443/"),
-        ("http://[broken", "an unusable address"),
+        ("http://[broken", "an invalid address"),
         ("", ""),
     ],
 )

@@ -1,4 +1,4 @@
-"""A server on loopback that answers what a test tells it to, and what the client needs around it."""
+"""A server on loopback that answers as a test tells it to, and what else the client needs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PAUSE = 0.02
 
 
 def row(number: int = 1, /, **fields: Any) -> dict[str, Any]:
-    """A row as the vendor's page documents it; a field given as None is left out."""
+    """A row as the vendor's page documents it; a field that is passed as None is left out."""
     documented = {
         "messageId": f"33f7c158a4194abe9ccdf3eac34a8422-{number:06d}",
         "batchNo": "101713775788",
@@ -77,7 +77,7 @@ Now = Callable[[], float]
 
 @dataclass(frozen=True)
 class Reply:
-    """`raw` writes the whole answer itself and ends the connection."""
+    """An answer. `raw`, if given, writes all of it, and then the connection ends."""
 
     body: bytes = b""
     status: int = 200
@@ -94,7 +94,7 @@ class Request:
 
 
 class Vendor(ThreadingHTTPServer):
-    """Answers `replies` one after the other, the last one for ever."""
+    """Sends `replies` one after the other, and repeats the last one for ever."""
 
     daemon_threads = False  # so that server_close waits for them
 
@@ -121,13 +121,13 @@ class Vendor(ThreadingHTTPServer):
         self.ended.set()
         self.shutdown()
         for connection in list(self._open):
-            with suppress(OSError):  # the client may have been faster
+            with suppress(OSError):  # the client may have closed it first
                 connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
         self._thread.join()
 
     def reply(self) -> Reply:
-        """The one for the next request."""
+        """The reply to the next request."""
         with self.lock:
             return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
@@ -140,7 +140,7 @@ class Vendor(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what these tests are about."""
+        """Report nothing: these tests are about clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -171,16 +171,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(reply.body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def trickle(text: bytes, at_once: int = 0) -> Callable[[Any], None]:
-    """Writes `text` byte by byte, the first `at_once` bytes together."""
+    """Writes the first `at_once` bytes of `text` together, and the rest byte by byte."""
     return _bytewise(text[:at_once], text[at_once:])
 
 
 def endless(start: bytes, again: bytes = b"x", each: Callable[[], None] = lambda: None) -> Callable[[Any], None]:
-    """Writes `start`, then `again` byte by byte, again and again until the test is over; before a byte `each`."""
+    """Writes `start`, then repeats `again` byte by byte until the test is over; calls `each` before every byte."""
     return _bytewise(start, itertools.cycle(again), each)
 
 
@@ -203,7 +203,7 @@ def silent(handler: Any) -> None:
 
 @dataclass
 class Gate:
-    """Lets every request through and waits for nothing."""
+    """A gate that lets every request through and never waits."""
 
     left: float | None = None
     most: int | None = None
@@ -230,7 +230,7 @@ class Gate:
 
 
 def settings(url: str, **more: object) -> Settings:
-    """Settings for a client of this URL; further ones by their names in lower case."""
+    """Settings for a client of this URL. Other settings are passed by their names in lower case."""
     given = {"access_key": KEY, "access_secret": SECRET, "api_url": url, "timeout": HANG} | more
     return load({f"NUMBERCHECK_{name.upper()}": str(value) for name, value in given.items()}, dotenv=None)
 
@@ -249,7 +249,7 @@ def transport(url: str, connections: int = 2, now: Now = time.time) -> Iterator[
 
 
 def post(url: str, seconds: float = HANG, now: Now = time.time) -> Answer:
-    """What one request brings."""
+    """The answer to one request."""
     with transport(url, now=now) as sending:
         return sending.post(b'{"page":1}', Signature(KEY, SECRET), seconds)
 
@@ -261,7 +261,7 @@ def ask(
     now: Now = time.time,
     **more: object,
 ) -> Any:
-    """The page or the error, and the vendor that was asked."""
+    """The resulting page or error, and the vendor that was asked."""
     with Vendor(*replies) as vendor, client(vendor.url, gate, now, **more) as asking:
         try:
             return asking.ask(question), vendor

@@ -93,7 +93,7 @@ def test_an_answer_that_trickles_in_ends_with_the_time_of_the_run(job: Job, cloc
     result = job.sync(LATER, max_seconds=str(LIMIT), timeout="3600")
     assert (result.exit_code, result.rows.inserted, clock.now) == (75, 200, LIMIT)
     [reason] = map(str, result.reasons)
-    assert reason.endswith("a request that was under way has been given up. The next run goes on from here.")
+    assert reason.endswith("a request that was under way was abandoned. The next run goes on from here.")
     assert_next_run_completes(job)
 
 
