@@ -107,7 +107,8 @@ def test_an_endpoint_that_turns_wrong_in_the_middle(
     always(job, fault, after=good)
     result = job.sync(LATER, max_in_flight=in_flight)
     assert (result.exit_code, result.rows.inserted) == (status, 3 * good)
-    assert len(job.vendor.requests) <= good + DOZEN
+    # What was under way at the turn may be answered after the first failures.
+    assert len(job.vendor.requests) <= good + DOZEN + int(in_flight) - 1
     assert_recovers(job)
 
 
