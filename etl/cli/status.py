@@ -43,6 +43,8 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     found = _look(settings, window) if has_schema(settings) else _NOTHING
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
+        if not found["doubtful_rows"]:
+            del found["doubtful_rows"]  # there only where it says something, as for sync
         place |= {"window": window_as_json(window)}
         print_json(place | found | {"doubts": doubts_as_json(found["doubts"])})
     else:

@@ -10,6 +10,7 @@ import re
 from decimal import Decimal
 
 MAX_DIGITS = 40
+_TOO_LARGE = 10**MAX_DIGITS
 MAX_TEXT = 100
 """Characters of a number that are read; whoever writes more does not write a number."""
 EXACT = 2**53
@@ -25,7 +26,7 @@ def whole_number(value: object) -> int | None:
     `value`: of JSON, of a query's result, or text. True and False are no numbers.
     """
     if type(value) is int:
-        return value if abs(value) < 10**MAX_DIGITS else None
+        return value if -_TOO_LARGE < value < _TOO_LARGE else None
     if isinstance(value, str):
         value = number_in(value)
     elif isinstance(value, float) and math.isfinite(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -151,9 +152,9 @@ def _text(value: object, zone: ZoneInfo) -> str:
         return value.decode(errors="surrogateescape")
     if isinstance(value, dt.datetime):
         return _date_there(value.isoformat(), zone) if value.tzinfo else value.date().isoformat()
+    if isinstance(value, float) and EXACT < abs(value) < math.inf:
+        raise BadLine("a column is a floating-point number, too large to be exact")
     if isinstance(value, (Decimal, float)) and (number := whole_number(value)) is not None:
-        if isinstance(value, float) and abs(number) > EXACT:
-            raise BadLine("a column is a floating-point number, too large to be exact")
         value = number
     if isinstance(value, (int, Decimal, float, dt.date, UUID)) and not isinstance(value, bool):
         return str(value)

@@ -57,7 +57,7 @@ def _text(field: Field) -> ReadValue:
 def _flag(field: Field) -> ReadValue:
     def read(value: object) -> str | _Unfit:
         text = value if type(value) is str else digits_or_text(value)
-        return UNFIT if isinstance(text, _Unfit) or len(upper := text.strip().upper()) > field.length else upper
+        return UNFIT if isinstance(text, _Unfit) or len(upper := text.upper().strip()) > field.length else upper
 
     return read
 
@@ -67,7 +67,7 @@ def _code(field: Field) -> ReadValue:
 
     def read(value: object) -> str | _Unfit:
         text = value if type(value) is str else digits_or_text(value)
-        if not isinstance(text, _Unfit):
+        if type(value) is not int and not isinstance(text, _Unfit):
             text = _digits(text, zeros=not field.lookup)
         return UNFIT if isinstance(text, _Unfit) or len(text) > field.length else text
 
@@ -76,6 +76,8 @@ def _code(field: Field) -> ReadValue:
 
 def _digits(text: str, *, zeros: bool) -> str:
     """The digits of a whole number, with leading zeros where they may mean something; another text as it is."""
+    if zeros and text.isdigit():  # nearly all are, and this is quick
+        return text
     if zeros and (found := DIGITS.fullmatch(text)):
         return found[1]
     number = whole_number(text)
@@ -84,7 +86,7 @@ def _digits(text: str, *, zeros: bool) -> str:
 
 def _integer(_: Field) -> ReadValue:
     def read(value: object) -> int | _Unfit:
-        number = whole_number(value)
+        number = value if type(value) is int else whole_number(value)
         return UNFIT if number is None or not -(2**31) <= number < 2**31 else number
 
     return read

@@ -54,7 +54,7 @@ class Trouble(StrEnum):
     TOO_LARGE = "the answer is too large"
     NOT_DECODABLE = "the answer's compression is broken"
     NOT_JSON = "the answer is not what the vendor documents"
-    NOT_THE_API = "something else than the vendor's API answers"
+    NOT_THE_API = "something other than the vendor's API answers"
     NO_CODE = "the answer has no result code"
     NO_PAGE = "the answer reports success but holds no page"
 

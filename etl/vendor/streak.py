@@ -6,7 +6,7 @@ import threading
 
 from etl.errors import Cause
 
-PATIENCE = 6
+PATIENCE = 5
 """So many equal answers in a row are worth a further try, whichever requests got them."""
 
 

@@ -79,7 +79,7 @@ def _doubtful_rows(connection: sa.Connection) -> Counter[int]:
     extra = sa.column("extra", json)
     query = sa.select(extra, *columns).select_from(joined).where(extra.is_not(None))
     found: Counter[int] = Counter()
-    for row in connection.execution_options(stream_results=True).execute(query):
+    for row in connection.execute(query, execution_options={"stream_results": True}):
         found[row.batch_day_id] += _is_doubtful(row.extra, row._mapping)
     return +found
 

@@ -11,6 +11,7 @@ import pytest
 from etl.errors import BatchDayFailed, ClockWrong, CredentialsRefused, Misconfigured, RunEnded, Unanswered
 from etl.vendor.client import Question
 from etl.vendor.signing import sign
+from etl.vendor.streak import PATIENCE
 from tests.clocks import HandSet
 from tests.vendor.vendor import (
     DAY,
@@ -199,17 +200,17 @@ def test_a_time_that_no_request_was_refused_for_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("useless", [Reply(b"", 403), Reply(b"<html>"), refusal(4711), refusal(88, "suspended")])
-def test_equal_useless_answers_are_tried_again_six_times_whoever_gets_them(useless: Reply | bytes) -> None:
+def test_equal_useless_answers_are_tried_again_whoever_gets_them(useless: Reply | bytes) -> None:
     gate = Gate()
     with Vendor(useless) as vendor, client(vendor.url, gate, max_attempts=20) as asking:
-        for sent in (6, 7, 8):
-            with pytest.raises(BatchDayFailed, match=f"after {6 if sent == 6 else 1} tr"):
+        for sent in (PATIENCE, PATIENCE + 1, PATIENCE + 2):
+            with pytest.raises(BatchDayFailed, match=f"after {PATIENCE if sent == PATIENCE else 1} tr"):
                 asking.ask(QUESTION)
             assert len(vendor.requests) == sent
         vendor.replies = [Reply(GOOD)]
         asking.ask(QUESTION)
         vendor.replies = [useless if isinstance(useless, Reply) else Reply(useless)]
-        with pytest.raises(BatchDayFailed, match="after 6 tries"):
+        with pytest.raises(BatchDayFailed, match=f"after {PATIENCE} tries"):
             asking.ask(QUESTION)
 
 

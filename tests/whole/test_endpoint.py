@@ -25,7 +25,7 @@ WRONG = [
     (Fault("status", status=404), 78, "HTTP status 404"),
     (Fault("status", status=405), 78, "HTTP status 405"),
     (Fault("html"), 78, "a web page"),
-    (Fault("body", body=b"It works!"), 78, "no JSON"),
+    (Fault("body", body=b"It works!"), 78, "not JSON"),
     (Fault("code", code=1001, msg="no header"), 78, "code 1001"),
     (Fault("status", status=403), 75, "HTTP status 403"),
     (Fault("status", status=400), 75, "HTTP status 400"),
@@ -107,7 +107,8 @@ def test_an_endpoint_that_turns_wrong_in_the_middle(
     always(job, fault, after=good)
     result = job.sync(LATER, max_in_flight=in_flight)
     assert (result.exit_code, result.rows.inserted) == (status, 3 * good)
-    assert len(job.vendor.requests) <= good + DOZEN
+    # What was under way at the turn may be answered after the first failures.
+    assert len(job.vendor.requests) <= good + DOZEN + int(in_flight) - 1
     assert_recovers(job)
 
 
