@@ -176,9 +176,13 @@ class Told:
             account = accounts.register(connection, "default")
             listings.add(connection, account, lines, more=True, moment=moment)
 
-    def retire(self, batch_no: str, moment: dt.datetime) -> None:
+    def retire(self, batch_no: str, moment: dt.datetime, date: dt.date | None = None) -> None:
         with self._engine.begin() as connection:
-            assert listings.retire(connection, accounts.register(connection, "default"), batch_no, moment)
+            account = accounts.register(connection, "default")
+            if date is None:
+                assert listings.retire(connection, account, batch_no, moment)
+            else:
+                assert listings.retire_date(connection, account, batch_no, date, moment)
 
 
 def test_what_batches_add_was_told_between_two_runs(world: World) -> None:
@@ -193,6 +197,30 @@ def test_what_batches_add_was_told_between_two_runs(world: World) -> None:
     assert lost(world) == {2: 70, -2: 9}
     assert world.job.states()["A", str(DAY + 19 * DAYS)] == "settled"
     assert not any(batch in ("R", "OLD") for batch, _ in world.job.states())
+    assert world.sync(at(DAY + 20 * DAYS, 14)).exit_code == 0
+
+
+def test_a_date_that_was_retired_is_not_missed(world: World) -> None:
+    """Whichever list names it: that of the command, without and with a date, or a file."""
+    told, dates = Told(world), [DAY + n * DAYS for n in range(4)]
+    told.add(at(DAY - 5 * DAYS), Line("A"))
+    world.sync(at(DAY, 13))
+    told.add(at(DAY + DAYS), *(Line("B", date, 9) for date in dates[1:]))
+    told.retire("A", at(DAY + DAYS), dates[2])
+    told.retire("B", at(DAY + DAYS), dates[1])
+    world.job.list(f"{batch},{date},9" for batch in "BC" for date in dates[1:])
+    told.add(at(DAY + DAYS), Line("C", dates[3], 1))
+    told.retire("C", at(DAY + DAYS), dates[3])
+    assert world.sync(at(DAY + 20 * DAYS, 13)).exit_code == 65
+    found = {key for key, state in world.job.states().items() if state == LOST and key[1] > str(DAY)}
+    assert {key for key in found if key[1] <= str(dates[3])} == {
+        ("A", str(dates[1])),
+        ("A", str(dates[3])),
+        ("B", str(dates[2])),
+        ("B", str(dates[3])),
+        ("C", str(dates[1])),
+        ("C", str(dates[2])),
+    }
     assert world.sync(at(DAY + 20 * DAYS, 14)).exit_code == 0
 
 
