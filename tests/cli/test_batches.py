@@ -148,8 +148,8 @@ def test_a_batch_that_is_added_too_late_is_told_to_be_lost(inside: Command) -> N
     told = inside(*call, "--rows", "5")
     assert f"{gone} has left the window" in told.messages
     assert "the next sync reports it as lost" in told.messages
-    lost = inside.sync(moment=old + 20 * DAY, status=65).result["lost"]
-    assert ("late", gone) in [(day["batch_no"], day["date"]) for day in lost]
+    lost = inside.at(old + 20 * DAY, "sync", status=65).out
+    assert ["late", gone] in [text.split()[:2] for text in lost.splitlines()]
     assert "reports it as lost" not in inside(*call).messages
 
 
