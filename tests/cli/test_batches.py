@@ -135,6 +135,22 @@ def test_a_file_that_is_imported_twice_changes_nothing(inside: Command) -> None:
     assert missing.out == ""
     old = inside("batches", "add", "older", "--date", "2020-01-01")
     assert "2020-01-01 has left the window" in old.messages
+    assert "lost" not in old.messages  # no run could have asked for it
+
+
+def test_a_batch_that_is_added_too_late_is_told_to_be_lost(inside: Command) -> None:
+    del inside.environment["NUMBERCHECK_BATCH_FILE"]
+    old = NOW.replace(year=2020)
+    first, gone = str(old.date()), str(old.date() + DAY)
+    inside("batches", "add", "early", "--date", first)
+    inside.sync(moment=old)
+    call = ("batches", "add", "late", "--date", gone)
+    told = inside(*call, "--rows", "5")
+    assert f"{gone} has left the window" in told.messages
+    assert "the next sync reports it as lost" in told.messages
+    lost = inside.at(old + 20 * DAY, "sync", status=65).out
+    assert ["late", gone] in [text.split()[:2] for text in lost.splitlines()]
+    assert "reports it as lost" not in inside(*call).messages
 
 
 def test_rows_that_were_mistyped_are_corrected(inside: Command) -> None:

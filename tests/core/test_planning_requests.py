@@ -101,6 +101,16 @@ def test_a_guess_is_what_such_batch_days_held_or_a_range(
     assert made.requests_at_most == 3 + one[2] + days * other[2]
 
 
+@pytest.mark.parametrize(
+    ("size", "never", "seen", "submitted"), [(50, 10, 5, 3), (20, 16, 12, 7), (1_000, 2, 1, 1)]
+)
+def test_guesses_count_in_pages_as_they_are(size: int, never: int, seen: int, submitted: int) -> None:
+    lines = [line("NEW", 14), line("known", 14, 130)]
+    for counts, guess in (({}, never), ({date(5): {"B": 240}}, seen)):
+        known = dataclasses.replace(known_of(lines, [], counts), page_size=size)
+        assert planning.make(known, window(), Rules(spill_days=0)).requests == guess + submitted
+
+
 def test_what_misses_its_deadline_at_this_pace() -> None:
     moment = window().deadline(date(1)) - 100 * dt.timedelta(seconds=3)
     days = [

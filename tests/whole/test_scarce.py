@@ -109,6 +109,18 @@ def test_a_batch_that_is_refused_among_others_stops_no_date(world: World) -> Non
 # -- reading in full, bit by bit -------------------------------------------------------------------------------
 
 
+class Once(Faults):
+    """One fault, for the request with this number (from 1)."""
+
+    def __init__(self, number: int, fault: Fault) -> None:
+        super().__init__()
+        self._left, self._fault = number, fault
+
+    def draw(self, batch_no: object = None, page: object = None) -> Fault | None:
+        self._left -= 1
+        return super().draw(batch_no, page) if self._left else self._fault
+
+
 class Full:
     """A vendor with some batch days, all read, and `--full` under a bound."""
 
@@ -189,6 +201,60 @@ def test_rows_that_come_in_the_middle_of_it(world: World) -> None:
             break
     assert result.exit_code == 0
     world.job.assert_equals_vendor()
+    world.job.assert_claims_hold()
+
+
+@pytest.mark.parametrize(("cap", "bound"), [(50, 3), (40, 1), (7, 11)])
+def test_reading_in_full_counts_in_pages_as_they_are(world: World, cap: int, bound: int) -> None:
+    world.vendor.behaviour.page_size_cap = cap
+    sizes = [120, 90, 250]
+    full, left, asked = Full(world, sizes), 1, list[Any]()
+    while left:
+        result, some = full.run(bound)
+        asked, left = asked + some, result.full.left if result.full else 0
+    pages = [(f"B{n}", p + 1) for n, size in enumerate(sizes) for p in range(pages_of(size, cap))]
+    assert Counter((batch, page) for batch, _, page in asked) == Counter(pages), "each page once"
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 50), (50, None), (60, 40), (None, 30)])
+def test_pages_become_smaller_or_larger_in_the_middle_of_it(
+    world: World, before: int | None, after: int | None
+) -> None:
+    world.vendor.behaviour.page_size_cap = before
+    full = Full(world, [450, 180])
+    full.run(4)
+    world.vendor.behaviour.page_size_cap = after
+    for day in world.book.first.days.values():
+        for held in day.values():
+            for index in range(len(held)):
+                held.row(index).fields["validity"] = "NO"
+    for _ in range(30):
+        result, _ = full.run(5)
+        if result.full and not result.full.left:
+            break
+    else:
+        pytest.fail("never finished")
+    assert result.exit_code == 0
+    world.job.assert_claims_hold()
+    # What was read before it changed is read again by the next one.
+    full.run(None)
+    world.job.assert_equals_vendor()
+
+
+@pytest.mark.parametrize("total", [2**31 - 1, 54_321, 4_321, 451, 12])
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_false_total_in_the_middle_of_it(world: World, total: int, number: int) -> None:
+    full = Full(world, [450])
+    full.run(2)
+    world.vendor.behaviour.faults = Once(number, Fault("data", data={"totalSize": total}))
+    for _ in range(30):
+        result, _ = full.run(8)  # what nobody can be sure of takes a whole pass
+        if result.full and not result.full.left:
+            break
+    else:
+        pytest.fail("never finished")
+    world.job.assert_equals_vendor()
+    assert full.run(None)[0].exit_code == 0
     world.job.assert_claims_hold()
 
 
