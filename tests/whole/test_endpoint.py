@@ -25,7 +25,7 @@ WRONG = [
     (Fault("status", status=404), 78, "HTTP status 404"),
     (Fault("status", status=405), 78, "HTTP status 405"),
     (Fault("html"), 78, "a web page"),
-    (Fault("body", body=b"It works!"), 78, "no JSON"),
+    (Fault("body", body=b"It works!"), 78, "not JSON"),
     (Fault("code", code=1001, msg="no header"), 78, "code 1001"),
     (Fault("status", status=403), 75, "HTTP status 403"),
     (Fault("status", status=400), 75, "HTTP status 400"),
