@@ -191,7 +191,8 @@ class Run:
             self._result.failed += 1
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
-        if failure is not None:
+        # A date that was not asked for says nothing about the endpoint.
+        if failure is not None and not isinstance(failure, DateNotAsked):
             self._suspicion.add(day, failure)
 
     # -- the end -----------------------------------------------------------------------------------------
