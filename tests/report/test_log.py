@@ -19,12 +19,8 @@ def test_every_line_of_a_run_its_threads_and_its_last_words_tell_run_and_account
     inside.vendor.behaviour.faults.at_rate(Fault("html"), 1)  # the sending threads warn about it
     done = inside.sync(status=78, **SLOW)
     assert {"etl.run.job", "etl.vendor.client", "numbercheck"} <= {record["logger"] for record in done.log}
-<<<<<<< HEAD
     assert "cannot be used" in done.log[-2]["message"]
     assert "batch days in a row alike" in done.log[-1]["message"]
-=======
-    assert "so this run stops" in done.log[-1]["message"]
->>>>>>> int-c
     assert places(done.log) == {(done.result["run_id"], "南")}
 
 
