@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from alembic.util import load_python_file
 
 from etl.admin import grants, grants_postgresql
 from etl.schema import migrate, tables, views
@@ -30,6 +31,7 @@ TRIES = (
     "UPDATE {name} SET {column} = NULL",
     "DELETE FROM {name}",
 )
+STEPS = load_python_file(migrate.script_directory(), "steps.py")
 PHONE = SAMPLE["number_check"]["phone"]
 
 
@@ -201,7 +203,7 @@ def test_a_revision_that_makes_a_view_anew_takes_nothing_from_readers(engine: sa
     before = held(engine, reader)
     with migrate.alone(engine) as connection, grants.kept(connection):
         for view in ("v_rejected_row", "v_sync_run"):
-            sql = (migrate.script_directory() / "views" / "0002" / f"{view}.sql").read_text()
+            sql = STEPS.view_sql(view, migrate.head(), engine.dialect.name)
             connection.exec_driver_sql(f"DROP VIEW {view}")
             connection.exec_driver_sql(sql)
     assert held(engine, reader) == before
