@@ -16,7 +16,7 @@ def test_a_status_tells_coverage_risk_and_runs(inside: Command) -> None:
     inside.write_list([f"B-risk 批次,{FIRST},", "B-old,2026-03-09,"])
     run = inside.sync(status=75, max_attempts="1", spill_days="0").result
     status = inside.at(NOW, "status", "--json").json
-    assert status.keys() == {"account", "window", "coverage", "at_risk", "lost", "doubts", "runs", "doubtful_rows"}
+    assert status.keys() == {"account", "window", "coverage", "at_risk", "lost", "doubts", "runs"}
     assert status["window"] == run["window"]
     assert {entry["state"]: entry["batch_days"] for entry in status["coverage"]} == {"incomplete": 1, "settled": 1}
     [risk] = status["at_risk"]
