@@ -32,18 +32,9 @@ TODAY = dt.date(2026, 3, 10)
 
 @pytest.fixture(params=PAIRS)
 def engines(request: pytest.FixtureRequest, start_server: Start) -> Iterator[tuple[sa.Engine, sa.Engine]]:
+    """Unless a test names others, each pair."""
     with two_databases(start_server, request.param) as found:
         yield found
-
-
-@pytest.fixture
-def source(engines: tuple[sa.Engine, sa.Engine]) -> sa.Engine:
-    return engines[0]
-
-
-@pytest.fixture
-def target(engines: tuple[sa.Engine, sa.Engine]) -> sa.Engine:
-    return engines[1]
 
 
 def test_every_row_of_every_table(source: sa.Engine, target: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

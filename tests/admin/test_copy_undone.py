@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,30 +14,13 @@ from etl.admin import copying
 from etl.errors import DatabaseUnreachable, Locked, Misconfigured, TryLater
 from etl.schema import migrate, tables
 from etl.store import lock
-from tests.admin.copies import PAIRS, SOURCES, TARGETS, add_odd_rows, content, is_empty, silently, two_databases
-from tests.conftest import Start
+from tests.admin.copies import PAIRS, SOURCES, TARGETS, add_odd_rows, content, is_empty, silently
 from tests.running import inherited
 from tests.store.sessions import cut, engine_for
 from tests.store.support import insert
 from tests.tiers import left_to_full, with_values
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def engines(request: pytest.FixtureRequest, start_server: Start) -> Iterator[tuple[sa.Engine, sa.Engine]]:
-    with two_databases(start_server, request.param) as found:
-        yield found
-
-
-@pytest.fixture
-def source(engines: tuple[sa.Engine, sa.Engine]) -> sa.Engine:
-    return engines[0]
-
-
-@pytest.fixture
-def target(engines: tuple[sa.Engine, sa.Engine]) -> sa.Engine:
-    return engines[1]
 
 
 # -- what is refused --------------------------------------------------------------------------------------

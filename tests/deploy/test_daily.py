@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -15,17 +14,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.scripts import loaded
+
 FILE = Path(__file__).parents[2] / "deploy" / "compose" / "daily.py"
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
 
 def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("daily", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(FILE)
 
 
 def next_start(now: str, at: str, zone: ZoneInfo) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts import loaded
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 250
@@ -21,13 +21,7 @@ LOADED = re.compile(
 
 @pytest.fixture(scope="module")
 def builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_site", ROOT / "docs" / "build_site.py")
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules["build_site"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    del sys.modules["build_site"]
-    return module
+    return loaded(ROOT / "docs" / "build_site.py")
 
 
 @pytest.fixture(scope="module")

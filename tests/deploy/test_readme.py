@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts import loaded
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -16,13 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def newcomer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("newcomer", ROOT / ".ci" / "newcomer.py")
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules["newcomer"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    del sys.modules["newcomer"]
-    return module
+    return loaded(ROOT / ".ci" / "newcomer.py")
 
 
 def test_the_readme_is_short() -> None:

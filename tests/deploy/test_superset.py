@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from etl.schema import views
+from tests.scripts import loaded
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "superset"
 HADOLINT = Path(sysconfig.get_path("scripts")) / "hadolint"
@@ -32,12 +32,7 @@ VIEWS = {view.name: view for view in views.VIEWS if view.masked}
 
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("datasets", FOLDER / "datasets.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(FOLDER / "datasets.py")
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 
 from etl.core.fields import FIELDS, Field
 from etl.schema import comments, migrate, tables, views
+from tests.scripts import loaded
 from tests.servers import MARIADB, POSTGRESQL
 
 ROOT = Path(migrate.__file__).resolve().parents[2]
@@ -150,12 +150,7 @@ def test_a_view_that_is_missing_has_no_comment_to_differ(engine: sa.Engine) -> N
 
 
 def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_tables", ROOT / "docs" / "generate_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(ROOT / "docs" / "generate_tables.py")
 
 
 def test_the_pages_about_tables_are_up_to_date() -> None:

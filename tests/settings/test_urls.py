@@ -5,21 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from etl.errors import Misconfigured
-from etl.settings import Settings, load
-
-SECRET = "s3cr3t-value"
-
-
-def settings(**given: str) -> Settings:
-    return load({f"NUMBERCHECK_{name}": value for name, value in given.items()}, None)
-
-
-def complaint(**given: str) -> str:
-    with pytest.raises(Misconfigured) as error:
-        settings(**given)
-    assert error.value.exit_status == 78
-    return str(error.value)
+from tests.settings.support import SECRET, complaint, settings
 
 
 @pytest.mark.parametrize("text", [f"nonsense://u:{SECRET}@h/x", f"postgresql+asyncpg://u:{SECRET}@h/x"])
