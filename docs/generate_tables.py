@@ -8,7 +8,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from etl.schema.tables import metadata
-from etl.schema.views import VIEWS, View, kind
+from etl.schema.views import VIEWS
+from etl.schema.viewwords import View, kind
 
 FOLDER = Path(__file__).parent
 # The tables that hold what the job knows about its own work. All others hold what the vendor reports.

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from etl.schema import views
+from etl.schema.viewwords import View
 
 FOLDER = Path(__file__).parent / "bundle" / "datasets" / "numbercheck"
 DATABASE_UUID = "6f0c4e52-8a4e-4f0e-9a63-2f1f64b0f7d1"
@@ -111,7 +112,7 @@ METRICS = {
 }
 
 
-def dataset(view: views.View) -> dict[str, Any]:
+def dataset(view: View) -> dict[str, Any]:
     """The dataset of a view, in the form that Superset imports."""
     return {
         "table_name": view.name,
@@ -132,7 +133,7 @@ def identity(name: str) -> str:
     return str(uuid.uuid5(uuid.UUID(DATABASE_UUID), name))
 
 
-def column(name: str, view: views.View) -> dict[str, Any]:
+def column(name: str, view: View) -> dict[str, Any]:
     """A column of a view."""
     kind = view.kinds[name]
     return {
@@ -156,7 +157,7 @@ def metric(found: Metric) -> dict[str, Any]:
     }
 
 
-def text(view: views.View) -> str:
+def text(view: View) -> str:
     """The text of the file of a view's dataset."""
     return yaml.safe_dump(dataset(view), sort_keys=False, allow_unicode=True, width=110)
 

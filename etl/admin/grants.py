@@ -19,6 +19,7 @@ from etl.database.types import MYSQL_FAMILY
 from etl.errors import Misconfigured
 from etl.schema import views
 from etl.schema.migrate import alone
+from etl.schema.viewwords import View
 
 ViewColumns = Mapping[str, frozenset[str] | None]
 """The columns of each view that may be read; None: all, including those added later."""
@@ -90,7 +91,7 @@ def _server(dialect: sa.Dialect) -> _Server:
     )
 
 
-def _columns(view: views.View) -> frozenset[str] | None:
+def _columns(view: View) -> frozenset[str] | None:
     return frozenset(view.columns) - view.hidden if view.hidden else None
 
 

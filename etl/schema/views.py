@@ -1,121 +1,53 @@
 """What people read about the views: the only source of their comments, in the database and in docs/tables.md.
 
 The SQL of the views is in migrations/views and frozen with its revision; the words here may change at any time.
-A view's column that is simply a column of a table has the comment that it has in etl/schema/tables.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-import sqlalchemy as sa
-
-from etl.core.fields import FIRST_FIELDS, LATER_FIELDS, Field
-from etl.database.types import ExactText, JsonObject, LongText, Price, UtcTime
+from etl.core.fields import FIRST_FIELDS, LATER_FIELDS
 from etl.schema import tables
+from etl.schema.viewwords import Described, View, fields, of, own, renamed, view
 
-Described = tuple[str, str]
-"""The comment of a column, and its kind of value."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view for readers.
-
-    `question`: an example of what it answers; `query`: the SQL that answers it, the same on every server.
-    `columns`: column → comment; `kinds`: column → kind of value (`kind`); both in the view's order.
-    `masked`: people who may not see phone numbers may read it. `hidden`: columns that a reader role does not get.
-    """
-
-    name: str
-    comment: str
-    question: str
-    query: str
-    columns: Mapping[str, str]
-    kinds: Mapping[str, str]
-    masked: bool = False
-    hidden: frozenset[str] = frozenset()
-
-
-def kind(column: sa.Column[Any]) -> str:
-    """What a column holds, in words that are true on every server."""
-    found = column.type
-    for known, word in ((UtcTime, "time"), (Price, "decimal"), (sa.Date, "date"), (sa.Boolean, "boolean")):
-        if isinstance(found, known):
-            return word
-    if isinstance(found, ExactText):
-        return "text"
-    if found is JsonObject or isinstance(found, sa.JSON):
-        return "json"
-    if found is LongText or isinstance(found, sa.Text):
-        return "text"
-    return {sa.Integer: "integer", sa.BigInteger: "bigint", sa.Double: "double"}[type(found)]
-
-
-def _of(table: sa.Table, *names: str) -> dict[str, Described]:
-    """Columns of a table, unchanged."""
-    return {name: (str(table.c[name].comment), kind(table.c[name])) for name in names}
-
-
-def _fields(fields: Iterable[Field]) -> dict[str, Described]:
-    """The columns of these fields of the vendor, from whichever tables have them."""
-    return {name: entry for f in fields for name, entry in _of(tables.PART_TABLES[f.part], f.name).items()}
-
-
-def _as(name: str, column: sa.Column[Any], comment: str = "") -> dict[str, Described]:
-    """A column of a table under another name."""
-    return {name: (comment or str(column.comment), kind(column))}
-
-
-def _own(what: str, **comments: str) -> dict[str, Described]:
-    """Columns that the view computes, all of one kind."""
-    return {name: (comment, what) for name, comment in comments.items()}
-
-
-def _view(name: str, columns: dict[str, Described], **words: Any) -> View:
-    comments = {column: entry[0] for column, entry in columns.items()}
-    return View(name=name, columns=comments, kinds={c: entry[1] for c, entry in columns.items()}, **words)
-
-
-_ACCOUNT = _as("account", tables.account.c.name)
-_BATCH = _ACCOUNT | _of(tables.batch, "batch_no")
-_DAY = _BATCH | _of(tables.batch_day, "check_date")
-_HLR = _fields(field for field in FIRST_FIELDS if field.part == "hlr")
-_CALL = _fields(field for field in FIRST_FIELDS if field.part == "call") | _as(
+_ACCOUNT = renamed("account", tables.account.c.name)
+_BATCH = _ACCOUNT | of(tables.batch, "batch_no")
+_DAY = _BATCH | of(tables.batch_day, "check_date")
+_HLR = fields(field for field in FIRST_FIELDS if field.part == "hlr")
+_CALL = fields(field for field in FIRST_FIELDS if field.part == "call") | renamed(
     "response_name", tables.call_response.c.name, "How the call ended, in words"
 )
-_LEVEL = _of(tables.number_check, "check_level") | _as(
+_LEVEL = of(tables.number_check, "check_level") | renamed(
     "check_level_name", tables.check_level.c.name, "Name of the kind of check"
 )
-_REGION = _of(tables.number_check, "region_code") | _as(
+_REGION = of(tables.number_check, "region_code") | renamed(
     "region_name", tables.region.c.name, "English name of the country"
 )
-_TYPE = _as(
+_TYPE = renamed(
     "number_type", tables.number_type.c.code, "Kind of number as the vendor's integer; NULL if it sends a word"
-) | _as("number_type_name", tables.number_type.c.name, "Kind of number in one vocabulary for integers and words")
-_CARRIER = _as("carrier", tables.carrier.c.name)
-_TIMES = _of(tables.number_check, "first_seen_at", "last_changed_at")
-_LATER = _fields(LATER_FIELDS)
-_LATER_MASKED = _fields(field for field in LATER_FIELDS if not field.holds_phone)
+) | renamed(
+    "number_type_name", tables.number_type.c.name, "Kind of number in one vocabulary for integers and words"
+)
+_CARRIER = renamed("carrier", tables.carrier.c.name)
+_TIMES = of(tables.number_check, "first_seen_at", "last_changed_at")
+_LATER = fields(LATER_FIELDS)
+_LATER_MASKED = fields(field for field in LATER_FIELDS if not field.holds_phone)
 _MASKED = "its first {} characters, if it is longer than {}, and ****"
 
 
 def _check_columns(numbers: dict[str, Described], *, masked: bool) -> dict[str, Described]:
     """The columns of a check; `numbers`: those that hold the phone number, in any format."""
-    columns = _DAY | _of(tables.number_check, "message_id") | {"phone": numbers["phone"]}
-    columns |= _LEVEL | _of(tables.number_check, "pre_check") | _REGION | _of(tables.number_check, "country_code")
+    columns = _DAY | of(tables.number_check, "message_id") | {"phone": numbers["phone"]}
+    columns |= _LEVEL | of(tables.number_check, "pre_check") | _REGION | of(tables.number_check, "country_code")
     columns |= {name: entry for name, entry in numbers.items() if name != "phone"}
-    columns |= _TYPE | _CARRIER | _of(tables.number_check, "price", "currency") | _HLR | _CALL
-    columns |= ({} if masked else _of(tables.number_check, "fail_reason", "extra")) | _TIMES
+    columns |= _TYPE | _CARRIER | of(tables.number_check, "price", "currency") | _HLR | _CALL
+    columns |= ({} if masked else of(tables.number_check, "fail_reason", "extra")) | _TIMES
     # Last, because an existing view takes new columns nowhere else.
     return columns | (_LATER_MASKED if masked else _LATER)
 
 
-NUMBER_CHECK = _view(
+NUMBER_CHECK = view(
     "v_number_check",
-    _check_columns(_of(tables.number_check, "phone", "national_number", "standard_number"), masked=False),
+    _check_columns(of(tables.number_check, "phone", "national_number", "standard_number"), masked=False),
     comment="Every checked number with its results, one line for each message id and phone. "
     "A row that the vendor lists under two batch days is shown under the one where it was first seen",
     question="What is known about one phone number?",
@@ -125,19 +57,19 @@ WHERE phone = '84980000001'
 ORDER BY check_date, message_id""",
 )
 
-COVERAGE = _view(
+COVERAGE = view(
     "v_coverage",
     _DAY
-    | _of(tables.batch_day, "state", "reported_rows", "stored_rows")
-    | _own(
+    | of(tables.batch_day, "state", "reported_rows", "stored_rows")
+    | own(
         "bigint",
         missing_rows="reported − stored − repeated − rejected; NULL: never asked. 0 if open or settled. "
         "Lost without ever being asked: the submitted rows",
         unresolved_rows="Checks that still wait for their outcome",
     )
-    | _of(tables.batch_day, "repeated_rows", "rejected_rows")
-    | _own("bigint", submitted_rows="How many numbers were submitted, if the lists of batches say so")
-    | _of(tables.batch_day, "last_synced_at", "deadline", "note"),
+    | of(tables.batch_day, "repeated_rows", "rejected_rows")
+    | own("bigint", submitted_rows="How many numbers were submitted, if the lists of batches say so")
+    | of(tables.batch_day, "last_synced_at", "deadline", "note"),
     comment="How complete each batch is on each date, one line for each batch day",
     question="Which batch days are not complete, and until when can they be fetched?",
     query="""SELECT account, batch_no, check_date, state, missing_rows, deadline
@@ -147,14 +79,14 @@ ORDER BY deadline, account, batch_no, check_date""",
     masked=True,
 )
 
-SYNC_RUN = _view(
+SYNC_RUN = view(
     "v_sync_run",
-    _of(tables.sync_run, "run_id")
+    of(tables.sync_run, "run_id")
     | _ACCOUNT
-    | _of(
+    | of(
         tables.sync_run, *[c.name for c in tables.sync_run.c if c.name not in ("run_id", "account_id", "narrowed")]
     )
-    | _own(
+    | own(
         "text", narrowed="YES: it was limited to some batches or dates, and says nothing about the others; else NO"
     ),
     comment="What each run of the job did, one line for each run",
@@ -166,11 +98,11 @@ LIMIT 10""",
     masked=True,
 )
 
-REJECTED_ROW = _view(
+REJECTED_ROW = view(
     "v_rejected_row",
-    _as("id", tables.rejected_row.c.rejected_row_id)
+    renamed("id", tables.rejected_row.c.rejected_row_id)
     | _DAY
-    | _of(tables.rejected_row, "page", "reason", "payload", "seen_at"),
+    | of(tables.rejected_row, "page", "reason", "payload", "seen_at"),
     comment="Rows of the vendor that could not be stored as they are, one line for each row",
     question="Why could rows not be stored, and how many are there for each reason?",
     query="""SELECT reason, count(*) AS rejected, min(check_date) AS first_date, max(check_date) AS last_date
@@ -180,15 +112,15 @@ ORDER BY reason""",
     hidden=frozenset({"payload"}),
 )
 
-DAILY_SUMMARY = _view(
+DAILY_SUMMARY = view(
     "v_daily_summary",
-    _of(tables.batch_day, "check_date")
+    of(tables.batch_day, "check_date")
     | _ACCOUNT
     | _LEVEL
     | _REGION
     | _CARRIER
-    | _of(tables.number_check, "currency")
-    | _own(
+    | of(tables.number_check, "currency")
+    | own(
         "bigint",
         checked_rows="How many checks",
         valid_rows="How many of them found the number valid: validity YES",
@@ -196,7 +128,7 @@ DAILY_SUMMARY = _view(
         answered_rows="How many of them were answered: answered YES",
         priced_rows="How many of them have a price",
     )
-    | _own(
+    | own(
         "decimal",
         cost="The sum of their prices, exact; NULL if none has a price",
         cost_per_reachable="cost / reachable_rows, to six decimals; NULL if none is reachable",
@@ -210,24 +142,24 @@ ORDER BY account, carrier, currency""",
     masked=True,
 )
 
-PHONE_LATEST = _view(
+PHONE_LATEST = view(
     "v_phone_latest",
     _ACCOUNT
-    | _of(tables.number_check, "phone")
-    | _of(tables.batch_day, "check_date")
-    | _own("integer", age_days="Whole days from check_date to today (UTC), at least 0")
-    | _own("bigint", checks="How many checks of this phone the account has")
-    | _of(tables.batch, "batch_no")
-    | _of(tables.number_check, "message_id")
+    | of(tables.number_check, "phone")
+    | of(tables.batch_day, "check_date")
+    | own("integer", age_days="Whole days from check_date to today (UTC), at least 0")
+    | own("bigint", checks="How many checks of this phone the account has")
+    | of(tables.batch, "batch_no")
+    | of(tables.number_check, "message_id")
     | _LEVEL
-    | _of(tables.number_check, "pre_check")
+    | of(tables.number_check, "pre_check")
     | _REGION
-    | _of(tables.number_check, "country_code")
+    | of(tables.number_check, "country_code")
     | _TYPE
     | _CARRIER
     | _HLR
     | _CALL
-    | _of(tables.number_check, "fail_reason")
+    | of(tables.number_check, "fail_reason")
     | _TIMES
     | _LATER,
     comment="The newest check of each phone, one line for each account and phone. The newest has the latest "
@@ -239,11 +171,11 @@ WHERE reachable = 'YES' AND age_days <= 30
 ORDER BY account, phone""",
 )
 
-BATCH_SUMMARY = _view(
+BATCH_SUMMARY = view(
     "v_batch_summary",
     _BATCH
-    | _own("date", first_date="Its first date", last_date="Its last date")
-    | _own(
+    | own("date", first_date="Its first date", last_date="Its last date")
+    | own(
         "bigint",
         batch_days="How many dates it is looked for on",
         pending_days="How many of them have not been asked for yet",
@@ -252,8 +184,8 @@ BATCH_SUMMARY = _view(
         settled_days="How many are complete, with nothing more expected",
         lost_days="How many left the vendor's window before they were complete",
     )
-    | _own("text", complete="YES if every date is open or settled; otherwise NO")
-    | _own(
+    | own("text", complete="YES if every date is open or settled; otherwise NO")
+    | own(
         "bigint",
         submitted_rows="How many numbers were submitted, if the lists of batches say so",
         reported_rows="The sum of the vendor's counts at the last looks; NULL: never asked",
@@ -263,9 +195,9 @@ BATCH_SUMMARY = _view(
         repeated_rows="Listings of a key beyond its first",
         rejected_rows="Listed rows that cannot be stored as they are",
     )
-    | _as("currency", tables.number_check.c.currency, "Currency of its prices; NULL if there are several")
-    | _own("decimal", cost="The sum of its prices, exact; NULL if there are several currencies or no prices")
-    | _own(
+    | renamed("currency", tables.number_check.c.currency, "Currency of its prices; NULL if there are several")
+    | own("decimal", cost="The sum of its prices, exact; NULL if there are several currencies or no prices")
+    | own(
         "text",
         doubt="What may be missing although it counts as complete: no_rows, fewer_than_submitted, or both with a "
         "comma; NULL: nothing is known of it. Only of settled dates, and never of a retired batch",
@@ -279,10 +211,10 @@ ORDER BY account, batch_no""",
     masked=True,
 )
 
-NUMBER_CHECK_MASKED = _view(
+NUMBER_CHECK_MASKED = view(
     "v_number_check_masked",
     _check_columns(
-        _own(
+        own(
             "text",
             phone="The phone number: " + _MASKED.format(4, 7),
             national_number="The number in its national format: " + _MASKED.format(2, 6),

@@ -10,6 +10,7 @@ from alembic.util import load_python_file
 
 from etl.admin import grants, grants_postgresql
 from etl.schema import migrate, tables, views
+from etl.schema.viewwords import View
 from tests.admin.roles import ODD, Role, reads, role, run
 from tests.servers import MARIADB, POSTGRESQL
 from tests.store.sessions import noted
@@ -50,7 +51,7 @@ def touching(name: str) -> list[str]:
     return [statement.format(name=name, column=column) for statement in TRIES]
 
 
-def _view(name: str) -> views.View:
+def _view(name: str) -> View:
     return next(view for view in views.VIEWS if view.name == name)
 
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.schema import tables, views
+from etl.schema.viewwords import View
 from tests.conftest import Start
 from tests.schema import bi_rows
 from tests.schema.bi_rows import Row, ask, count, each, groups, total
@@ -230,7 +231,7 @@ ANSWERS: dict[str, Callable[[Filled], list[Row]]] = {
 @pytest.mark.parametrize(
     "view", [view for view in views.VIEWS if view.name in ANSWERS], ids=lambda view: view.name
 )
-def test_the_question_of_each_view_is_answered(filled: Filled, view: views.View) -> None:
+def test_the_question_of_each_view_is_answered(filled: Filled, view: View) -> None:
     found, expected = on_one_day(lambda: (filled.ask(view.query), ANSWERS[view.name](filled)))
     same(found, expected)
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from etl.core.fields import FIELDS, Field
 from etl.schema import comments, migrate, tables, views
+from etl.schema.viewwords import kind
 from tests.scripts import loaded
 from tests.servers import MARIADB, POSTGRESQL
 
@@ -165,7 +166,7 @@ def test_the_pages_about_tables_name_everything() -> None:
     ledger_and_rows = pages["tables/ledger.md"] + pages["tables/rows.md"]
     for table in tables.metadata.tables.values():
         assert ledger_and_rows.count(f"## {table.name}\n\n{table.comment}.\n") == 1
-        assert all(f"| `{column.name}` | {views.kind(column)}" in ledger_and_rows for column in table.columns)
+        assert all(f"| `{column.name}` | {kind(column)}" in ledger_and_rows for column in table.columns)
         assert f"#{table.name})" in pages["tables.md"]
     for view in views.VIEWS:
         page = pages[f"tables/{view.name}.md"]
