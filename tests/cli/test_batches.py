@@ -169,6 +169,23 @@ def test_rows_that_were_mistyped_are_corrected(inside: Command) -> None:
     assert table(inside) == [("NULL", str(TODAY), 520, "database")]
 
 
+@pytest.mark.parametrize("way", ["another date", "import"])
+def test_an_appkey_that_replaces_another_is_told(inside: Command, way: str) -> None:
+    """Also where nothing else was known of that date."""
+    inside("batches", "add", "A", "--date", "2026-03-09", "--appkey", "app-1")
+    inside("batches", "add", "B", "--date", "2026-03-09")
+    text = b"batch_no,date,appkey\nA,2026-03-10,app-2\nB,2026-03-10,app-1\nC,2026-03-10,app-2\n"
+    for told in (True, False):
+        if way == "import":
+            done = inside("batches", "import", "-", stdin=text)
+            words = "standard input: the appkey is another one now, on every date, for 'A'."
+        else:
+            done = inside("batches", "add", "A", "--date", "2026-03-10", "--appkey", "app-2")
+            words = "Its appkey is the new one now, on every date."
+        assert (words in done.out) is told
+        assert "app-" not in done.out + done.err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
