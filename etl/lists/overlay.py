@@ -46,7 +46,8 @@ def overlay(
 
     Of the lines before the window, those stay that no run planned in time. A dated line stays known when its list
     drops it, so that a shortened file loses nothing; a batch without a date is looked for only as long as it is
-    listed. A list with lines that could not be read drops no batch and gives no count of rows to plan with.
+    listed. A list with lines that cannot be used drops no batch, and the plan does not build on the rows that it
+    gives for what those lines are about.
     """
     read_whole = {listing.source for listing in listings if listing.whole and not listing.problems}
     entries = {
@@ -59,7 +60,7 @@ def overlay(
             if date is not None and (date > last or (date < first and not past.missed(line.batch_no, date))):
                 outside += date > last or not past.could_ask(date)
             elif not retired.covers(line):
-                counted = line if listing.source in read_whole else replace(line, rows=None)
+                counted = line if listing.counts(line) else replace(line, rows=None)
                 key = (listing.source, line.batch_no, line.date)
                 if key not in entries or entries[key].line != counted:
                     entries[key] = Entry(listing.source, counted)
@@ -69,15 +70,15 @@ def overlay(
 def with_earlier_counts(
     entries: Iterable[Entry], known: Iterable[Entry], listings: Iterable[Listing]
 ) -> list[Entry]:
-    """The entries as they are kept: where a list has lines that could not be read, with its earlier counts.
+    """The entries as they are kept: where the plan does not build on the rows of a line, with their earlier count.
 
-    The plan does not build on them. But a doubt must not vanish because of a mistake in another line.
+    A doubt must not vanish because of a mistake in another line.
     """
     torn = {
         (listing.source, line.batch_no, line.date): line.rows or 0
         for listing in listings
-        if listing.problems
         for line in listing.lines
+        if not listing.counts(line)
     }
     # Where the list gives more now, the earlier count is out of date.
     rows = {

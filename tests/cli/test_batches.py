@@ -261,6 +261,26 @@ def test_contradictions_are_told_and_the_rest_is_used(inside: Command, case: str
     assert words.removeprefix("batches.csv: ").split(",")[0] in imported.messages
 
 
+@pytest.mark.parametrize(
+    ("line", "counted"),
+    [
+        ("2062-03-10,other,7", 150),
+        ("2026-03-10,other,7O", 150),
+        ("2026-03-10", 150),
+        ("2026-03-09", None),
+        ("2062-03-09,A,7", None),
+        ("2026-03-0", None),
+    ],
+)
+def test_rows_beside_a_line_with_a_mistake(inside: Command, line: str, counted: int | None) -> None:
+    """They count, unless that line may have given more."""
+    inside.vendor.book.add_generated("A", TODAY - DAY, 150)
+    inside.write_list([f"{TODAY - DAY},A,150", line], "date,batch_no,rows")
+    inside.sync(status=78)
+    rows = inside.query("SELECT stored_rows, submitted_rows FROM v_coverage WHERE check_date = '2026-03-09'")
+    assert rows == [(150, counted)]
+
+
 def test_a_file_that_contradicts_the_command_is_told_until_that_is_corrected(inside: Command) -> None:
     inside.vendor.book.add_generated("own", TODAY, 4, appkey="app-1")
     inside("batches", "add", "own", "--date", str(TODAY), "--rows", "4", "--appkey", "app-1")
