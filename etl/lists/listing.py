@@ -18,6 +18,8 @@ from etl.lists.spelling import misspelt
 HEADER = ("batch_no", "date", "rows", "appkey")
 NAMED_LINES = 5
 MAX_APPKEY = 64
+MOST_UNSURE = 10_000
+"""Of so many batches and dates a list remembers that a line about them is bad; with more, all of it is unsure."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOST_ROWS = 999_999_999
@@ -153,7 +155,7 @@ class Collector:
             line = make()
         except BadLine as error:
             self._bad += 1
-            self._unsure.add(error.about)
+            self._unsure.add(error.about if len(self._unsure) < MOST_UNSURE else None)
             if len(self._named) < NAMED_LINES:
                 self._named.append(f"{self._unit} {number:,}: {error}")
             return

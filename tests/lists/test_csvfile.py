@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from etl.core.line import Line
 from etl.lists.csvfile import read_csv, read_file
-from etl.lists.listing import Listing
+from etl.lists.listing import MOST_UNSURE, Listing
 from tests.steps import assert_grows_no_faster
 
 HEADER = b"batch_no,date,rows,appkey\n"
@@ -94,6 +94,12 @@ def test_a_line_that_cannot_be_used_leaves_the_rows_of_other_batches_alone(conte
     """But it may have given more for its own batch or, where only that is known, for its date."""
     found = read(content)
     assert "".join(line.batch_no for line in found.lines if found.counts(line)) == counted
+
+
+def test_where_most_lines_cannot_be_used_no_rows_count() -> None:
+    bad = b"".join(b"B%d,,many\n" % number for number in range(MOST_UNSURE + 1))
+    found = read(HEADER + b"A,2026-11-02,5\n" + bad)
+    assert (found.unsure, found.counts(found.lines[0])) == (None, False)
 
 
 BAD_LINES = [
