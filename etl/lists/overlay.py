@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -45,7 +46,8 @@ def overlay(
 
     Of the lines before the window, those stay that no run planned in time. A dated line stays known when its list
     drops it, so that a shortened file loses nothing; a batch without a date is looked for only as long as it is
-    listed. A list with lines that could not be read drops no batch and gives no count of submitted rows.
+    listed. A list with lines that cannot be used drops no batch, and the plan does not build on the rows that it
+    gives for what those lines are about.
     """
     read_whole = {listing.source for listing in listings if listing.whole and not listing.problems}
     entries = {
@@ -58,8 +60,33 @@ def overlay(
             if date is not None and (date > last or (date < first and not past.missed(line.batch_no, date))):
                 outside += date > last or not past.could_ask(date)
             elif not retired.covers(line):
-                counted = line if listing.source in read_whole else replace(line, rows=None)
+                counted = line if listing.counts(line) else replace(line, rows=None)
                 key = (listing.source, line.batch_no, line.date)
                 if key not in entries or entries[key].line != counted:
                     entries[key] = Entry(listing.source, counted)
     return list(entries.values()), outside
+
+
+def with_earlier_counts(
+    entries: Iterable[Entry], known: Iterable[Entry], listings: Iterable[Listing]
+) -> list[Entry]:
+    """The entries as they are kept: where the plan does not build on the rows of a line, with their earlier count.
+
+    A doubt must not vanish because of a mistake in another line.
+    """
+    torn = {
+        (listing.source, line.batch_no, line.date): line.rows or 0
+        for listing in listings
+        for line in listing.lines
+        if not listing.counts(line)
+    }
+    # Where the list gives more now, the earlier count is out of date.
+    rows = {
+        entry.key: entry.line.rows
+        for entry in known
+        if entry.line.rows is not None and entry.line.rows >= torn.get(entry.key, math.inf)
+    }
+    return [
+        replace(entry, line=replace(entry.line, rows=rows[entry.key])) if entry.key in rows else entry
+        for entry in entries
+    ]

@@ -18,7 +18,7 @@ from etl.core.window import Window
 from etl.errors import EtlError, Misconfigured
 from etl.lists import contradictions
 from etl.lists.listing import Listing
-from etl.lists.overlay import NO_PAST, Past, overlay
+from etl.lists.overlay import NO_PAST, Past, overlay, with_earlier_counts
 from etl.lists.sources import read_sources
 from etl.settings import Settings
 from etl.store import accounts, fullreads, ledger, listings, runs
@@ -108,7 +108,7 @@ def gather(
             began = fullreads.began(connection, account_id, rules.selection, window)
             going_on = dataclasses.replace(facts, full_began=began)
             facts = going_on if planning.left_in_full(going_on, window, rules) else facts
-    return Gathered(facts, entries, before, outside, agreed)
+    return Gathered(facts, with_earlier_counts(entries, before, agreed), before, outside, agreed)
 
 
 def _past(

@@ -23,6 +23,8 @@ from etl.vendor.columns import (
 )
 from etl.vendor.jsontext import as_json, fitting, fitting_json, is_storable
 
+KNOWN = {*PLAIN, COST}
+"""Fields that have a column; what is left of them is ambiguous, and counted."""
 MAX_DEPTH = 30
 """Levels of lists and objects in one row; writing the row as JSON could fail if there were many more."""
 
@@ -64,7 +66,7 @@ def _any(raw: dict[str, Any], batch_no: str) -> CheckRow | RejectedRow:
     if digits_or_text(fields.get("batchNo")) == batch_no:
         del fields["batchNo"]
     extra = {name: value for name, value in fields.items() if not is_blank(value)}
-    return CheckRow(**values, extra=fitting(extra) or None)
+    return CheckRow(**values, extra=fitting(extra, KNOWN) or None)
 
 
 def reject(reason: str, raw: object) -> RejectedRow:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.errors import Misconfigured
 from etl.lists.listing import Listing
-from etl.lists.overlay import Past, overlay
+from etl.lists.overlay import Past, overlay, with_earlier_counts
 from tests.store.made import window
 
 D1, D2, OLD, LATE = dt.date(2026, 3, 1), dt.date(2026, 3, 2), dt.date(2026, 2, 28), dt.date(2026, 3, 15)
@@ -121,6 +121,29 @@ def test_what_is_known_after_the_lists_were_read(case: str) -> None:
     assert len(found) == len({entry.key for entry in found})
     assert set(found) == set(after)
     assert count == outside
+
+
+@pytest.mark.parametrize(
+    ("before", "read", "kept"),
+    [
+        (5, torn(Line("B", D1, 5)), 5),
+        (5, torn(Line("B", D1, 3)), 5),
+        (0, torn(Line("B", D1)), 0),
+        (5, torn(Line("B", D1, 7)), None),
+        (None, torn(Line("B", D1, 7)), None),
+        (5, torn(Line("C", D1, 7)), 5),
+        (5, gone(), 5),
+        (5, listing(Line("B", D1)), None),
+        (5, listing(Line("B", D1, 3)), 3),
+    ],
+)
+def test_an_earlier_count_stays_known_while_a_list_is_torn(
+    before: int | None, read: Listing, kept: int | None
+) -> None:
+    known = entries(Line("B", D1, before))
+    found, _ = overlay(known, [read], window())
+    after = {entry.key: entry.line.rows for entry in with_earlier_counts(found, known, [read])}
+    assert after["file", "B", D1] == kept
 
 
 def test_a_retired_batch_is_looked_for_on_no_further_date() -> None:

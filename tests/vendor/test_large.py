@@ -12,6 +12,7 @@ import pytest
 import simplejson
 
 from etl.core.checkrow import CheckRow, RejectedRow
+from etl.core.fields import FIELDS
 from etl.core.pagesize import LARGEST
 from etl.errors import RunEnded, Unusable
 from etl.vendor import answers, attempt
@@ -87,6 +88,7 @@ def test_the_page_size_that_an_answer_claims(claim: object, size: object) -> Non
     assert found.size == size
 
 
+COLUMN_NAMES = [name for field in FIELDS for name in field.vendor]
 LONG = {"texts": "é" * 40_000, "marks": '"\\\u0001' * 30_000, "astral": "😀" * 20_000}
 
 
@@ -124,6 +126,30 @@ def test_a_large_extra_is_cut(fields: dict[str, Any]) -> None:
     assert found == convert(row(**fields), "101713775788")
     name = next(iter(fields))
     assert found != convert(row(**fields | {name: "x" * 100_000}), "101713775788")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"price": "0,0035"},
+        {"cost": {"price": "0,0035"}},
+        {"carrier": "x" * 5_000},
+        {"carrier": "\u0001" * 5_000, "price": "1 000"},
+        {name: ["\u0001" * 35] for name in COLUMN_NAMES},
+    ],
+)
+def test_what_is_ambiguous_is_told_although_all_is_cut(left: dict[str, Any]) -> None:
+    many = {f"name{n}": "\u0001" * 3_000 for n in range(30)}
+    sent = row(price=None, carrier=None) | left | many
+    found = convert(sent | {"messageId": "m", "phone": "1"}, "101713775788")
+    assert isinstance(found, CheckRow)
+    assert found.is_doubtful
+    assert found.extra is not None
+    assert (found.extra["cut"], len(as_json(found.extra).encode()) <= MOST_BYTES) == (True, True)
+    assert not ({"price", "cost"} & left.keys()) - found.extra.keys()
+    alone = convert(row(price=None, carrier=None) | many, "101713775788")
+    assert isinstance(alone, CheckRow)
+    assert not alone.is_doubtful
 
 
 @pytest.mark.parametrize("text", ["x" * 65_500, "é" * 10_000, "\u0001" * 9_000])
