@@ -53,14 +53,17 @@ def _without_far_dates(listing: Listing, window: Window) -> Listing:
     far = [line for line in listing.lines if is_far_ahead(line.date, window)]
     if not far:
         return listing
-    problem = Misconfigured(
+    remark = Misconfigured(
         f"{_batches(len(far))} dated more than {DAYS_AHEAD} days ahead, and not looked for "
         f"({_named(f'{line.batch_no!r} on {line.date}' for line in far)}).",
         "correct the dates; everything else is used.",
         subject=_subject(listing),
     )
-    near = tuple(line for line in listing.lines if not is_far_ahead(line.date, window))
-    return replace(listing, lines=near, problems=(*listing.problems, problem))
+    names = {line.batch_no for line in far}
+    near = (line for line in listing.lines if not is_far_ahead(line.date, window))
+    # The rows of a line with a wrong date may belong to another date of that batch.
+    lines = tuple(replace(line, rows=None) if line.batch_no in names else line for line in near)
+    return replace(listing, lines=lines, remarks=(*listing.remarks, remark))
 
 
 def _with_one_appkey(listing: Listing, appkeys: Appkeys) -> Listing:

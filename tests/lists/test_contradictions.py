@@ -28,9 +28,10 @@ def test_a_date_far_ahead_is_a_bad_line(days: int) -> None:
     lines = (Line("A", D1, 5), Line("B", LAST + dt.timedelta(days=31)), Line("C"))
     [found] = settled([listing(*lines, Line("D", far, 7))], (), window())
     assert found.lines == lines
-    [problem] = found.problems
-    assert problem.exit_status == 78
-    assert str(problem) == (
+    [remark] = found.remarks
+    assert found.problems == ()
+    assert remark.exit_status == 78
+    assert str(remark) == (
         f"The batch file: 1 batch is dated more than 31 days ahead, and not looked for ('D' on {far}). "
         "Remedy: correct the dates; everything else is used."
     )
@@ -39,7 +40,7 @@ def test_a_date_far_ahead_is_a_bad_line(days: int) -> None:
 def test_the_first_five_are_named_and_all_are_counted() -> None:
     lines = [Line(f"B{number}", LAST + dt.timedelta(days=400)) for number in range(1_200)]
     [found] = settled([listing(*lines, source="query")], (), window())
-    text = str(found.problems[0])
+    text = str(found.remarks[0])
     assert text.startswith("The batch query: 1,200 batches are dated")
     assert "'B4' on 2027-04-18; and 1,195 more)" in text
     assert "'B5'" not in text
