@@ -77,7 +77,9 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
     if not day.proven:
         day.state, day.note = State.INCOMPLETE, notes.on_incomplete(day)
     elif reading.first_time and notes.is_empty_too_late(day, window):
+        # An answer that proves nothing counts as none: all that was submitted is missing.
         day.state, day.note = State.LOST, Note(NoteKind.EMPTY_TOO_LATE)
+        day.reported = day.claimed = day.pages_read = None
     else:
         day.note = reading.note or notes.still_true(day) or notes.on_complete(day, window)
         if day.state is not State.SETTLED:
