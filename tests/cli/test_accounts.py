@@ -46,6 +46,15 @@ def test_a_second_name_is_refused_and_the_remedy_moves_everything(shared: Comman
     assert "'acme'" in shared.sync(status=78).messages
 
 
+def test_the_remedy_names_no_rename_that_would_be_refused(shared: Command) -> None:
+    shared.sync()
+    key = shared.vendor.book.add_account("key-2", "secret-2")
+    shared("batches", "add", "B", account="taken", access_key=key.access_key, access_secret=key.secret)
+    done = shared.sync(status=78, account="taken")
+    assert "set NUMBERCHECK_ACCOUNT to 'default'." in done.messages
+    assert "rename" not in done.messages
+
+
 def test_the_doctor_refuses_a_second_name_and_leaves_none_behind(shared: Command) -> None:
     shared.sync()
     real_time(shared.vendor)
