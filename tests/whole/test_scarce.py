@@ -186,6 +186,8 @@ def test_reading_in_full_goes_on_where_the_last_run_ended(
             assert result.full is not None
             began = began or result.full.began
             assert result.full.began == began
+            read = {(batch, page) for batch, _, page in asked}
+            assert result.full.left == len({batch for batch, page in pages if (batch, page) not in read})
             if not result.full.left:
                 break
             assert result.exit_code == 75
