@@ -94,6 +94,8 @@ def test_the_accounts_are_listed(shared: Command) -> None:
         ("default", "other", 78, "There is an account 'other' already"),
         ("default", "default", 78, "There is an account 'default' already"),
         ("default", "x" * 65, 2, "must be 1 to 64 characters"),
+        ("default", "", 2, "must be 1 to 64 characters"),
+        ("default", " ", 2, "must be 1 to 64 characters"),
         ("default", "a\tb", 2, "without control characters"),
     ],
 )
