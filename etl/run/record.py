@@ -99,11 +99,16 @@ def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
     """A batch day could not be read to its end. The caller saves it."""
     if needs_nothing(day, failure):
         day.last_look_at = window.moment
-        log.info("%s", failure, extra=notes.place(day))
+        _tell(logging.INFO, day, failure)
         return
     if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
         day.state = State.LOST
     elif not day.proven and not isinstance(failure, DateNotAsked):
         day.state = State.INCOMPLETE
     day.note = Note(NoteKind.WORDS, (str(failure),))
-    log.warning("%s", failure, extra=notes.place(day))
+    _tell(logging.WARNING, day, failure)
+
+
+def _tell(level: int, day: BatchDay, failure: BatchDayFailed) -> None:
+    if not isinstance(failure, DateNotAsked):  # said once for the date, not for each batch
+        log.log(level, "%s", failure, extra=notes.place(day))

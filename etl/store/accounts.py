@@ -81,10 +81,24 @@ def check_name(connection: sa.Connection, account_id: int, access_key: str) -> N
     other = connection.execute(others.order_by(account.c.account_id).limit(1)).scalar_one_or_none()
     if other is None:
         return
+    remedy = f"set NUMBERCHECK_ACCOUNT to {other!r}"
+    if mine.key_fingerprint is None and not _holds_anything(connection, account_id):
+        remedy += (
+            ", or, if that account is to have another name from now on, run "
+            f"`numbercheck accounts rename {shlex.quote(other)} {shlex.quote(mine.name)}`"
+        )
     raise Misconfigured(
         f"This accessKey belongs to the account {other!r} of this database, so it cannot sync as {mine.name!r}.",
-        f"set NUMBERCHECK_ACCOUNT to {other!r}, or, if that account is to have another name from now on, run "
-        f"`numbercheck accounts rename {shlex.quote(other)} {shlex.quote(mine.name)}`.",
+        f"{remedy}.",
+    )
+
+
+def _holds_anything(connection: sa.Connection, account_id: int) -> bool:
+    """Whether this name is taken, and not just about to be made."""
+    tables = (batch, sync_run)
+    return any(
+        connection.execute(sa.select(table.c.account_id).where(table.c.account_id == account_id).limit(1)).first()
+        for table in tables
     )
 
 

@@ -154,6 +154,7 @@ class Client:
                 with attempt:
                     return self._try(question, attempt.retry_state.attempt_number)
         except _TryAgain as failure:
+            self._streak.give_up()
             raise self._error(question, failure.attempt, failure.tries) from None
         raise AssertionError("tenacity returns a value or raises an error")
 
@@ -165,13 +166,16 @@ class Client:
         action = attempt.found.action
         if attempt.page is not None:
             return attempt.page
-        if action in FINAL or alike >= PATIENCE:
+        if action in FINAL:
             raise self._error(question, attempt, number)
         vendor_time = self._now() + (attempt.answer.clock_difference or 0.0)
         # Several requests that fail alike share their patience: it lasts as long as that of one.
         seconds = wait(max(number, alike), attempt.answer.headers, vendor_time)
         if action is Action.THROTTLED:
             self._gate.slow_down(seconds)
+        if self._streak.hopeless or (alike >= PATIENCE and not attempt.found.may_pass):
+            self._streak.give_up()
+            raise self._error(question, attempt, number)
         raise _TryAgain(attempt, number, seconds)
 
     def _send(self, question: Question, number: int) -> Answer:
