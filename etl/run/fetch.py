@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 
 from etl.core.page import Page
 from etl.core.pagesize import PAGE_SIZE
-from etl.core.reading import Reading, Steps
-from etl.core.steps import Ask, Step
+from etl.core.reading import Reading
+from etl.core.steps import Ask, Step, Steps
 from etl.errors import BatchDayFailed, RunEnded
 from etl.run.gate import Gate
 from etl.run.refusals import Refusals

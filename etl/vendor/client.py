@@ -22,6 +22,7 @@ from etl.vendor.question import DOCUMENTED, Question, body
 from etl.vendor.signing import Signature
 from etl.vendor.streak import PATIENCE, Streak
 from etl.vendor.transport import Answer, Transport
+from etl.vendor.turn import Turn
 from etl.web.address import is_loopback
 
 __all__ = ["AnyGate", "Client", "Counts", "Question"]
@@ -160,7 +161,8 @@ class Client:
 
     def _try(self, question: Question, number: int) -> Page:
         self._gate.take()
-        attempt = read(question, self._send(question, number), self._gate.go_on)
+        with Turn(self._gate.go_on) as turn:
+            attempt = read(question, self._send(question, number, turn), turn)
         alike = self._streak.add(cause(attempt.seen, attempt.found))
         self._learn(attempt)
         action = attempt.found.action
@@ -178,7 +180,7 @@ class Client:
             raise self._error(question, attempt, number)
         raise _TryAgain(attempt, number, seconds)
 
-    def _send(self, question: Question, number: int) -> Answer:
+    def _send(self, question: Question, number: int, turn: Turn) -> Answer:
         left = self._gate.seconds_left()
         seconds = self._settings.timeout if left is None else min(self._settings.timeout, left)
         if seconds <= 0:
@@ -187,7 +189,7 @@ class Client:
             self.counts.requests += 1
             self.counts.retries += number > 1
         content = body(question, self._settings.appkey, self._wording)
-        answer = self._transport.post(content, self._signature, seconds)
+        answer = self._transport.post(content, self._signature, seconds, turn.wait)
         if answer.trouble is Trouble.TIMED_OUT and seconds < self._settings.timeout:
             raise RunEnded("the run's time is up; a request that was under way was abandoned")
         return answer

@@ -19,7 +19,8 @@ from etl.vendor import answers, attempt
 from etl.vendor.convert import convert, reject
 from etl.vendor.jsontext import MOST_BYTES, as_json
 from etl.vendor.size import MOST_VALUES, USUAL_BYTES, holds_too_much
-from etl.vendor.transport import MAX_ANSWER_BYTES
+from etl.vendor.transport import LARGE_BYTES, MAX_ANSWER_BYTES
+from etl.vendor.turn import Turn
 from tests.vendor.vendor import QUESTION, Gate, ask, page, row
 
 MANY = 3_000_000
@@ -198,6 +199,31 @@ def test_it_is_left_in_the_middle() -> None:
     with pytest.raises(RunEnded):
         answers.to_page(data, QUESTION, go_on)
     assert len(seen) == 7
+
+
+def test_a_second_large_answer_waits_for_the_first() -> None:
+    with Turn() as first, Turn(Gate(ended=True).go_on) as second:
+        first.wait()
+        first.wait()
+        with pytest.raises(RunEnded):
+            second.wait()
+    with Turn() as third:
+        third.wait()
+
+
+@pytest.mark.parametrize(
+    ("size", "called"), [(LARGE_BYTES, False), (LARGE_BYTES + 1, True), (MAX_ANSWER_BYTES, True)]
+)
+def test_only_a_large_answer_takes_a_turn_before_it_is_received(
+    size: int, called: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    real = Turn.wait
+    monkeypatch.setattr(Turn, "wait", lambda turn: (waited.append(1), real(turn))[1])
+    monkeypatch.setattr(attempt, "USUAL_BYTES", MAX_ANSWER_BYTES)
+    body = page(row())
+    found, _ = ask(body[:-1] + b" " * (size - len(body)) + b"}")
+    assert (found.received, bool(waited)) == (1, called)
 
 
 def test_large_answers_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
