@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from etl.core.batchday import BatchDay, Note, NoteKind, State, pages_of
+from etl.core.outlier import Answer, Outlier
 from etl.core.page import Page
 from etl.core.pageset import PageSet
 from etl.core.pagesize import PageSize, rows_on
@@ -24,8 +25,9 @@ MAX_PASSES = 3
 class Reading:
     """One batch day in one run.
 
-    The caller sends the requests of each step. It passes every answer to `take`, adds what is new to the
-    day's figures, calls `conclude`, and stores the results in one transaction before it goes on.
+    The caller sends the requests of each step. It passes every answer to `sort_out`, and what that returns to
+    `take`, adds what is new to the day's figures, calls `conclude`, and stores the results in one transaction
+    before it goes on.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Reading:
         self._size = page_size or PageSize()
         self._size_before = day.page_size
         self._totals = Totals(day)
+        self._outlier = Outlier(day, self._totals)
         self._fell = False
         self._read = self._unshifted = PageSet.parse(day.pages_read)
         self._collecting = False
@@ -108,6 +111,7 @@ class Reading:
                 break
             self._totals.try_again()
             yield Step(self._lazily(lambda: self._read), lambda: self.day.proven or self._totals.contradicted)
+            yield from self._second_opinion(further=1)
         self._collecting = False
 
     def _lazily(self, done: Callable[[], PageSet], *, backwards: bool = False) -> Iterator[Ask | None]:
@@ -150,7 +154,13 @@ class Reading:
     def _look_at(self, page: int) -> Steps:
         self._probe, self._held_before = page, self.day.accounted
         yield Step(iter([self._ask(page)]), lambda: False)
+        yield from self._second_opinion()
         self._probe = None
+
+    def _second_opinion(self, further: int = 0) -> Steps:
+        """If an answer waits to be borne out, ask for its page again, or so many pages further: that decides."""
+        if self._outlier.page is not None:
+            yield Step(iter([self._ask(self._outlier.page + further)]), lambda: False)
 
     def _grown(self) -> Steps:
         """Fetch what was added, if all of it was added at the front or all of it at the end."""
@@ -260,6 +270,10 @@ class Reading:
         return list(range(first // self.day.page_size + 1, last // self.day.page_size + 2))
 
     # -- what an answer says -----------------------------------------------------------------------------
+
+    def sort_out(self, ask: Ask, page: Page) -> list[Answer]:
+        """The answers to count now that this one has come: each goes to `take`, in this order."""
+        return self._outlier.sort_out(ask, page)
 
     def take(self, ask: Ask, page: Page) -> Listed | None:
         """Learn from an answer before its rows are counted. If it was for a key: how often that key is listed."""

@@ -34,10 +34,16 @@ def store_answers(
     moment: dt.datetime,
 ) -> checks.Stored:
     """Store rows, and the figures that count them, in the caller's transaction."""
-    load = checks.Load(connection, lookups, [(reading.day.id, page) for reading, _, page in answers], moment)
-    stored = sum((_take(connection, load, *answer, moment) for answer in answers), checks.Stored())
+    counted = [(reading, *one) for reading, ask, page in answers for one in reading.sort_out(ask, page)]
+    load = checks.Load(connection, lookups, [(reading.day.id, page) for reading, _, page in counted], moment)
+    stored = sum((_take(connection, load, *answer, moment) for answer in counted), checks.Stored())
     load.flush()
-    ledger.save_all(connection, {reading.day.id: reading.day for reading, _, _ in answers}.values())
+    days = {reading.day.id: reading.day for reading, _, _ in answers}
+    for day in days.values():
+        day.last_asked_at = moment
+        # Also where its only answer waits to be borne out: it was asked.
+        day.state = State.INCOMPLETE if day.state is State.PENDING else day.state
+    ledger.save_all(connection, days.values())
     return stored
 
 
@@ -57,7 +63,6 @@ def _take(
     reading.conclude(stored.new_elsewhere)
     if stored.new_elsewhere:
         log.warning("%s", HELD_ELSEWHERE.format(stored.new_elsewhere), extra=notes.place(day))
-    day.last_asked_at = moment
     if ask.whole_day:
         day.last_synced_at = moment
     if not (day.state is State.SETTLED and day.proven):

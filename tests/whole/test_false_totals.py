@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.core.batchday import pages_of
+from etl.core.planning import Rules, Selection
 from etl.core.totals import AHEAD, LEAP
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults
 from tests.conftest import Start
@@ -87,19 +88,52 @@ def test_one_false_total_costs_a_few_requests(
 
 @pytest.mark.parametrize("total", [HUGE, 10**6, 54_321])
 @pytest.mark.parametrize("number", [1, 2, 4])
-def test_a_run_that_ends_after_a_false_total_keeps_no_more_than_rows_show(
+def test_a_run_that_ends_after_a_false_total_keeps_nothing_of_that_answer(
     total: int, number: int, start_server: Start, tmp_path: Path
 ) -> None:
     with job_of(start_server, tmp_path, 350, Lying(total, lambda n: n == number), max_in_flight="1") as job:
         assert job.sync(LATER, max_requests=str(number)).exit_code == 75
-        reported = line(job)["reported_rows"]
-        assert isinstance(reported, int)
-        assert reported <= 350 + LEAP
+        day = line(job)
+        assert day["state"] == "incomplete"
+        assert day["reported_rows"] == (None if number == 1 else 350)
+        assert day["stored_rows"] == min(100 * (number - 1), 350)
         job.vendor.behaviour.faults.clear()
         job.vendor.clear()
         assert job.sync(LATER).exit_code == 0
         job.assert_equals_vendor()
-        assert requests_of(job, "A") <= 2 * pages_of(350)
+        assert requests_of(job, "A") == pages_of(350) - (number - 1)
+
+
+@pytest.mark.parametrize("total", [HUGE, 10**6, 54_321])
+@pytest.mark.parametrize("number", [1, 2, 5, 7, 8])
+def test_a_bound_below_the_pages_of_a_batch_day_is_enough_after_a_false_total(
+    total: int, number: int, start_server: Start, tmp_path: Path
+) -> None:
+    with job_of(start_server, tmp_path, 1_000, Lying(total, lambda n: n == number)) as job:
+        runs = [job.sync(LATER, max_requests="8") for _ in range(3)]
+        assert runs[-1].exit_code == 0
+        job.assert_equals_vendor()
+        job.vendor.behaviour.faults = Lying(total, lambda n: n == number)
+        in_full = Rules(0, True, selection=Selection(full=True))
+        assert 0 in [job.sync(LATER, in_full, max_requests="8").exit_code for _ in range(3)]
+        assert set(job.states().values()) == {"settled"}
+
+
+@pytest.mark.parametrize("rows", [5_101, 12_345])
+def test_a_true_total_that_goes_far_costs_no_further_request(
+    rows: int, start_server: Start, tmp_path: Path
+) -> None:
+    with job_of(start_server, tmp_path, rows, Faults()) as job:
+        assert job.sync(LATER).exit_code == 0
+        job.assert_equals_vendor()
+        assert requests_of(job, "A") == pages_of(rows)
+
+
+def test_a_true_total_that_goes_far_is_read_one_request_a_run(start_server: Start, tmp_path: Path) -> None:
+    with job_of(start_server, tmp_path, 5_600, Faults()) as job:
+        job.list([f"A,{DAY},"])
+        held = [(job.sync(LATER, max_requests="1"), line(job)["stored_rows"])[1] for _ in range(4)]
+        assert held == [0, 100, 200, 300]
 
 
 ALWAYS: list[tuple[str, When]] = [
