@@ -7,7 +7,7 @@ from etl.core.page import Page
 from etl.core.steps import Ask
 from etl.core.totals import LEAP, Totals
 
-Answer = tuple[Ask, Page]
+Answered = tuple[Ask, Page]
 
 
 class Outlier:
@@ -16,7 +16,7 @@ class Outlier:
     def __init__(self, day: BatchDay, totals: Totals) -> None:
         self._day = day
         self._totals = totals
-        self._waiting: Answer | None = None
+        self._waiting: Answered | None = None
         # An earlier run may have ended while its answer waited: then the next one decides at once.
         self._asked_in_vain = day.state is State.INCOMPLETE and day.reported is None
 
@@ -25,7 +25,7 @@ class Outlier:
         """The number of the page that waits."""
         return self._waiting[1].number if self._waiting else None
 
-    def sort_out(self, ask: Ask, page: Page) -> list[Answer]:
+    def sort_out(self, ask: Ask, page: Page) -> list[Answered]:
         """Which answers count now that this one has come.
 
         A total that is not far off takes away the one that waits, as if it had never come: its page is asked for

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from etl.core.batchday import BatchDay, Note, NoteKind, State, pages_of
-from etl.core.outlier import Answer, Outlier
+from etl.core.outlier import Answered, Outlier
 from etl.core.page import Page
 from etl.core.pageset import PageSet
 from etl.core.pagesize import PageSize, rows_on
@@ -271,7 +271,7 @@ class Reading:
 
     # -- what an answer says -----------------------------------------------------------------------------
 
-    def sort_out(self, ask: Ask, page: Page) -> list[Answer]:
+    def sort_out(self, ask: Ask, page: Page) -> list[Answered]:
         """The answers to count now that this one has come: each goes to `take`, in this order."""
         return self._outlier.sort_out(ask, page)
 
