@@ -97,11 +97,8 @@ class SafeHandler(logging.StreamHandler[TextIO]):
 
     def _mask(self, text: str, batch: object = None) -> str:
         """The text without secrets and phone numbers; the number of the batch that it is about is kept."""
-        text = self._secrets.sub(MASK, text)
-        if not isinstance(batch, str) or not batch:
-            return scrub(text, PHONE_DIGITS)
-        parts = re.split(rf"(?<![0-9]){re.escape(batch)}(?![0-9])", text)
-        return batch.join(scrub(part, PHONE_DIGITS) for part in parts)
+        kept = batch if isinstance(batch, str) else ""
+        return scrub(self._secrets.sub(MASK, text), PHONE_DIGITS, kept)
 
 
 class TextFormatter(logging.Formatter):
