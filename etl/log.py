@@ -18,6 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from pythonjsonlogger.json import JsonFormatter
 
+from etl.escape import escaped, on_one_line
 from etl.scrub import scrub
 
 MASK = "***"
@@ -27,7 +28,6 @@ PHONE_DIGITS = 7
 # A shorter secret is part of every other word; masking it would reveal more than it hides.
 SHORTEST_SECRET = 4
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _bound: dict[str, object] = {}
 
 
@@ -108,9 +108,8 @@ class TextFormatter(logging.Formatter):
         record.message = record.getMessage().rstrip()
         given = {name: getattr(record, name, None) for name in RECORD_FIELDS}
         fields = "".join(f" {name}={value}" for name, value in given.items() if value is not None)
-        line = f"{_time(record)[:19]}Z {record.levelname} {record.message}{fields}"
-        text = "\n".join(part for part in (line, record.exc_text, record.stack_info) if part)
-        return _CONTROL.sub(lambda sign: ascii(sign[0])[1:-1], text)
+        line = on_one_line(f"{_time(record)[:19]}Z {record.levelname} {record.message}{fields}")
+        return "\n".join(escaped(part) for part in (line, record.exc_text, record.stack_info) if part)
 
 
 class _JsonFormatter(JsonFormatter):

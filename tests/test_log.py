@@ -130,6 +130,20 @@ def test_counts_and_dates_are_not_masked(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(
+    "sign", ["\u202e", "\u2066", "\u2028", "\u200f", "\x85", "\n2026-11-02T00:00:00Z INFO all is well"]
+)
+def test_no_sign_from_outside_forges_a_line(
+    sign: str, log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure(log_format, [])
+    logger.warning("the vendor said %s", sign, extra={"batch": f"B{sign}1"})
+    told = capsys.readouterr().err
+    assert sign not in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("phone", ["+84 98 765 43 21", "0084-98-765-43-21", "(020) 7946-0958", "٨٤ ٩٨ ١٢٣ ٤٥٦٧"])
 def test_phone_numbers_with_separators_are_masked(
     phone: str, log_format: str, capsys: pytest.CaptureFixture[str]
