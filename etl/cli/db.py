@@ -13,6 +13,7 @@ from etl.cli.common import any_database, load_settings
 from etl.cli.copy import copy
 from etl.cli.grant_reader import grant_reader
 from etl.cli.output import NAMED
+from etl.cli.tidy import tidy
 from etl.database.engine import reading
 from etl.database.sqlitefile import is_there
 from etl.errors import Misconfigured
@@ -122,3 +123,4 @@ def _to_readers(views: list[str]) -> str:
 
 db.add_command(copy)
 db.add_command(grant_reader)
+db.add_command(tidy)

@@ -84,7 +84,9 @@ class Report:
         known = self._ledger(place, account)
         run = metrics.Ended(self._now(), exit_status, self._monotonic() - self._began)
         if self.result is not None:
-            run = metrics.Ended(run.at, exit_status, run.seconds, self.result.requests, self.result.throttled)
+            result = self.result
+            figures_of_it = (result.requests, result.throttled, result.new_codes)
+            run = metrics.Ended(run.at, exit_status, run.seconds, *figures_of_it)
         registry = partial(metrics.figures, account, run, known)
         if path := place.metrics_file:
             write = partial(textfile.write, path, account, registry(), keep=known is None)

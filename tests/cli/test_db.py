@@ -52,6 +52,16 @@ def test_the_life_of_a_schema(run: Run) -> None:
         assert (found[0], found[1].startswith(words)) == (status, True), found
 
 
+def test_codes_that_nothing_refers_to_are_removed(run: Run, database: sa.URL) -> None:
+    run("upgrade")
+    assert run("tidy") == (0, "Every code and carrier is in use.")
+    with sa.create_engine(database).begin() as connection:
+        for name in ("A", "B"):
+            connection.exec_driver_sql(f"INSERT INTO carrier (name) VALUES ('{name}')")  # noqa: S608
+        connection.exec_driver_sql("INSERT INTO currency (code) VALUES ('XXX')")
+    assert run("tidy") == (0, "Removed 3 codes and names: 1 from currency, 2 from carrier.")
+
+
 def test_views_that_readers_do_not_have_yet_are_told(run: Run, database: sa.URL) -> None:
     assert run("upgrade")[0] == 0
     assert run("downgrade", "0002")[0] == 0

@@ -47,6 +47,7 @@ def test_complete(watched: Command, receiver: Receiver, monkeypatch: pytest.Monk
     assert figures.pop("last_success_timestamp_seconds") == NOW.timestamp()
     rest = {name: value for name, value in figures.items() if "/" not in name}
     nothing = {"rows_at_risk": 0, "rejected_rows": 0, "doubtful_rows": 0}
+    assert rest.pop("new_codes") > 0
     assert rest == {"exit_status": 0, "requests": 5, "throttled": 0} | nothing
 
 
