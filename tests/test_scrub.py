@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from etl.scrub import scrub, scrub_foreign
 
@@ -85,3 +89,21 @@ def test_what_is_spared_stays_only_where_it_stands_alone() -> None:
         "batch 20261122, 20261122-7 of *******29"
     )
     assert scrub("138 0013 8000 of 0013", 7, "0013") == "*** **** **00 of 0013"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.characters(categories=["Nd"]) | st.sampled_from("①⁷〇九"),
+            st.text(st.characters(exclude_categories=["L", "N", "Cs"]), max_size=3),
+        ),
+        min_size=6,
+        max_size=20,
+    )
+)
+def test_of_no_number_more_than_two_digits_are_left(signs: list[tuple[str, str]]) -> None:
+    """Whatever stands between the digits, and in whichever scripts they are."""
+    text = "".join(digit + between for digit, between in signs)
+    assume(not re.search("20[2-9]", text))  # it may hold a date
+    left = [sign for sign in scrub_foreign(text) if sign.isdigit() or sign in "〇九"]
+    assert len(left) <= 2
