@@ -16,7 +16,7 @@ from etl.schema.tables import carrier, metadata, number_type
 MANY_CODES = 100
 """More new codes and carriers in one run than this are worth a warning; so says deploy/prometheus/alerts.yml."""
 
-MANY = (
+MANY_NEW = (
     "This run has added more than %d codes and carriers that were never seen before. In a first run that may be"
     " right; otherwise the vendor, or what answers in its place, sends nonsense. Remedy: look at the regions,"
     " carriers and currencies in v_number_check. Once such rows were read again as they should be, `numbercheck db"
@@ -88,7 +88,7 @@ class Lookups:
         """Warn once where a run adds far more than a vendor has."""
         before, self.added = self.added, self.added + new
         if before <= MANY_CODES < self.added:
-            log.warning(MANY, MANY_CODES)
+            log.warning(MANY_NEW, MANY_CODES)
 
     def _read_carriers(self, connection: sa.Connection, names: set[str]) -> None:
         for some in chunks(names):

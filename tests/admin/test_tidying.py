@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from etl.admin import tidying
 from etl.errors import Locked
-from etl.schema import tables
+from etl.schema import migrate, tables
 from etl.store import accounts, lock
 from tests.store.support import add_batch, add_batch_day, add_check, insert
 
@@ -16,7 +16,7 @@ USED = {"check_level": 77, "number_type": "tU", "region_code": "U1", "currency":
 
 def content(db: sa.Engine) -> dict[str, set[object]]:
     """The keys of every lookup."""
-    keys = {table.name: next(iter(table.primary_key)) for table in tidying.LOOKUPS}
+    keys = {table.name: next(iter(table.primary_key)) for table in tidying.TIDIED}
     with db.begin() as connection:
         return {name: set(connection.scalars(sa.select(key))) for name, key in keys.items()}
 
@@ -33,6 +33,7 @@ def add_codes(connection: sa.Connection, ending: str, number: int) -> int:
 @pytest.fixture
 def used(db: sa.Engine) -> dict[str, set[object]]:
     """Codes that a row has, and those of the migrations."""
+    tidying.tidy(db)  # of what other tests have left
     with db.begin() as connection:
         carrier = add_codes(connection, "U", 77)
         day = add_batch_day(connection, add_batch(connection))
@@ -41,13 +42,18 @@ def used(db: sa.Engine) -> dict[str, set[object]]:
     return content(db)
 
 
-def test_what_nothing_refers_to_is_removed(db: sa.Engine, used: dict[str, set[object]]) -> None:
+@pytest.mark.parametrize("number", [3, tidying.FEW + 1])
+def test_what_nothing_refers_to_is_removed(db: sa.Engine, used: dict[str, set[object]], number: int) -> None:
     with db.begin() as connection:
-        for number in range(3):
-            add_codes(connection, f"P{number}", 1000 + number)
-    assert tidying.tidy(db) == {table.name: 3 for table in tidying.LOOKUPS}
+        for each in range(number):
+            add_codes(connection, f"P{each}", 1000 + each)
+    assert tidying.tidy(db) == {table.name: number for table in tidying.TIDIED}
     assert content(db) == used
     assert set(tidying.tidy(db).values()) == {0}
+    assert migrate.check(db) == []
+    with db.connect() as connection:
+        indexes = [each for found in sa.inspect(connection).get_multi_indexes().values() for each in found]
+    assert not [index for index in indexes if str(index["name"]).startswith("tidy_")]
 
 
 def test_a_sync_that_is_running_is_not_disturbed(db: sa.Engine) -> None:
