@@ -235,7 +235,11 @@ def _on_mysql(connection: sa.Connection) -> Iterator[None]:
     connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {TABLE_WAIT_SECONDS}")
     connection.commit()
     if got != 1:
-        raise TryLater("Another upgrade of this database is running.", "run this again later.")
+        holder = connection.scalar(sa.select(sa.func.is_used_lock(name)))
+        raise TryLater(
+            f"Another upgrade of this database is running, in the server's connection {holder}.",
+            "run this again later. If there is no such upgrade, let the server's administrator end it.",
+        )
     try:
         with connection.begin():
             yield
