@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from etl.cli import main
 from etl.cli.common import _warn_of_readers
 from etl.schema import migrate
-from tests.cli.support import Command
+from tests.cli.support import Command, connected
 from tests.servers import PASSWORD, SQLITE
 
 HEAD = migrate.head()
@@ -71,7 +71,7 @@ def test_a_database_that_others_can_read_is_told(
 def test_codes_that_nothing_refers_to_are_removed(run: Run, database: sa.URL) -> None:
     run("upgrade")
     assert run("tidy") == (0, "Every code and carrier is in use.")
-    with sa.create_engine(database).begin() as connection:
+    with connected(database) as engine, engine.begin() as connection:
         for name in ("A", "B"):
             connection.exec_driver_sql(f"INSERT INTO carrier (name) VALUES ('{name}')")  # noqa: S608
         connection.exec_driver_sql("INSERT INTO currency (code) VALUES ('XXX')")
