@@ -4,7 +4,7 @@
 # If packages come from an index of your own, or through a proxy with its own certificate, add
 # --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem (and cert = /run/secrets/ca in pip.conf). No layer keeps them.
 # Without a Docker engine: deploy/image/build-without-docker.sh
-FROM python:3.11-slim-bookworm AS base
+FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS base
 
 
 FROM base AS build

@@ -16,7 +16,7 @@ ARGS    :=
 $(shell test -x $(BIN)/python || rm -f $(STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format hooks lock tables docs dist clean
+.PHONY: help demo test test-all lint format hooks lock tables docs audit dist clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -55,6 +55,9 @@ tables: $(STAMP) ## write the generated pages again, after a change to a table, 
 
 docs: $(STAMP) ## build the documentation as a site in site/; fails if a link leads nowhere
 	@$(BIN)/python docs/build_site.py
+
+audit: $(STAMP) ## ask whether known vulnerabilities are in what is locked; needs an index that can be asked
+	@$(BIN)/python .ci/audit.py
 
 dist: $(STAMP) ## build wheel and source archive into dist/ and try both; tags and publishes nothing
 	@.ci/dist

@@ -92,11 +92,20 @@ class BatchDayFailed(TryLater):
     """One batch day could not be read to its end in this run; the others go on.
 
     `cause`: what it met, where all batch days may meet it; None: it is this one's own.
+    `own_words`: the problem without anything that others said; None: it holds nothing of the kind.
     """
 
     # The remedy for a failure of the vendor is a whole sentence, often just "The next run asks again."
     before_remedy = ""
     cause: Cause | None = None
+    own_words: str | None = None
+
+    @property
+    def note(self) -> str:
+        """The message without anything that others said: what the ledger keeps, and what readers see there."""
+        if self.own_words is None:
+            return str(self)
+        return str(type(self)(self.own_words, self.remedy, self.subject))
 
 
 class Unanswered(BatchDayFailed):

@@ -18,6 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from pythonjsonlogger.json import JsonFormatter
 
+from etl.escape import escaped, on_one_line
 from etl.scrub import scrub
 
 MASK = "***"
@@ -27,7 +28,6 @@ PHONE_DIGITS = 7
 # A shorter secret is part of every other word; masking it would reveal more than it hides.
 SHORTEST_SECRET = 4
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _bound: dict[str, object] = {}
 
 
@@ -97,11 +97,8 @@ class SafeHandler(logging.StreamHandler[TextIO]):
 
     def _mask(self, text: str, batch: object = None) -> str:
         """The text without secrets and phone numbers; the number of the batch that it is about is kept."""
-        text = self._secrets.sub(MASK, text)
-        if not isinstance(batch, str) or not batch:
-            return scrub(text, PHONE_DIGITS)
-        parts = re.split(rf"(?<![0-9]){re.escape(batch)}(?![0-9])", text)
-        return batch.join(scrub(part, PHONE_DIGITS) for part in parts)
+        kept = batch if isinstance(batch, str) else ""
+        return scrub(self._secrets.sub(MASK, text), PHONE_DIGITS, kept)
 
 
 class TextFormatter(logging.Formatter):
@@ -111,9 +108,8 @@ class TextFormatter(logging.Formatter):
         record.message = record.getMessage().rstrip()
         given = {name: getattr(record, name, None) for name in RECORD_FIELDS}
         fields = "".join(f" {name}={value}" for name, value in given.items() if value is not None)
-        line = f"{_time(record)[:19]}Z {record.levelname} {record.message}{fields}"
-        text = "\n".join(part for part in (line, record.exc_text, record.stack_info) if part)
-        return _CONTROL.sub(lambda sign: ascii(sign[0])[1:-1], text)
+        line = on_one_line(f"{_time(record)[:19]}Z {record.levelname} {record.message}{fields}")
+        return "\n".join(escaped(part) for part in (line, record.exc_text, record.stack_info) if part)
 
 
 class _JsonFormatter(JsonFormatter):

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,36 @@ def put_view(name: str, revision: str) -> None:
         op.execute(f"DROP VIEW IF EXISTS {name}")
     else:
         sql = sql.replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
-    op.execute(sql)
+    if dialect == "postgresql":
+        _create_among_own(sql)
+    else:
+        op.execute(sql)
+
+
+def _create_among_own(sql: str) -> None:
+    """Create a view of PostgreSQL while it sees no functions and operators but the server's own.
+
+    Where others may create functions in the schema, `replace(varchar, varchar, text)` of a stranger fits better
+    than the server's, which takes texts: the view would call it, and hand it what its readers must not see.
+    """
+    connection = op.get_bind()
+    inspector = sa.inspect(connection)
+    schema = connection.dialect.identifier_preparer.quote_schema(str(inspector.default_schema_name))
+    relations = {*inspector.get_table_names(), *inspector.get_view_names()}
+    path = connection.exec_driver_sql("SHOW search_path").scalar_one()
+    connection.exec_driver_sql("SET LOCAL search_path = pg_catalog")
+    op.execute(_qualified(sql, relations, schema))
+    connection.execute(sa.text("SELECT pg_catalog.set_config('search_path', :path, true)"), {"path": path})
+
+
+def _qualified(sql: str, relations: Container[str], schema: str) -> str:
+    """The view and the relations that it reads, each with its schema."""
+    sql = re.sub(r"^(CREATE OR REPLACE VIEW) ", rf"\1 {schema}.", sql, count=1, flags=re.MULTILINE)
+    return re.sub(
+        r"\b(FROM|JOIN) ([a-z_]+)\b",
+        lambda found: f"{found[1]} {schema}.{found[2]}" if found[2] in relations else found[0],
+        sql,
+    )
 
 
 def take_view_back(name: str, revision: str) -> None:

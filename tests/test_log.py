@@ -129,6 +129,32 @@ def test_counts_and_dates_are_not_masked(capsys: pytest.CaptureFixture[str]) -> 
     assert records(capsys)[0]["message"] == "999999 rows of 2026-11-02, abc"
 
 
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(
+    "sign", ["\u202e", "\u2066", "\u2028", "\u200f", "\x85", "\n2026-11-02T00:00:00Z INFO all is well"]
+)
+def test_no_sign_from_outside_forges_a_line(
+    sign: str, log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure(log_format, [])
+    logger.warning("the vendor said %s", sign, extra={"batch": f"B{sign}1"})
+    told = capsys.readouterr().err
+    assert sign not in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("phone", ["+84 98 765 43 21", "0084-98-765-43-21", "(020) 7946-0958", "٨٤ ٩٨ ١٢٣ ٤٥٦٧"])
+def test_phone_numbers_with_separators_are_masked(
+    phone: str, log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure(log_format, [])
+    logger.warning("the vendor said: %s", phone, extra={"batch": "765"})
+    failing("%s", phone)
+    told = capsys.readouterr().err
+    assert not [part for part in (phone, phone[3:], phone[:-3]) if part in told or ascii(part)[1:-1] in told]
+
+
 def test_a_record_that_cannot_be_written_reveals_none_of_its_arguments(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

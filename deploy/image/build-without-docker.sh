@@ -10,7 +10,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 IMAGE="$(sed -n 's/^# docker build -t \([^ ]*\) .*/\1/p' Dockerfile)"
-BASE="$(sed -n 's/^FROM \([^ ]*\) AS base$/\1/p' Dockerfile)"
+# By its tag: no stand-in has the digest of the real one.
+BASE="$(sed -n 's/^FROM \([^ @]*\)@[^ ]* AS base$/\1/p' Dockerfile)"
 readonly IMAGE BASE
 WORK="$(mktemp -d)"
 trap 'rm -rf "$WORK"' EXIT
@@ -44,9 +45,10 @@ pip_settings() {
 
 build() {
     pip_settings >"$WORK/pip.conf"
+    sed 's/^\(FROM [^ @]*\)@[^ ]*/\1/' Dockerfile >"$WORK/Dockerfile"
     buildah bud --pull-never --isolation chroot --network host --format docker \
         --secret "id=pip,src=$WORK/pip.conf" --secret "id=ca,src=/etc/ssl/certs/ca-certificates.crt" \
-        --tag "$IMAGE" . >"$WORK/build.log" 2>&1 || { tail -n 20 "$WORK/build.log"; fail "the build"; }
+        --file "$WORK/Dockerfile" --tag "$IMAGE" . >"$WORK/build.log" 2>&1 || { tail -n 20 "$WORK/build.log"; fail "the build"; }
 }
 
 # As a cluster would run it: read-only, without capabilities or new privileges, as the image's own user.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.admin.checksum import Checksum
+from etl.admin.nosync import lock_all
 from etl.database.engine import explain, reading
 from etl.database.explain import OWN, TARGET, Database
 from etl.database.sqlitefile import file_of
@@ -28,7 +27,6 @@ from etl.schema.tables import (
     region,
     request_slot,
 )
-from etl.store import lock
 
 COPIED_ROWS = 1000
 """Rows in memory at once."""
@@ -40,7 +38,7 @@ SEEDED = (check_level, number_type, call_response, region, currency)
 
 # The state of processes, not of the data: each run makes its own.
 COPIED_TABLES = tuple(table for table in metadata.sorted_tables if table is not request_slot)
-_LEFT_OUT = account.c.holder
+_LEFT_OUT = frozenset({account.c.holder, account.c.lock_key, account.c.lock_session})
 
 _UNDONE = "Nothing was written to the target"
 
@@ -112,16 +110,8 @@ def _holds_rows(connection: sa.Connection, table: sa.Table) -> bool:
 @contextmanager
 def _no_sync(source: sa.Engine) -> Iterator[Callable[[], None]]:
     """Hold the sync lock of every account. Yields a function that raises TryLater once one of them is lost."""
-    holder = f"process {os.getpid()} on {socket.gethostname()}, numbercheck db copy"[:255]
     with source.connect() as connection, ExitStack() as stack:
-        numbers = (
-            connection.execute(sa.select(account.c.account_id).order_by(account.c.account_id)).scalars().all()
-        )
-        connection.rollback()
-        locks = []
-        for number in numbers:
-            locks.append(lock.acquire(connection, number, holder))
-            stack.callback(locks[-1].release)
+        locks = lock_all(connection, stack, "numbercheck db copy")
 
         def alone() -> None:
             with _of(OWN):
@@ -197,7 +187,7 @@ class _Teller:
 
 
 def _columns(table: sa.Table) -> list[sa.Column[Any]]:
-    return [column for column in table.columns if column is not _LEFT_OUT]
+    return [column for column in table.columns if column not in _LEFT_OUT]
 
 
 def _count(connection: sa.Connection, table: sa.Table) -> int:

@@ -10,7 +10,7 @@ import click
 import sqlalchemy as sa
 
 from etl.cli.common import has_schema, load_settings, open_database
-from etl.cli.output import json_option, print_json, table
+from etl.cli.output import echo, json_option, print_json, table
 from etl.database.engine import reading
 from etl.errors import Misconfigured
 from etl.run.result import moment_text
@@ -70,9 +70,9 @@ def list_(as_json: bool) -> None:
         names = ("name", "batch_days", "last_run", "key_fingerprint")
         print_json({"accounts": [dict(zip(names, line, strict=True)) for line in lines]})
     elif lines:
-        click.echo(table(("account", "batch days", "last run", "key"), lines))
+        echo(table(("account", "batch days", "last run", "key"), lines))
     else:
-        click.echo("There is no account yet: the first sync makes one.")
+        echo("There is no account yet: the first sync makes one.")
 
 
 @accounts.command(short_help="Give an account another name, with all that it holds.")
@@ -94,8 +94,8 @@ def rename(old: str, new: str) -> None:
             f"There is no account {old!r} in this database.",
             "`numbercheck accounts list` names those that are there.",
         )
-    click.echo(f"The account {old!r} is {new!r} from now on, with all that it holds. The views show it at once.")
-    click.echo(
+    echo(f"The account {old!r} is {new!r} from now on, with all that it holds. The views show it at once.")
+    echo(
         f"Set NUMBERCHECK_ACCOUNT={shlex.quote(new)} for its runs. From then on its metrics have the label "
         f"account={new!r}: correct dashboards, alarms and queries that name {old!r}, and delete what a metrics "
         "file or a Pushgateway still has under the old name."

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import sqlalchemy as sa
 
 from etl.cli.common import Date, has_schema, load_settings, open_database, prepare_schema
-from etl.cli.output import NAMED, count, json_option, print_json, table, tell
+from etl.cli.output import NAMED, count, echo, json_option, print_json, table, tell
 from etl.clock import Clock
 from etl.core.line import Entry, Line
 from etl.core.window import Window
@@ -26,6 +27,8 @@ from etl.lists.csvfile import read_csv, read_file
 from etl.lists.listing import BadLine, Listing, line_of
 from etl.settings import Settings
 from etl.store import accounts, listings, runs
+
+MAX_APPKEY_BYTES = 1024
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +53,32 @@ def batches() -> None:
     help="How many numbers were submitted on that date; replaces the number of an earlier call.",
 )
 @click.option("--more", is_flag=True, help="The rows are a further submission: add them up.")
-@click.option("--appkey", help="The application it was submitted under, if it is not the account's.")
-def add(batch: str, date: dt.date | None, rows: int | None, more: bool, appkey: str | None) -> None:
+@click.option(
+    "--appkey",
+    help="The application it was submitted under, if it is not the account's. Every user of this machine can read "
+    "it while the command runs: prefer --appkey-file.",
+)
+@click.option(
+    "--appkey-file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The same, from the content of a file (- for standard input).",
+)
+def add(
+    batch: str,
+    date: dt.date | None,
+    rows: int | None,
+    more: bool,
+    appkey: str | None,
+    appkey_file: BinaryIO | None,
+) -> None:
     """Add BATCH, or bring it back if it was retired. With other rows, correct an earlier call.
 
     \b
     Example: after each submission
       numbercheck batches add 101713775788 --date 2026-03-01 --rows 5000
     """
-    line = _line(batch, date, rows, appkey)
+    line = _line(batch, date, rows, _appkey(appkey, appkey_file))
     _require_meaning(line, more)
     settings = load_settings()
     doubtful.warn([line], "The command line")
@@ -73,10 +93,10 @@ def add(batch: str, date: dt.date | None, rows: int | None, more: bool, appkey: 
         after = listings.own_line(connection, account_id, line)
         if date is not None and date < window.first:
             _tell_too_late(connection, account_id, batch, date, window)
-    click.echo(f"Batch {line.batch_no} is looked for {f'on {date}' if date else 'on every date of the window'}.")
+    echo(f"Batch {line.batch_no} is looked for {f'on {date}' if date else 'on every date of the window'}.")
     _tell_changes(before, after)
     if _with_another_appkey([line], earlier):
-        click.echo("Its appkey is the new one now, on every date.")
+        echo("Its appkey is the new one now, on every date.")
 
 
 def _tell_too_late(
@@ -104,7 +124,7 @@ def _tell_changes(before: Line | None, after: Line | None) -> None:
     if before is None or after is None:
         return
     if before.rows is not None and before.rows != after.rows:
-        click.echo(f"It has {after.rows or 0:,} submitted rows on that date now; before, it had {before.rows:,}.")
+        echo(f"It has {after.rows or 0:,} submitted rows on that date now; before, it had {before.rows:,}.")
 
 
 def _appkeys(connection: sa.Connection, account_id: int, lines: Collection[Line]) -> dict[str, str | None]:
@@ -139,7 +159,7 @@ def import_(ctx: click.Context, file: Path) -> None:
             earlier = _appkeys(connection, account_id, found.lines)
             listings.add(connection, account_id, found.lines, more=False, moment=Clock().now())
     if found.whole:
-        click.echo(
+        echo(
             f"{_name(file)}: {count(len(found.lines), 'batch and date is', 'batches and dates are')} on the list."
         )
     _tell_replaced(file, _with_another_appkey(found.lines, earlier))
@@ -153,7 +173,7 @@ def _tell_replaced(file: Path, names: Sequence[str]) -> None:
     if names:
         more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         these = ", ".join(map(repr, names[:NAMED]))
-        click.echo(f"{_name(file)}: the appkey is another one now, on every date, for {these}{more}.")
+        echo(f"{_name(file)}: the appkey is another one now, on every date, for {these}{more}.")
 
 
 @batches.command(name="list", short_help="Show the batches that are looked for.")
@@ -176,9 +196,9 @@ def list_(as_json: bool) -> None:
         names = ("batch_no", "date", "rows", "source")
         print_json({"batches": [dict(zip(names, line, strict=True)) for line in lines]})
     elif lines:
-        click.echo(table(("batch", "date", "rows", "listed by"), lines))
+        echo(table(("batch", "date", "rows", "listed by"), lines))
     else:
-        click.echo("No batch is on the list. Add one with `numbercheck batches add BATCH --date DATE`.")
+        echo("No batch is on the list. Add one with `numbercheck batches add BATCH --date DATE`.")
 
 
 @batches.command(short_help="Stop looking for a batch on further dates, or on one date.")
@@ -204,7 +224,7 @@ def retire(batch: str, date: dt.date | None) -> None:
         raise Misconfigured(
             f"The batch {batch!r} is not known{on}. `numbercheck batches list` shows those that are."
         )
-    click.echo(f"Batch {batch} is retired: it will not be looked for on {date or 'further dates'}.")
+    echo(f"Batch {batch} is retired: it will not be looked for on {date or 'further dates'}.")
 
 
 def _entries(settings: Settings) -> list[Entry]:
@@ -225,6 +245,21 @@ def _account(settings: Settings) -> Iterator[tuple[sa.Connection, int]]:
         if settings.access_key:
             accounts.check_name(connection, account_id, settings.access_key)
         yield connection, account_id
+
+
+def _appkey(given: str | None, file: BinaryIO | None) -> str | None:
+    """The appkey from either option; a trailing newline in the file is dropped."""
+    if file is None:
+        return given
+    if given is not None:
+        raise click.UsageError("--appkey and --appkey-file say the same. Leave out one of them.")
+    try:
+        content = file.read(MAX_APPKEY_BYTES + 1).decode("utf-8-sig").strip("\r\n")
+    except UnicodeDecodeError:
+        raise click.UsageError("The file that --appkey-file names is not UTF-8 text.") from None
+    if not content.strip() or len(content) > MAX_APPKEY_BYTES:
+        raise click.UsageError("The file that --appkey-file names is empty, or too long to be an appkey.")
+    return content
 
 
 def _line(batch: str, date: dt.date | None, rows: int | None, appkey: str | None) -> Line:

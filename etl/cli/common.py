@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import click
 import sqlalchemy as sa
 
 from etl import log, settings
 from etl.database.engine import connect
-from etl.database.sqlitefile import is_there
+from etl.database.sqlitefile import exposed, is_there
 from etl.errors import Misconfigured
 from etl.schema import migrate
 from etl.settings import Settings
@@ -32,11 +34,24 @@ def load_settings() -> Settings:
 @contextmanager
 def any_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
     """Open the database, whatever its schema. `patient`: see database/engine.py."""
+    _warn_of_readers(found.database_url)
     engine = connect(found.database_url, patient=patient)
     try:
         yield engine
     finally:
         engine.dispose()
+
+
+@cache
+def _warn_of_readers(url: sa.URL) -> None:
+    """Warn once of files of SQLite that others can read, as earlier versions made them under a usual umask."""
+    files = exposed(url)
+    if files:
+        names = " ".join(shlex.quote(str(file)) for file in files)
+        logging.getLogger(__name__).warning(
+            "Other users of this machine may read the database, which holds phone numbers. Remedy: chmod 600 %s",
+            names,
+        )
 
 
 @contextmanager

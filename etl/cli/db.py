@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import click
+import logging
+from collections.abc import Callable
 
+import click
+import sqlalchemy as sa
+
+from etl.admin import strangers
 from etl.cli.common import any_database, load_settings
 from etl.cli.copy import copy
 from etl.cli.grant_reader import grant_reader
 from etl.cli.output import NAMED
+from etl.cli.tidy import tidy
+from etl.database.engine import reading
+from etl.database.sqlitefile import is_there
 from etl.errors import Misconfigured
 from etl.schema import migrate
 from etl.schema.differences import cure_of
+
+log = logging.getLogger(__name__)
 
 
 @click.group(short_help="The schema of the database.")
@@ -27,7 +37,8 @@ def db() -> None:
 def upgrade() -> None:
     """Bring the schema up to date; rows are kept.
 
-    Two upgrades at once do no harm: the second waits, then finds nothing to do.
+    Two upgrades at once do no harm: the second waits, then finds nothing to do. On PostgreSQL it warns of rights
+    with which others could make this job call functions of theirs, as `db check` does.
 
     \b
     Example: on a server, before the first sync and after each new version
@@ -35,7 +46,9 @@ def upgrade() -> None:
     """
     with any_database(load_settings(), patient=True) as engine:
         before, old_views = migrate.current(engine), migrate.existing_views(engine)
+        _warn_of(engine, strangers.dangers)
         migrate.upgrade(engine)
+        _warn_of(engine, strangers.bound_views)
         after, new_views = migrate.current(engine), migrate.existing_views(engine) - old_views
         to_grant = sorted(new_views) if before and engine.dialect.name != "sqlite" else []
     if before == after:
@@ -68,6 +81,8 @@ def check() -> None:
     """
     with any_database(load_settings(), patient=True) as engine:
         differences = migrate.check(engine)
+        _warn_of(engine, strangers.dangers)
+        _warn_of(engine, strangers.bound_views)
     if differences:
         more = f" And {len(differences) - NAMED} more." if len(differences) > NAMED else ""
         raise Misconfigured(" ".join(map(str, differences[:NAMED])) + more, cure_of(differences))
@@ -88,6 +103,18 @@ def downgrade(revision: str) -> None:
         click.echo(f"The schema is at {migrate.current(engine) or 'nothing: every table was dropped'}.")
 
 
+def _warn_of(engine: sa.Engine, look: Callable[[sa.Connection], list[strangers.Danger]]) -> None:
+    """Warn of what others could make this job, or its readers, call."""
+    if not is_there(engine.url):
+        return
+    with reading(engine).connect() as connection:
+        found = look(connection)
+    for danger in found[:NAMED]:
+        log.warning("%s", danger)
+    if len(found) > NAMED:
+        log.warning("And %d more of this kind.", len(found) - NAMED)
+
+
 def _to_readers(views: list[str]) -> str:
     if not views:
         return ""
@@ -96,3 +123,4 @@ def _to_readers(views: list[str]) -> str:
 
 db.add_command(copy)
 db.add_command(grant_reader)
+db.add_command(tidy)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from etl.cli.common import load_settings, open_database, prepare_schema
 from etl.cli.group import explained
-from etl.cli.output import count
+from etl.cli.output import count, echo
 from etl.clock import Clock
 from etl.core.line import Entry
 from etl.core.window import Window
@@ -59,14 +59,14 @@ def _look(name: str, check: Check) -> int:
     """Make a check and print its outcome. Returns the exit status that it calls for."""
     try:
         for line in check():
-            click.echo(f"ok    {name}: {line}")
+            echo(f"ok    {name}: {line}")
     except Skipped as reason:
-        click.echo(f"skip  {name}: {reason}")
+        echo(f"skip  {name}: {reason}")
     except (EtlError, sa.exc.SQLAlchemyError, OSError) as error:
         known = explained(error)
         if known is None:
             raise
-        click.echo(f"FIX   {name}: {known}")
+        echo(f"FIX   {name}: {known}")
         return known.exit_status
     return 0
 

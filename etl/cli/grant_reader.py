@@ -6,7 +6,7 @@ import click
 
 from etl.admin import grants
 from etl.cli.common import load_settings, open_database
-from etl.cli.output import NAMED, count
+from etl.cli.output import NAMED, count, echo
 from etl.errors import Misconfigured
 
 REMEDY = "let the server's administrator take that away, or name another role."
@@ -29,7 +29,7 @@ def grant_reader(role: str, masked: bool) -> None:
     """
     with open_database(load_settings(), patient=True) as engine:
         done = grants.grant(engine, role, masked=masked)
-    click.echo(f"{done.reader} may read {count(len(done.views), 'view')}: {', '.join(done.views)}.")
+    echo(f"{done.reader} may read {count(len(done.views), 'view')}: {', '.join(done.views)}.")
     if done.missing or done.beyond:
         raise Misconfigured(" ".join((*_missing(done), *_beyond(done))), REMEDY if done.beyond else "")
 

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import click
 from rich.cells import cell_len
 
+from etl.escape import escaped, escaped_json, on_one_line
 from etl.log import SafeHandler, TextFormatter, stamp
 
 SHOWN = 20
@@ -35,7 +36,7 @@ def tell(complaint: object) -> None:
             stamp(record)
             _complain(handler.formatter.format(record) if handler.formatter else str(complaint))
             return
-    _complain(f"numbercheck: {complaint}")
+    _complain(f"numbercheck: {on_one_line(str(complaint))}")
 
 
 def _complain(text: str) -> None:
@@ -56,7 +57,12 @@ json_option = click.option(
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object, the last line of standard output."""
     readable = (sys.stdout.encoding or "").lower().startswith("utf")
-    click.echo(json.dumps(value, ensure_ascii=not readable, default=str))
+    click.echo(escaped_json(json.dumps(value, ensure_ascii=not readable, default=str)))
+
+
+def echo(text: str) -> None:
+    """Print text that may hold something from outside, such as batch numbers and words of the vendor."""
+    click.echo(escaped(text))
 
 
 def count(number: int, one: str, more: str = "") -> str:
@@ -99,4 +105,4 @@ def _cell(value: object) -> str:
         return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     if isinstance(value, int):
         return f"{value:,}"
-    return "-" if value is None else str(value)
+    return "-" if value is None else on_one_line(str(value))

@@ -12,7 +12,7 @@ import click
 
 from etl.cli.common import has_schema, load_settings, open_database, require_loopback
 from etl.cli.options import named, options, rules_of
-from etl.cli.output import SHOWN, count, print_json, table, tell
+from etl.cli.output import SHOWN, count, echo, print_json, table, tell
 from etl.clock import Clock
 from etl.core import planning
 from etl.core.batchday import BatchDay, State
@@ -62,7 +62,7 @@ def plan(
     if as_json:
         print_json(_plan_as_json(made, window, settings, in_full))
     else:
-        click.echo(_plan_text(made, window, settings, in_full))
+        echo(_plan_text(made, window, settings, in_full))
     if problems:
         click.get_current_context().exit(max(problem.exit_status for problem in problems))
 

@@ -9,7 +9,7 @@ import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
 from etl.cli.in_doubt import in_doubt
-from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, json_option, print_json, table
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, echo, json_option, print_json, table
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -48,7 +48,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
         place |= {"window": window_as_json(window)}
         print_json(place | found | {"doubts": doubts_as_json(found["doubts"])})
     else:
-        click.echo(_text(settings, window, found))
+        echo(_text(settings, window, found))
 
 
 def _look(settings: Settings, window: Window) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from etl.cli.common import has_schema, load_settings, open_database, prepare_sch
 from etl.cli.group import explained
 from etl.cli.in_doubt import in_doubt
 from etl.cli.options import named, options, rules_of
-from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, print_json, tell
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, echo, print_json, tell
 from etl.clock import Clock
 from etl.core.planning import EVERYTHING, Selection
 from etl.core.window import Window
@@ -96,7 +96,7 @@ def _sync(
     if as_json:
         print_json(result.as_json())
     else:
-        click.echo(summary(result))
+        echo(summary(result))
     return result.exit_code
 
 

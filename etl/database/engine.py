@@ -13,7 +13,7 @@ from sqlalchemy.engine import ExceptionContext
 from etl.database import packets, silence
 from etl.database.driver import require_driver
 from etl.database.explain import OWN, Database, explain, words
-from etl.database.sqlitefile import file_of
+from etl.database.sqlitefile import create_private, file_of
 from etl.database.types import MYSQL_FAMILY
 from etl.database.upsert import COPIED
 from etl.errors import Misconfigured
@@ -107,6 +107,7 @@ def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
             database.called,
         )
     engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))
+    sa.event.listen(engine, "do_connect", lambda *_: create_private(url))
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,13 +1,17 @@
-"""The file of an SQLite database: where it is, and whether it exists."""
+"""The file of an SQLite database: where it is, whether it exists, and who may read it."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 
 MEMORY = (None, "", ":memory:")
+OTHERS = 0o077
+"""The permissions of everybody but the owner."""
 
 
 def file_of(url: sa.URL) -> Path | None:
@@ -22,3 +26,27 @@ def is_there(url: sa.URL) -> bool:
     """Whether it can be read without creating an empty file. A server or a database in memory always can."""
     file = file_of(url)
     return file is None or file.exists()
+
+
+def create_private(url: sa.URL) -> None:
+    """Create the file where SQLite would, so that only its owner can read it, whatever the umask.
+
+    SQLite gives the files beside it (`-wal`, `-shm`, `-journal`) the same permissions. What cannot be created is
+    left to SQLite, which says why.
+    """
+    file = file_of(url)
+    if file is None or url.query.get("mode", "rwc") != "rwc":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(file.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        os.close(descriptor)
+
+
+def exposed(url: sa.URL) -> list[Path]:
+    """Those of the files of a database that others than their owner may read or write."""
+    file = file_of(url)
+    if file is None:
+        return []
+    files = [file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm", "-journal"))]
+    return [each for each in files if each.exists() and each.stat().st_mode & OTHERS]

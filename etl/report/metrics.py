@@ -19,6 +19,7 @@ OF_THE_RUN = {
     "numbercheck_run_seconds": "How long the last run took",
     "numbercheck_requests": "Requests that the last run sent, every attempt counted",
     "numbercheck_throttled": "Requests of the last run that the vendor refused as too many",
+    "numbercheck_new_codes": "Codes and carriers that the last run was the first to see",
 }
 OF_THE_LEDGER = {
     "numbercheck_last_success_timestamp_seconds": "When the last run of the whole window that ended with 0 ended",
@@ -39,6 +40,7 @@ class Ended:
     seconds: float
     requests: int = 0
     throttled: int = 0
+    new_codes: int = 0
 
 
 class Kept(Collector):
@@ -63,6 +65,7 @@ def figures(account: str, run: Ended | None, ledger: Ledger | None) -> Collector
             "numbercheck_run_seconds": run.seconds,
             "numbercheck_requests": run.requests,
             "numbercheck_throttled": run.throttled,
+            "numbercheck_new_codes": run.new_codes,
         }
     if ledger is not None:
         _add(registry, "numbercheck_batch_days", account, "state", ledger.batch_days)

@@ -85,7 +85,9 @@ class Report:
         known = self._ledger(place, account)
         run = metrics.Ended(self._now(), exit_status, self._monotonic() - self._began)
         if self.result is not None:
-            run = metrics.Ended(run.at, exit_status, run.seconds, self.result.requests, self.result.throttled)
+            result = self.result
+            figures_of_it = (result.requests, result.throttled, result.new_codes)
+            run = metrics.Ended(run.at, exit_status, run.seconds, *figures_of_it)
         # What went well for some batches or dates must not silence an alarm about all of them.
         keep = self._narrowed and exit_status == 0
         if path := place.metrics_file:

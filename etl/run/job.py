@@ -232,5 +232,6 @@ class Run:
         result = self._result
         result.requests, result.retries = self._gate.requests, self._client.counts.retries
         result.throttled = self._client.counts.throttled
+        result.new_codes = self._lookups.added
         rows = {f"rows_{name}": getattr(result.rows, name) for name in ROW_COUNTS}
         runs.update(connection, result.run_id, requests=result.requests, retries=result.retries, **rows)

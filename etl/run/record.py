@@ -110,7 +110,7 @@ def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
         day.state = State.LOST
     elif not day.proven and not isinstance(failure, DateNotAsked):
         day.state = State.INCOMPLETE
-    day.note = Note(NoteKind.WORDS, (str(failure),))
+    day.note = Note(NoteKind.WORDS, (failure.note,))
     _tell(logging.WARNING, day, failure)
 
 

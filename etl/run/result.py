@@ -54,7 +54,7 @@ class Result:
     `failed`: how many batch days could not be read to their end; each was logged when it happened. `reasons`: what
     else kept the run from ending with 0; the command has yet to report it. `full`: with --full. `narrowed`: it was
     limited to some batches or dates; `unasked`: why that left nothing to ask for. `doubts` are those of the whole
-    account.
+    account. `new_codes`: codes and carriers that were never seen before.
     """
 
     run_id: str
@@ -65,6 +65,7 @@ class Result:
     requests: int = 0
     retries: int = 0
     throttled: int = 0
+    new_codes: int = 0
     rows: Stored = field(default_factory=Stored)
     seconds: float = 0.0
     reasons: list[EtlError] = field(default_factory=list)

@@ -215,9 +215,16 @@ def _on_sqlite(connection: sa.Connection) -> Iterator[None]:
 def _on_postgresql(connection: sa.Connection) -> Iterator[None]:
     with connection.begin():
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        if not _has_versions(connection):  # nobody can be kept out by a table that is not there
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        if _has_versions(connection):  # anybody may take an advisory lock, only who may write can lock a table
+            connection.exec_driver_sql("LOCK TABLE alembic_version IN SHARE ROW EXCLUSIVE MODE")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TABLE_WAIT_SECONDS}s'")
         yield
+
+
+def _has_versions(connection: sa.Connection) -> bool:
+    return sa.inspect(connection).has_table("alembic_version")
 
 
 @contextlib.contextmanager
@@ -228,7 +235,11 @@ def _on_mysql(connection: sa.Connection) -> Iterator[None]:
     connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {TABLE_WAIT_SECONDS}")
     connection.commit()
     if got != 1:
-        raise TryLater("Another upgrade of this database is running.", "run this again later.")
+        holder = connection.scalar(sa.select(sa.func.is_used_lock(name)))
+        raise TryLater(
+            f"Another upgrade of this database is running, in the server's connection {holder}.",
+            "run this again later. If there is no such upgrade, let the server's administrator end it.",
+        )
     try:
         with connection.begin():
             yield

@@ -98,6 +98,8 @@ account = _table(
     _text("holder", "Who holds this account's sync lock, or held it last", 255),
     _column("page_size", sa.Integer(), "Rows per page, as answers have shown; NULL: the documented 100"),
     _column("planned_to", sa.Date(), "Up to which date everything that the lists name is planned"),
+    _text("lock_key", "Random name of the lock of the run that holds this account, or held it last", 32),
+    _text("lock_session", "The session of the database that took this lock; it counts in no other", 128),
     comment="One accessKey of the vendor: it has its own batches, pace and lock",
 )
 

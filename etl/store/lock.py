@@ -1,10 +1,15 @@
-"""Only one sync for each account, across all hosts. The lock is released if its process or its host dies."""
+"""Only one sync for each account, across all hosts. The lock is released if its process or its host dies.
+
+Only who may write the account's row can take it (docs/adr/0016): the row names the lock of the run that holds the
+account, and each run gives its lock a new random name. A lock of that name counts only in the session that took
+it.
+"""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,28 +33,42 @@ class Lock(Protocol):
         ...
 
 
+class _Kind(Lock, Protocol):
+    """How one kind of database locks. `session`: what has to hold a lock of this name for it to count."""
+
+    session: str | None
+
+    @classmethod
+    def take(cls, connection: sa.Connection, name: str) -> _Kind:
+        """Lock what nobody else knows the name of."""
+        ...
+
+    @classmethod
+    def is_taken(cls, connection: sa.Connection, name: str, session: str | None, /) -> bool:
+        """Whether that session still holds the lock."""
+        ...
+
+
 def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
     """Lock the account for `connection`, the only one that writes while the lock is held.
 
     On a server the lock belongs to that connection: if the connection breaks, its transaction fails as well.
     Raises Locked, which names the holder, if another sync of the account is running.
     """
-    lock: Lock | None
-    match connection.dialect.name:
-        case "postgresql":
-            lock = _PostgresLock.take(connection, account_id)
-        case name if name in MYSQL_FAMILY:
-            lock = _MysqlLock.take(connection, account_id)
-        case _:
-            lock = _FileLock.take(connection, account_id)
-    mine = account.c.account_id == account_id
-    if lock is None:
-        other = connection.execute(sa.select(account.c.name, account.c.holder).where(mine)).one()
-        connection.rollback()
-        raise Locked(f"Another sync of the account {other.name!r} is running: {other.holder or 'just started'}.")
-    connection.execute(sa.update(account).where(mine).values(holder=holder))
-    connection.commit()
-    return lock
+    kind, mine = _kind(connection.dialect), account.c.account_id == account_id
+    row = sa.select(account.c.name, account.c.holder, account.c.lock_key, account.c.lock_session).where(mine)
+    _refuse_if_taken(connection, kind, row)  # at once, though the holder may have locked the row for a while
+    _refuse_if_taken(connection, kind, row.with_for_update(key_share=True))
+    name = secrets.token_hex(16)
+    taken = kind.take(connection, name)
+    try:
+        values = {"holder": holder, "lock_key": name, "lock_session": taken.session}
+        connection.execute(sa.update(account).where(mine).values(values))
+        connection.commit()
+    except BaseException:
+        taken.release()
+        raise
+    return _Named(taken, connection, mine & (account.c.lock_key == name))
 
 
 def verify(lock: Lock) -> None:
@@ -61,46 +80,106 @@ def verify(lock: Lock) -> None:
         )
 
 
-class _PostgresLock:
-    """A session-level advisory lock."""
+def _kind(dialect: sa.Dialect) -> type[_Kind]:
+    if dialect.name == "postgresql":
+        return _PostgresLock
+    return _MysqlLock if dialect.name in MYSQL_FAMILY else _FileLock
 
-    def __init__(self, connection: sa.Connection, key: tuple[int, int]) -> None:
-        self._connection = connection
-        self._key = {"space": key[0], "id": key[1]}
 
-    @classmethod
-    def take(cls, connection: sa.Connection, account_id: int) -> _PostgresLock | None:
-        schema = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
-        lock = cls(connection, (_number(f"numbercheck sync {schema}"), account_id))
-        taken = connection.execute(sa.text("SELECT pg_try_advisory_lock(:space, :id)"), lock._key).scalar_one()
-        connection.commit()
-        return lock if taken else None
+def _refuse_if_taken(connection: sa.Connection, kind: type[_Kind], query: sa.Select[Any]) -> None:
+    row = connection.execute(query).one()
+    if row.lock_key is not None and kind.is_taken(connection, row.lock_key, row.lock_session):
+        connection.rollback()
+        raise Locked(f"Another sync of the account {row.name!r} is running: {row.holder}.")
+
+
+class _Named:
+    """A lock, and the row that names it: both have to be there. A file is enough, as nobody else can lock it."""
+
+    def __init__(self, lock: _Kind, connection: sa.Connection, row: sa.ColumnElement[bool]) -> None:
+        self._lock, self._connection, self._row = lock, connection, row
 
     def held(self) -> bool:
-        query = sa.text(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() "
-            "AND classid::bigint = :space AND objid::bigint = :id AND objsubid = 2"
-        )
-        return bool(self._connection.execute(query, self._key).scalar_one())
+        return self._lock.held() and (self._lock.session is None or self._is_named())
+
+    def _is_named(self) -> bool:
+        named = sa.select(sa.func.count()).select_from(account).where(self._row)
+        return bool(self._connection.execute(named).scalar_one())
 
     def release(self) -> None:
-        _end(self._connection, sa.text("SELECT pg_advisory_unlock(:space, :id)"), self._key)
+        self._lock.release()
 
 
-class _MysqlLock:
-    """A named user-level lock. All databases of a server share one set of names."""
+class _PostgresLock:
+    """A session-level advisory lock. Anybody may take one and see those of others, but not as the same session."""
+
+    _HELD = """
+        SELECT count(*) FROM pg_catalog.pg_locks AS held {join}
+        WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+        AND held.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+        AND (held.classid::bigint << 32) + held.objid::bigint = CAST(:number AS bigint)
+        AND {session}
+    """
+    _TAKEN = sa.text(
+        _HELD.format(
+            join="JOIN pg_catalog.pg_stat_activity AS session USING (pid)",
+            session="pg_catalog.concat(pid, ' ', session.usesysid) = CAST(:session AS text)",
+        )
+    )
+    _MINE = sa.text(_HELD.format(join="", session="held.pid = pg_catalog.pg_backend_pid()"))
+    _SESSION = sa.text(
+        "SELECT pg_catalog.concat(pid, ' ', usesysid) FROM pg_catalog.pg_stat_activity"
+        " WHERE pid = pg_catalog.pg_backend_pid()"
+    )
 
     def __init__(self, connection: sa.Connection, name: str) -> None:
         self._connection = connection
-        self._name = {"name": name}
+        self._number = self._numbered(name)
+        self.session: str | None = connection.execute(self._SESSION).scalar_one()
 
     @classmethod
-    def take(cls, connection: sa.Connection, account_id: int) -> _MysqlLock | None:
-        database = connection.execute(sa.text("SELECT database()")).scalar_one()
-        lock = cls(connection, f"numbercheck sync {_number(database)} {account_id}")
-        taken = connection.execute(sa.text("SELECT get_lock(:name, 0)"), lock._name).scalar_one()
-        connection.commit()
-        return lock if taken else None
+    def take(cls, connection: sa.Connection, name: str) -> _PostgresLock:
+        lock = cls(connection, name)
+        query = sa.text("SELECT pg_catalog.pg_try_advisory_lock(CAST(:number AS bigint))")
+        _require(connection.execute(query, lock._number).scalar_one())
+        return lock
+
+    @classmethod
+    def is_taken(cls, connection: sa.Connection, name: str, session: str | None) -> bool:
+        values = cls._numbered(name) | {"session": session}
+        return bool(connection.execute(cls._TAKEN, values).scalar_one())
+
+    def held(self) -> bool:
+        return bool(self._connection.execute(self._MINE, self._number).scalar_one())
+
+    def release(self) -> None:
+        query = sa.text("SELECT pg_catalog.pg_advisory_unlock(CAST(:number AS bigint))")
+        _end(self._connection, query, self._number)
+
+    @staticmethod
+    def _numbered(name: str) -> dict[str, Any]:
+        """The lock's number: positive, of at most 63 bits."""
+        return {"number": int(name[:16], 16) >> 1}
+
+
+class _MysqlLock:
+    """A named user-level lock. All databases of a server share one set of names, which nobody can look up."""
+
+    def __init__(self, connection: sa.Connection, name: str) -> None:
+        self._connection = connection
+        self._name = self._named(name)
+        self.session: str | None = str(connection.execute(sa.text("SELECT connection_id()")).scalar_one())
+
+    @classmethod
+    def take(cls, connection: sa.Connection, name: str) -> _MysqlLock:
+        lock = cls(connection, name)
+        _require(connection.execute(sa.text("SELECT get_lock(:name, 0)"), lock._name).scalar_one())
+        return lock
+
+    @classmethod
+    def is_taken(cls, connection: sa.Connection, name: str, session: str | None) -> bool:
+        user = connection.execute(sa.text("SELECT is_used_lock(:name)"), cls._named(name)).scalar_one()
+        return user is not None and str(user) == session
 
     def held(self) -> bool:
         query = sa.text("SELECT is_used_lock(:name) = connection_id()")
@@ -109,30 +188,44 @@ class _MysqlLock:
     def release(self) -> None:
         _end(self._connection, sa.text("SELECT release_lock(:name)"), self._name)
 
+    @staticmethod
+    def _named(name: str) -> dict[str, Any]:
+        return {"name": f"numbercheck sync {name}"}
+
 
 class _FileLock:
     """A locked file beside an SQLite database. A database in memory needs none: no other process can open it."""
+
+    session: str | None = None
 
     def __init__(self, path: Path | None, descriptor: int | None) -> None:
         self._path = path
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, connection: sa.Connection, account_id: int) -> _FileLock | None:
-        # The path as SQLite knows it: absolute, and with links resolved.
-        database = connection.exec_driver_sql("PRAGMA database_list").first()
-        if database is None or not database[2]:
+    def take(cls, connection: sa.Connection, name: str) -> _FileLock:
+        path = _beside(connection, name)
+        if path is None:
             return cls(None, None)
-        path = Path(f"{database[2]}.sync-{account_id}.lock")
         try:
-            return cls(path, _lock_file(path))
-        except BlockingIOError:
-            return None
+            return cls(path, _lock_file(path, os.O_CREAT | os.O_EXCL))
         except OSError as error:
-            raise Misconfigured(
-                f"The lock file {path} cannot be locked ({error.strerror}).",
-                "allow this user to write it and its directory, or delete it while no sync is running.",
-            ) from error
+            raise _unusable(path, error) from error
+
+    @classmethod
+    def is_taken(cls, connection: sa.Connection, name: str, _session: str | None) -> bool:
+        path = _beside(connection, name)
+        if path is None:
+            return False
+        try:
+            cls(path, _lock_file(path)).release()  # its run was killed
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            raise _unusable(path, error) from error
+        return False
 
     def held(self) -> bool:
         if self._path is None or self._descriptor is None:
@@ -142,19 +235,45 @@ class _FileLock:
         return False
 
     def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+        if self._descriptor is None or self._path is None:
+            return
+        if self.held():
+            with suppress(OSError):
+                self._path.unlink()
+        os.close(self._descriptor)
+        self._descriptor = None
 
 
-def _lock_file(path: Path) -> int:
-    """Open and lock a file: it stays locked as long as the descriptor is open. Raises BlockingIOError, OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def _beside(connection: sa.Connection, name: str) -> Path | None:
+    # The path as SQLite knows it: absolute, and with links resolved.
+    database = connection.exec_driver_sql("PRAGMA database_list").first()
+    return Path(f"{database[2]}.sync-{name}.lock") if database and database[2] else None
+
+
+def _lock_file(path: Path, further: int = 0) -> int:
+    """Open and lock a file: it stays locked as long as the descriptor is open. Raises BlockingIOError, OSError.
+
+    Nobody else may even read it: whoever can read a file can lock it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | further, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _unusable(path: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"The lock file {path} cannot be locked ({error.strerror}).",
+        "allow this user to write it and its directory, or delete it while no sync is running.",
+    )
+
+
+def _require(taken: object) -> None:
+    if not taken:
+        raise TryLater("The database gives out no lock for this run.", "run this again.")
 
 
 def _end(connection: sa.Connection, unlock: sa.TextClause, values: dict[str, Any]) -> None:
@@ -167,8 +286,3 @@ def _end(connection: sa.Connection, unlock: sa.TextClause, values: dict[str, Any
             connection.rollback()
     if not unlocked:
         connection.invalidate()
-
-
-def _number(text: str) -> int:
-    """A 31-bit number for `text`."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1

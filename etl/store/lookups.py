@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,18 @@ from etl.core.checkrow import CheckRow
 from etl.core.fields import FIELDS
 from etl.database.sql import chunks, insert_missing_shared
 from etl.schema.tables import carrier, metadata, number_type
+
+MANY_CODES = 100
+"""More new codes and carriers in one run than this are worth a warning; so says deploy/prometheus/alerts.yml."""
+
+MANY_NEW = (
+    "This run has added more than %d codes and carriers that were never seen before. In a first run that may be"
+    " right; otherwise the vendor, or what answers in its place, sends nonsense. Remedy: look at the regions,"
+    " carriers and currencies in v_number_check. Once such rows were read again as they should be, `numbercheck db"
+    " tidy` removes what nothing refers to."
+)
+
+log = logging.getLogger(__name__)
 
 
 def _line(table: sa.Table, code: Any) -> dict[str, Any]:
@@ -34,10 +47,12 @@ LOOKUPS = tuple(
 class Lookups:
     """The contents of the lookup tables, read once for each run and kept up to date with what this run adds.
 
-    An addition is part of the transaction that needs it: if the transaction fails, so does the run.
+    An addition is part of the transaction that needs it: if the transaction fails, so does the run. `added`: how
+    many this run has added to all of them.
     """
 
     def __init__(self) -> None:
+        self.added = 0
         self._known: dict[str, set[Any]] = {}
         self._carriers: dict[str, int] = {}
 
@@ -49,6 +64,7 @@ class Lookups:
             new = set(column.get(name, ())) - known - {None}
             insert_missing_shared(connection, table, [_line(table, code) for code in sorted(new)])
             known |= new
+            self._count(len(new))
         self._ensure_carriers(connection, set(column.get("carrier", ())) - {None})
 
     def carrier_id(self, name: str | None) -> int | None:
@@ -66,6 +82,13 @@ class Lookups:
         new = names - self._carriers.keys()
         insert_missing_shared(connection, carrier, [{"name": name} for name in sorted(new)])
         self._read_carriers(connection, new)
+        self._count(len(new))
+
+    def _count(self, new: int) -> None:
+        """Warn once where a run adds far more than a vendor has."""
+        before, self.added = self.added, self.added + new
+        if before <= MANY_CODES < self.added:
+            log.warning(MANY_NEW, MANY_CODES)
 
     def _read_carriers(self, connection: sa.Connection, names: set[str]) -> None:
         for some in chunks(names):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from etl.core.page import Page
+from etl.scrub import scrub_foreign
 from etl.vendor.answers import NotTheApi, code_of, parse, to_page, words_of
 from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
 from etl.vendor.question import Question
@@ -60,22 +61,40 @@ def _read(question: Question, answer: Answer, go_on: Callable[[], None]) -> Atte
 
 def describe(attempt: Attempt, secrets: Collection[str]) -> str:
     """What happened, with the server's own words."""
-    facts = ", ".join(_facts(attempt, secrets))
     words = presentable(attempt.seen.words, secrets)
-    return attempt.found.what + (f" ({facts})" if facts else "") + (f": “{words}”" if words else "")
+    facts = [*_figures(attempt), *_told(attempt, secrets)]
+    return _sentence(attempt, facts) + (f": “{words}”" if words else "")
+
+
+def describe_plainly(attempt: Attempt) -> str:
+    """What happened, without any words from outside."""
+    ours = attempt.detail if attempt.answer.trouble is None and _may_be_used(attempt) else ""
+    return _sentence(attempt, [*_figures(attempt), *filter(None, [ours])])
+
+
+def _sentence(attempt: Attempt, facts: Collection[str]) -> str:
+    return attempt.found.what + (f" ({', '.join(facts)})" if facts else "")
 
 
 def _attempt(answer: Answer, seen: Seen, detail: str = "") -> Attempt:
     return Attempt(answer, seen, outcome(seen), detail or answer.reason)
 
 
-def _facts(attempt: Attempt, secrets: Collection[str]) -> Iterator[str]:
+def _figures(attempt: Attempt) -> Iterator[str]:
     status, code = attempt.seen.status, attempt.seen.code
     if code is not None:
-        yield f"code {code}"
+        yield scrub_foreign(f"code {code}")  # the vendor chooses it
     if status is not None and status not in SUCCESS:
         yield f"HTTP status {status}"
+
+
+def _told(attempt: Attempt, secrets: Collection[str]) -> Iterator[str]:
+    status = attempt.seen.status
     if status is not None and 300 <= status < 400:
         yield f"to {presentable_url(attempt.answer.headers.get('Location', ''), secrets) or 'nowhere'}"
-    if attempt.detail and (status is None or status in SUCCESS):
+    if attempt.detail and _may_be_used(attempt):
         yield presentable(attempt.detail, secrets)
+
+
+def _may_be_used(attempt: Attempt) -> bool:
+    return attempt.seen.status is None or attempt.seen.status in SUCCESS

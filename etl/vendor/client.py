@@ -15,7 +15,7 @@ import tenacity
 from etl.core.page import Page
 from etl.errors import BatchDayFailed, ClockWrong, EtlError, RunEnded
 from etl.settings import Settings
-from etl.vendor.attempt import Attempt, describe, read
+from etl.vendor.attempt import Attempt, describe, describe_plainly, read
 from etl.vendor.backoff import wait
 from etl.vendor.outcomes import Action, Trouble, cause
 from etl.vendor.question import DOCUMENTED, Question, body
@@ -239,6 +239,7 @@ class Client:
         error = attempt.found.error(f"{what}.", attempt.found.remedy, subject)
         if isinstance(error, BatchDayFailed):
             error.cause = cause(attempt.seen, attempt.found)
+            error.own_words = f"{describe_plainly(attempt)}."
         return error
 
     def _known_secrets(self, question: Question) -> tuple[str, ...]:

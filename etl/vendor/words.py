@@ -6,16 +6,14 @@ import unicodedata
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from etl.scrub import scrub
+from etl.scrub import scrub, scrub_foreign
 
 LONGEST = 200
 
 
 def presentable(text: str, secrets: Collection[str] = ()) -> str:
     """`text` on one line of at most 200 characters, without control characters, secrets or whole phone numbers."""
-    line = _without(visible(_without(text, secrets)[: 100 * LONGEST]), secrets)
-    line = scrub(line)
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return _shortened(scrub_foreign(_on_a_line(text, secrets)))
 
 
 def presentable_url(url: str, secrets: Collection[str] = ()) -> str:
@@ -25,12 +23,20 @@ def presentable_url(url: str, secrets: Collection[str] = ()) -> str:
     except ValueError:
         return "an invalid address"
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-    return presentable(bare.geturl(), secrets)
+    return _shortened(scrub(_on_a_line(bare.geturl(), secrets)))
 
 
 def visible(text: str) -> str:
     """`text` on one line, without control characters and other invisible ones."""
     return " ".join("".join(_shown(sign) for sign in text).split())
+
+
+def _on_a_line(text: str, secrets: Collection[str]) -> str:
+    return _without(visible(_without(text, secrets)[: 100 * LONGEST]), secrets)
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _without(text: str, secrets: Collection[str]) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_auth_from_url
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -129,11 +131,21 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+def _login_of_the_url(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Send the user and password that the URL names, if any. Without this, requests would look into ~/.netrc."""
+    login = get_auth_from_url(request.url or "")
+    return HTTPBasicAuth(*login)(request) if any(login) else request
+
+
 class BoundedSession(requests.Session):
-    """Keeps up to `connections` connections per host. Call `limit.begin` before each request."""
+    """Keeps up to `connections` connections per host. Call `limit.begin` before each request.
+
+    Of the environment, it uses proxies and CA certificates, and nothing else.
+    """
 
     def __init__(self, connections: int) -> None:
         super().__init__()
+        self.auth = _login_of_the_url
         adapter = _Adapter(pool_connections=2, pool_maxsize=connections)
         self.mount("http://", adapter)
         self.mount("https://", adapter)

@@ -301,3 +301,36 @@ def test_rows_without_a_date_are_a_warning(inside: Command) -> None:
     inside.write_list(["NULL,,7"])
     done = inside.sync()
     assert "1 line has rows but no date" in done.messages
+
+
+def test_the_appkey_of_a_file(inside: Command) -> None:
+    """Options can be read by everybody on the machine."""
+    inside.vendor.book.add_generated("own", TODAY, 4, appkey="app-1")
+    for name, content in (("key", "app-1\n"), ("marked", "\ufeffapp-1\r\n")):
+        (inside.directory / name).write_text(content, encoding="utf-8")
+        call = ("batches", "add", "own", "--date", str(TODAY), "--rows", "4")
+        assert inside(*call, "--appkey-file", str(inside.directory / name)).status == 0
+    inside.write_list([])
+    assert inside.sync().result["rows"]["inserted"] == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "further", "words"),
+    [
+        (b"", (), "is empty"),
+        (b" \n", (), "is empty"),
+        (b"\xff\xfe", (), "is not UTF-8"),
+        (b"a" * 2000, (), "too long"),
+        (b"app-1", ("--appkey", "app-2"), "Leave out one"),
+        (None, (), "No such file"),
+    ],
+)
+def test_a_file_that_holds_no_appkey(
+    inside: Command, content: bytes | None, further: tuple[str, ...], words: str
+) -> None:
+    file = inside.directory / "key"
+    if content is not None:
+        file.write_bytes(content)
+    done = inside("batches", "add", "own", "--appkey-file", str(file), *further, status=2)
+    assert words in done.err
+    assert "app-1" not in done.err

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from etl.cli import main
+from etl.cli.common import _warn_of_readers
 from etl.schema import migrate
-from tests.cli.support import Command
-from tests.servers import PASSWORD
+from tests.cli.support import Command, connected
+from tests.servers import PASSWORD, SQLITE
 
 HEAD = migrate.head()
 
@@ -50,6 +51,31 @@ def test_the_life_of_a_schema(run: Run) -> None:
     for arguments, status, words in steps:
         found = run(*arguments)
         assert (found[0], found[1].startswith(words)) == (status, True), found
+
+
+@pytest.mark.parametrize("server", [SQLITE], indirect=True)
+def test_a_database_that_others_can_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", str(engine.url))
+    file = Path(str(engine.url.database))
+    for mode, told in ((0o600, False), (0o644, True)):
+        file.chmod(mode)
+        _warn_of_readers.cache_clear()
+        caplog.clear()
+        result = CliRunner().invoke(main, ["db", "current"])
+        assert (result.exit_code, result.stdout) == (0, f"{HEAD} (current)\n")
+        assert [f"chmod 600 {file}" in record.getMessage() for record in caplog.records] == [True] * told
+
+
+def test_codes_that_nothing_refers_to_are_removed(run: Run, database: sa.URL) -> None:
+    run("upgrade")
+    assert run("tidy") == (0, "Every code and carrier is in use.")
+    with connected(database) as engine, engine.begin() as connection:
+        for name in ("A", "B"):
+            connection.exec_driver_sql(f"INSERT INTO carrier (name) VALUES ('{name}')")  # noqa: S608
+        connection.exec_driver_sql("INSERT INTO currency (code) VALUES ('XXX')")
+    assert run("tidy") == (0, "Removed 3 codes and names: 1 from currency, 2 from carrier.")
 
 
 def test_views_that_readers_do_not_have_yet_are_told(run: Run, database: sa.URL) -> None:

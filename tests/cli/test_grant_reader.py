@@ -88,7 +88,7 @@ def test_sqlite_has_no_roles(command: Command, engine: sa.Engine) -> None:
 
 
 WAITING = {
-    "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()",
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE wait_event = 'relation' AND datname = current_database()",
     "mariadb": "SELECT id FROM information_schema.processlist WHERE state = 'User lock' AND db = database()",
 }
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from etl.database.sqlitefile import file_of, is_there
+from etl.database.engine import connect
+from etl.database.sqlitefile import exposed, file_of, is_there
 
 NAMED = [
     ("sqlite:///numbercheck.db", "numbercheck.db"),
@@ -39,3 +43,60 @@ def test_looking_makes_no_file(tmp_path: Path) -> None:
     file.touch()
     for url in (f"sqlite:///{file}", f"sqlite:///file:{file}?uri=true"):
         assert is_there(sa.make_url(url))
+
+
+@pytest.fixture(params=[0, 0o022, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("name", ["{}", "file:{}?uri=true", "file:{}?mode=rwc&uri=true"])
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_only_the_owner_can_read_a_new_database_and_what_lies_beside_it(
+    name: str, journal: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "n.db"
+    engine = connect(sa.make_url(f"sqlite:///{name.format(file)}"))
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(f"PRAGMA journal_mode = {journal}")
+        with connection.begin():
+            connection.exec_driver_sql("CREATE TABLE t (a)")
+            files = sorted(tmp_path.iterdir())
+            assert len(files) > 1
+            assert {each.name: oct(each.stat().st_mode & 0o777) for each in files} == {
+                each.name: "0o600" for each in files
+            }
+    engine.dispose()
+    assert exposed(engine.url) == []
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_link_to_no_file_yet_makes_a_private_one(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
+    engine = connect(sa.make_url(f"sqlite:///{tmp_path / 'link.db'}"))
+    with engine.connect():
+        assert oct((tmp_path / "real.db").stat().st_mode & 0o777) == "0o600"
+    engine.dispose()
+
+
+@pytest.mark.parametrize("mode", ["ro", "rw"])
+def test_who_only_reads_creates_nothing(mode: str, tmp_path: Path) -> None:
+    engine = connect(sa.make_url(f"sqlite:///file:{tmp_path / 'n.db'}?mode={mode}&uri=true"))
+    with pytest.raises(sa.exc.OperationalError):
+        engine.connect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o644, 0o660, 0o602])
+def test_files_that_others_may_use_are_found(mode: int, tmp_path: Path) -> None:
+    for name in ("n.db", "n.db-wal", "other.db"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    assert exposed(sa.make_url(f"sqlite:///{tmp_path / 'n.db'}")) == [tmp_path / "n.db", tmp_path / "n.db-wal"]
+    (tmp_path / "n.db").chmod(0o600)
+    assert exposed(sa.make_url(f"sqlite:///{tmp_path / 'n.db'}")) == [tmp_path / "n.db-wal"]

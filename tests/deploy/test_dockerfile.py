@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "Dockerfile"
+BASE = re.findall(r"^FROM (\S+) AS base$", FILE.read_text(encoding="utf-8"), re.MULTILINE)[0]
 HADOLINT = Path(sysconfig.get_path("scripts")) / "hadolint"
 
 
@@ -37,7 +38,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 def test_hadolint_notices_a_mistake(tmp_path: Path) -> None:
     wrong = tmp_path / "Dockerfile"
-    wrong.write_text(FILE.read_text(encoding="utf-8").replace("python:3.11-slim-bookworm", "python:latest"))
+    wrong.write_text(FILE.read_text(encoding="utf-8").replace(BASE, "python:latest"))
     assert b"DL3007" in lint(wrong).stdout
 
 
@@ -52,7 +53,20 @@ def test_starts_the_command_itself_without_a_shell() -> None:
 
 def test_the_base_image_is_pinned_and_stands_once() -> None:
     sources = [rest.split()[0] for instruction, rest in instructions() if instruction == "FROM"]
-    assert sources == ["python:3.11-slim-bookworm", "base", "base"]
+    assert re.fullmatch(r"python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", sources[0])
+    assert sources[1:] == ["base", "base"]
+
+
+def test_every_image_of_others_is_pinned_by_tag_and_digest() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (FILE, *ROOT.glob("deploy/*/Dockerfile"))]
+    images = re.findall(r"^FROM (\S+:\S+)", "\n".join(texts), re.MULTILINE)
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    images += [
+        name for name in re.findall(r"^ +image: (\S+)", compose, re.MULTILINE) if "numbercheck-" not in name
+    ]
+    assert len(images) >= 4
+    assert [name for name in images if not re.fullmatch(r"[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", name)] == []
+    assert len(set(images)) == len({name.partition("@")[0] for name in images}), "one digest for each tag"
 
 
 def test_everything_from_an_index_is_checked_against_a_hash() -> None:
@@ -96,7 +110,9 @@ def test_the_script_that_builds_without_docker_is_sound() -> None:
     image = re.search(r"^# docker build -t (\S+) ", dockerfile, re.MULTILINE)
     assert image is not None, "where the script reads the image's name"
     assert image[1] == f"{project['name']}:{project['version']}"
-    assert re.search(r"^FROM \S+ AS base$", dockerfile, re.MULTILINE), "where it reads the base image's name"
+    assert re.search(r"^FROM [^ @]+@\S+ AS base$", dockerfile, re.MULTILINE), (
+        "where it reads the base image's name"
+    )
 
 
 def test_the_build_context_is_a_list_of_what_is_needed() -> None:

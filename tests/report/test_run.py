@@ -47,6 +47,7 @@ def test_complete(watched: Command, receiver: Receiver, monkeypatch: pytest.Monk
     assert figures.pop("last_success_timestamp_seconds") == NOW.timestamp()
     rest = {name: value for name, value in figures.items() if "/" not in name}
     nothing = {"rows_at_risk": 0, "rejected_rows": 0, "doubtful_rows": 0}
+    assert rest.pop("new_codes") > 0
     assert rest == {"exit_status": 0, "requests": 5, "throttled": 0} | nothing
 
 
@@ -259,7 +260,7 @@ def test_the_ledger_cannot_be_read_and_what_was_told_of_it_stays(
     assert "Reading the ledger for the metrics failed: The database does not answer" in done.messages
     figures = in_file(watched.directory)
     assert figures["exit_status"] == 75
-    own = {"exit_status", "requests", "throttled", "run_seconds", "last_run_timestamp_seconds"}
+    own = {"exit_status", "requests", "throttled", "new_codes", "run_seconds", "last_run_timestamp_seconds"}
     assert {k: v for k, v in figures.items() if k not in own} == {k: v for k, v in before.items() if k not in own}
     assert set(pushed(receiver)) == own  # a Pushgateway keeps the others itself
     watched.sync(status=75, database_url=gone, account="other")

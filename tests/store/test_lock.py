@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,9 +88,8 @@ def test_a_second_one_is_refused_at_once_and_learns_who_holds_it(db: sa.Engine, 
     with held(db, account_id, "process 7 on a-host, since 02:30"):
         with noted(db) as statements:
             assert "'default' is running: process 7 on a-host, since 02:30." in refused(db, account_id)
-        # Only MariaDB's lock has a timeout, which must be 0; elsewhere, a lock that waits would wait for ever.
-        waiting = [statement for statement in statements if "get_lock" in statement]
-        assert [", 0)" in statement for statement in waiting] == [True] * (db.dialect.name == "mariadb")
+        # The holder may have locked the row for a while.
+        assert not [statement for statement in statements if "FOR " in statement or "get_lock" in statement]
     with db.begin() as connection:
         assert connection.execute(sa.select(account.c.holder)).scalar_one() == "process 7 on a-host, since 02:30"
 
@@ -234,9 +235,8 @@ def test_schemas_of_one_database_have_locks_of_their_own(engine: sa.Engine) -> N
 @SQLITE
 @pytest.mark.parametrize("what", ["removed", "replaced", "moved"])
 def test_a_lock_file_that_was_removed_holds_nothing(db: sa.Engine, account_id: int, what: str) -> None:
-    file = Path(f"{db.url.database}.sync-{account_id}.lock")
     with held(db, account_id) as (connection, mine):
-        assert file.exists()
+        (file,) = lock_files(db)
         file.rename(file.with_suffix(".moved")) if what == "moved" else file.unlink()
         if what == "replaced":
             file.write_bytes(b"")
@@ -270,8 +270,10 @@ def test_another_working_directory_does_not_matter(
 
 @SQLITE
 def test_a_lock_file_that_cannot_be_opened_is_named(db: sa.Engine, account_id: int) -> None:
-    file = Path(f"{db.url.database}.sync-{account_id}.lock")
-    file.symlink_to("/")
+    with held(db, account_id):
+        (file,) = lock_files(db)
+        file.unlink()
+        file.symlink_to("/")
     with (
         db.connect() as connection,
         pytest.raises(Misconfigured, match=r"lock file .*\.lock cannot be locked \(.*Remedy"),
@@ -286,3 +288,91 @@ def test_a_database_in_memory_has_nobody_to_keep_out() -> None:
         mine = lock.acquire(connection, number, "me")
         lock.verify(mine)
         mine.release()
+
+
+# -- who may take it ----------------------------------------------------------------------------------------------
+
+
+@SQLITE
+def test_nobody_else_may_read_the_lock_file(db: sa.Engine, account_id: int) -> None:
+    """Whoever can read a file can lock it."""
+    umask = os.umask(0)
+    try:
+        with held(db, account_id):
+            assert [file.stat().st_mode & 0o777 for file in lock_files(db)] == [0o600]
+    finally:
+        os.umask(umask)
+    assert lock_files(db) == []
+
+
+@SQLITE
+@pytest.mark.parametrize("name", ["sync-{}.lock", "sync-{}.run.lock"])
+def test_a_file_that_somebody_else_locked_keeps_nobody_out(db: sa.Engine, account_id: int, name: str) -> None:
+    """Such as the one that earlier versions left behind, readable by everybody."""
+    path = Path(f"{db.url.database}.{name.format(account_id)}")
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert is_free(db, account_id)
+
+
+@SQLITE
+def test_the_file_of_a_run_that_was_killed_is_removed(db: sa.Engine, account_id: int) -> None:
+    with other_process(db, account_id) as process:
+        process.kill()
+        process.wait()
+    assert len(lock_files(db)) == 1
+    assert is_free(db, account_id)
+    assert lock_files(db) == []
+
+
+@pytest.fixture
+def stranger(db: sa.Engine) -> Iterator[sa.Engine]:
+    """A role that may connect, and nothing else."""
+    name = f"stranger_{secrets.token_hex(4)}"
+    quoted, given = (f"'{name}'@'127.0.0.1'", "USAGE ON *.*") if db.dialect.name == "mariadb" else (name, "")
+    with db.begin() as connection:
+        if db.dialect.name == "mariadb":
+            connection.exec_driver_sql(f"CREATE USER {quoted} IDENTIFIED BY 'p'")
+            connection.exec_driver_sql(f"GRANT {given} TO {quoted}")
+        else:
+            connection.exec_driver_sql(f"CREATE ROLE {quoted} LOGIN PASSWORD 'p'")
+    url = db.url.set(username=name, password="p")
+    with engine_for(url.set(database="information_schema") if db.dialect.name == "mariadb" else url) as engine:
+        yield engine
+    with db.begin() as connection:
+        connection.exec_driver_sql(f"DROP {'USER' if db.dialect.name == 'mariadb' else 'ROLE'} {quoted}")
+
+
+@SERVERS
+def test_who_may_only_connect_keeps_nobody_out(db: sa.Engine, stranger: sa.Engine, account_id: int) -> None:
+    with held(db, account_id):
+        pass
+    with db.connect() as connection:
+        name, session = connection.execute(sa.select(account.c.lock_key, account.c.lock_session)).one()
+    kind = lock._kind(db.dialect)
+    with stranger.connect() as connection:
+        theirs = kind.take(connection, name)  # even if it could learn the name
+        assert theirs.session != session
+        assert theirs.held()
+        assert is_free(db, account_id)
+        theirs.release()
+
+
+@SERVERS
+def test_a_refusal_names_who_holds_it_now(db: sa.Engine, stranger: sa.Engine, account_id: int) -> None:
+    with held(db, account_id, "a run of yesterday"):
+        pass
+    with held(db, account_id, "a run of today"), stranger.connect() as connection:
+        lock._kind(db.dialect).take(connection, "0" * 32)
+        assert refused(db, account_id).endswith("is running: a run of today.")
+
+
+@SERVERS
+def test_a_row_that_names_another_lock_ends_this_one(db: sa.Engine, account_id: int) -> None:
+    """Who may write the row may take the lock away."""
+    with held(db, account_id) as (connection, mine):
+        with db.begin() as other:
+            other.execute(account.update().values(lock_key="f" * 32))
+        with pytest.raises(TryLater, match="lost its lock"):
+            write(connection, mine)
+    assert currencies(db) == []

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
+from etl.core.checkrow import CheckRow
 from etl.schema.tables import call_response, carrier, check_level, currency, number_check, number_type, region
 from etl.store.lookups import Lookups
 from tests import servers
@@ -35,6 +36,29 @@ def test_every_seeded_code_stays_as_it_is(connection: sa.Connection) -> None:
     Lookups().ensure(connection, rows)
     assert [names(connection, each) for each in tables] == before
     assert all(len(each) > 1 for each in before)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        lambda n: check(carrier=f"C{n}"),
+        lambda n: check(region_code=f"r{n}", currency=f"c{n}"),
+        lambda n: check(check_level=1000 + n, number_type=f"t{n}", response=f"x{n}"),
+    ],
+)
+def test_far_more_new_codes_than_a_vendor_has_are_told_once(
+    connection: sa.Connection, poison: Callable[[int], CheckRow], caplog: pytest.LogCaptureFixture
+) -> None:
+    lookups = Lookups()
+    lookups.ensure(connection, [check(carrier="usual"), *map(poison, range(20))])
+    assert caplog.records == []
+    for start in (20, 120, 220):
+        lookups.ensure(connection, list(map(poison, range(start, start + 100))))
+    assert ["more than 100 codes" in record.getMessage() for record in caplog.records] == [True]
+    assert lookups.added > 300
+    fresh = Lookups()  # the next run
+    fresh.ensure(connection, list(map(poison, range(320))))
+    assert (fresh.added, len(caplog.records)) == (0, 1)
 
 
 def test_an_unknown_code_is_added_and_named_as_unknown(connection: sa.Connection) -> None:

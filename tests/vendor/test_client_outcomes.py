@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from etl.errors import CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
+from etl.errors import BatchDayFailed, CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
 from etl.vendor.client import Question
 from tests.vendor.vendor import DAY, GOOD, Gate, Reply, ask, page, refusal, row, trickle
 
@@ -119,3 +119,24 @@ def test_throttled_to_the_end_keeps_the_others_back_too() -> None:
     assert type(caught) is Unanswered
     assert "throttled (code 88): “too fast”" in str(caught)
     assert (len(gate.pauses), len(gate.slowed)) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refusal(88, "date wrong for +84 98 765 43 21"),
+        refusal(202, "appkey of Mr Nguyen, 84987654321"),
+        refusal(84987654321, "no"),
+        refusal(7, "(020) 7946-0958"),
+        Reply(b"", 302, {"Location": "http://127.0.0.1/84987654321"}),
+        b"<html>84987654321</html>",
+    ],
+)
+def test_the_note_of_a_failure_holds_our_words_only(reply: Reply | bytes) -> None:
+    caught, _ = ask(reply, question=Question("B7", DAY, appkey="own"))
+    assert isinstance(caught, BatchDayFailed)
+    note = caught.note
+    assert note.startswith("Batch B7 on 2026-11-20, page 1, after ")
+    assert caught.remedy in note
+    for foreign in ("“", "+84", "Nguyen", "7946", "8498765", "http"):
+        assert foreign not in note

@@ -11,7 +11,9 @@ from etl.vendor.words import presentable, presentable_url
     ("text", "shown"),
     [
         ("phone 84981234567 is wrong", "phone *********67 is wrong"),
-        ("code 12345, 123456", "code 12345, ****56"),
+        ("code 12345 and 123456", "code 12345 and ****56"),
+        ("138 0013 8000 / 138-0013-8000", "*** **** **** / ***-****-**00"),
+        ("no rows on 2026-11-20 10:00:00", "no rows on 2026-11-20 10:00:00"),
         ("8498\u200b1234567", "*********67"),
         ("one\r\n\ttwo\x1b[31m\u2028three", "one two [31m three"),
         ("日期格式错误", "日期格式错误"),
