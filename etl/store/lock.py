@@ -32,7 +32,8 @@ def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
     """Lock the account for `connection`, the only one that writes while the lock is held.
 
     On a server the lock belongs to that connection: if the connection breaks, its transaction fails as well.
-    Raises Locked, which names the holder, if another sync of the account is running.
+    Raises Locked, which names the holder, if another sync of the account is running, and TryLater where a pooler
+    lends the connection's session to others.
     """
     lock: Lock | None
     match connection.dialect.name:
@@ -70,6 +71,7 @@ class _PostgresLock:
 
     @classmethod
     def take(cls, connection: sa.Connection, account_id: int) -> _PostgresLock | None:
+        _require_own_session(connection)
         schema = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
         lock = cls(connection, (_number(f"numbercheck sync {schema}"), account_id))
         taken = connection.execute(sa.text("SELECT pg_try_advisory_lock(:space, :id)"), lock._key).scalar_one()
@@ -85,6 +87,26 @@ class _PostgresLock:
 
     def release(self) -> None:
         _end(self._connection, sa.text("SELECT pg_advisory_unlock(:space, :id)"), self._key)
+
+
+def _require_own_session(connection: sa.Connection) -> None:
+    """Raise TryLater if another connection gets this one's session of the server between two transactions.
+
+    Such a pooler gives the lock to every connection, so that nobody would notice. It hands out first what it got
+    back last; under load this may go unseen, and `verify` sees later that the lock is not there.
+    """
+    session = sa.text("SELECT pg_backend_pid()")
+    mine = connection.execute(session).scalar_one()
+    connection.rollback()
+    with connection.engine.connect() as other:
+        shared = other.execute(session).scalar_one() == mine
+    if shared:
+        raise TryLater(
+            "The connection to the database goes through a pooler in transaction mode, in which no lock keeps two "
+            "syncs apart: nothing is written.",
+            "let the pooler give this user sessions (PgBouncer: pool_mode = session), or connect to the server "
+            "itself; then run this again.",
+        )
 
 
 class _MysqlLock:
