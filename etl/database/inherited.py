@@ -70,6 +70,9 @@ _MARIADB_ALONE = {
 _MYSQL_ALONE = {"max_execution_time": "0"}
 
 
+# `insert=True` below: also before SQLAlchemy itself asks the server for what it has to know.
+
+
 def prepare_postgresql(engine: sa.Engine, database: Database) -> None:
     """Prepare each new session of this engine. Raises Misconfigured, about `database`, if it cannot hold UTF-8."""
 
@@ -83,7 +86,7 @@ def prepare_postgresql(engine: sa.Engine, database: Database) -> None:
         connection.execute(_SET_SCHEMA)
         connection.autocommit = False
 
-    sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "connect", prepare, insert=True)
 
 
 def _require_utf8(connection: Any, database: Database) -> None:
@@ -106,7 +109,7 @@ def prepare_source(engine: sa.Engine) -> None:
         connection.autocommit = False
 
     if engine.dialect.driver == "psycopg":
-        sa.event.listen(engine, "connect", prepare)
+        sa.event.listen(engine, "connect", prepare, insert=True)
 
 
 def prepare_mysql(engine: sa.Engine) -> None:
@@ -118,5 +121,5 @@ def prepare_mysql(engine: sa.Engine) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"SET {values}")
 
-    sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "connect", prepare, insert=True)
     sa.event.listen(engine, "connect", packets.remember_limit)
