@@ -161,8 +161,11 @@ def sqlite() -> Iterator[Sqlite]:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[Postgresql]:
-    """PostgreSQL of NUMBERCHECK_TEST_POSTGRESQL_BIN, else the wheel's, else the system's; default settings."""
+def postgresql(*further: str) -> Iterator[Postgresql]:
+    """PostgreSQL of NUMBERCHECK_TEST_POSTGRESQL_BIN, else the wheel's, else the system's; default settings.
+
+    `further`: settings as "name=value".
+    """
     with own_directory() as directory:
         programs = _postgresql_programs(directory)
         (directory / "password").write_text(PASSWORD)
@@ -176,7 +179,7 @@ def postgresql() -> Iterator[Postgresql]:
         port = free_port()
         values = f"listen_addresses=127.0.0.1 port={port} unix_socket_directories={directory} fsync=off "
         values += "synchronous_commit=off full_page_writes=off timezone=Asia/Tokyo"
-        options = [part for value in values.split() for part in ("-c", value)]
+        options = [part for value in [*values.split(), *further] for part in ("-c", value)]
         with process_of([programs / "postgres", "-D", directory / "data", *options], directory):
             url = sa.URL.create("postgresql+psycopg", "tester", PASSWORD, "127.0.0.1", port, "postgres")
             with administrator(url) as admin:

@@ -27,8 +27,8 @@ from etl.scrub import scrub
 from etl.settings.urls import secrets
 
 _SETTING = "NUMBERCHECK_BATCH_QUERY"
-_SOURCE = Database("NUMBERCHECK_BATCH_DATABASE_URL")
-_DATABASE = f"The database of {_SOURCE.setting}"
+SOURCE = Database("NUMBERCHECK_BATCH_DATABASE_URL")
+_DATABASE = f"The database of {SOURCE.setting}"
 CONNECT_SECONDS = 10
 QUERY_SECONDS = 600.0
 """How long that database may be silent: searching years of submissions takes a while."""
@@ -67,10 +67,7 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date, zone: Zon
         remedy = r"use only :first_date and :last_date; write any other colon as \:."
         return _wrong(f"{_SETTING} uses :{unknown[0]}.", remedy)
     try:
-        require_driver(url)
-        engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
-        opening.listen(engine, _SOURCE, QUERY_SECONDS)
-        inherited.prepare_source(engine)
+        engine = _engine(url)
     except Misconfigured as error:
         return _wrong(f"{_DATABASE} cannot be used: {error.problem}", error.remedy)
     except (SQLAlchemyError, TypeError, ValueError) as error:
@@ -79,12 +76,34 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date, zone: Zon
         with _connected(engine) as connection:
             dates = {"first_date": first, "last_date": last}
             return _read(connection, query, {name: dates[name] for name in _names(query)}, zone)
-    except _NotConnected as error:
+    except NotConnected as error:
         return _not_connected(error.__cause__, _reason(error.__cause__, url))
     except (SQLAlchemyError, ValueError, OverflowError) as error:
         return _query_failed(error, url)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def opened(url: sa.URL) -> Iterator[sa.Connection]:
+    """A connection to a source, which can only be read. Raises NotConnected."""
+    try:
+        engine = _engine(url)
+    except (SQLAlchemyError, Misconfigured, TypeError, ValueError) as error:
+        raise NotConnected from error
+    try:
+        with _connected(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    require_driver(url)
+    engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
+    opening.listen(engine, SOURCE, QUERY_SECONDS)
+    inherited.prepare_source(engine)
+    return engine
 
 
 def _names(query: str) -> list[str]:
@@ -106,7 +125,7 @@ def _careful(url: sa.URL) -> sa.URL:
     return url
 
 
-class _NotConnected(Exception):
+class NotConnected(Exception):
     """Connecting to the database failed; the reason is this exception's cause."""
 
 
@@ -115,7 +134,7 @@ def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
     try:
         connection = engine.connect()
     except (SQLAlchemyError, Misconfigured) as error:
-        raise _NotConnected from error
+        raise NotConnected from error
     with connection:
         if engine.dialect.name in _READ_ONLY:
             connection.exec_driver_sql(_READ_ONLY[engine.dialect.name])
@@ -173,7 +192,7 @@ def _text(value: object, zone: ZoneInfo) -> str:
 def _not_connected(error: BaseException | None, reason: str) -> Listing:
     if isinstance(error, Misconfigured):
         return _wrong(error.problem, error.remedy)
-    known = explain(error, _SOURCE) if error else None
+    known = explain(error, SOURCE) if error else None
     if isinstance(known, Misconfigured) or _NOT_LET_IN.search(reason):
         remedy = "correct NUMBERCHECK_BATCH_DATABASE_URL, or give its user access."
         return _wrong(f"{_DATABASE} cannot be opened: {reason}.", remedy)
