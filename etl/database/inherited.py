@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,16 +79,28 @@ def prepare_postgresql(engine: sa.Engine, database: Database) -> None:
     """Prepare each new session of this engine. Raises Misconfigured, about `database`, if it cannot hold UTF-8."""
 
     def prepare(connection: Any, _record: object) -> None:
-        _require_utf8(connection, database)
-        # Not as start-up options: poolers refuse those, and a URL may have options of its own.
-        values = _POSTGRESQL_SESSION | dict.fromkeys(_UNLIMITED, "0")
-        yields = [name in _UNLIMITED for name in values]
-        connection.autocommit = True
-        connection.execute(_SET_POSTGRESQL_SESSION, (list(values), list(values.values()), yields))
-        connection.execute(_SET_SCHEMA)
-        connection.autocommit = False
+        with _closed_on_failure(connection):
+            _require_utf8(connection, database)
+            # Not as start-up options: poolers refuse those, and a URL may have options of its own.
+            values = _POSTGRESQL_SESSION | dict.fromkeys(_UNLIMITED, "0")
+            yields = [name in _UNLIMITED for name in values]
+            connection.autocommit = True
+            connection.execute(_SET_POSTGRESQL_SESSION, (list(values), list(values.values()), yields))
+            connection.execute(_SET_SCHEMA)
+            connection.autocommit = False
 
     sa.event.listen(engine, "connect", prepare, insert=True)
+
+
+@contextmanager
+def _closed_on_failure(connection: Any) -> Iterator[None]:
+    """SQLAlchemy forgets a connection that could not be prepared, and leaves it open."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            connection.close()
+        raise
 
 
 def _require_utf8(connection: Any, database: Database) -> None:
@@ -104,9 +118,10 @@ def prepare_source(engine: sa.Engine) -> None:
     """Prepare sessions of a database that somebody else designed a query for: only what the driver has to read."""
 
     def prepare(connection: Any, _record: object) -> None:
-        connection.autocommit = True
-        connection.execute("SET datestyle TO ISO")  # not the order of day and month, in which the query may write
-        connection.autocommit = False
+        with _closed_on_failure(connection):
+            connection.autocommit = True
+            connection.execute("SET datestyle TO ISO")  # not the order of day and month, which a query may rely on
+            connection.autocommit = False
 
     if engine.dialect.driver == "psycopg":
         sa.event.listen(engine, "connect", prepare, insert=True)
@@ -118,7 +133,7 @@ def prepare_mysql(engine: sa.Engine) -> None:
     def prepare(connection: Any, _record: object) -> None:
         alone = _MARIADB_ALONE if "MariaDB" in connection.get_server_info() else _MYSQL_ALONE
         values = ", ".join(f"SESSION {name} = {value}" for name, value in (_MYSQL_SESSION | alone).items())
-        with connection.cursor() as cursor:
+        with _closed_on_failure(connection), connection.cursor() as cursor:
             cursor.execute(f"SET {values}")
 
     sa.event.listen(engine, "connect", prepare, insert=True)

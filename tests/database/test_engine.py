@@ -94,7 +94,8 @@ def _log_in_with(engine: sa.Engine, create: str, drop: str, name: str) -> None:
             for statement in create.split(";"):
                 connection.exec_driver_sql(statement.format(name, password))
             try:
-                run(connect(engine.url.set(username=name, password=password)), "SELECT 1")
+                with engine_for(engine.url.set(username=name, password=password)) as other:
+                    run(other, "SELECT 1")
             finally:
                 connection.exec_driver_sql(drop.format(name))
 
