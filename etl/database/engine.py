@@ -10,7 +10,7 @@ import simplejson
 import sqlalchemy as sa
 from sqlalchemy.engine import ExceptionContext
 
-from etl.database import packets, silence
+from etl.database import inherited, opening, packets, silence
 from etl.database.driver import require_driver
 from etl.database.explain import OWN, Database, explain, words
 from etl.database.sqlitefile import create_private, file_of
@@ -32,15 +32,10 @@ _POSTGRESQL = {
     "tcp_user_timeout": 60_000,  # milliseconds; keepalives do not notice a peer that is gone while we send
     "application_name": "numbercheck",
 }
-_SERVER_KEEPALIVES = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
-_MYSQL = {
-    "connect_timeout": 10,
-    "write_timeout": 60,
-    # The server has no keep-alives of its own: it drops a host that is gone, and its lock, after half an hour.
-    "init_command": "SET time_zone = '+00:00', wait_timeout = 1800",
-    "sql_mode": "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
-    "NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY",
-}
+# What no URL changes: the environment may name another encoding, as an SQL_ASCII database does by itself, and
+# statements that are prepared stay behind in sessions that a pooler lends to somebody else.
+_ALWAYS = {"client_encoding": "utf8", "prepare_threshold": None}
+_MYSQL = {"connect_timeout": 10, "write_timeout": 60}
 
 
 def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> sa.Engine:
@@ -52,9 +47,8 @@ def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> 
     require_driver(url, database.called)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, database)
-    engine = _mysql(url) if url.get_backend_name() in MYSQL_FAMILY else _postgresql(url)
-    if not patient:
-        silence.bound(engine)
+    engine = _mysql(url) if url.get_backend_name() in MYSQL_FAMILY else _postgresql(url, database)
+    opening.listen(engine, database, None if patient else silence.SILENCE)
     return engine
 
 
@@ -81,20 +75,18 @@ def _engine(url: sa.URL, connect_args: dict[str, Any], **options: Any) -> sa.Eng
     return engine
 
 
-def _postgresql(url: sa.URL) -> sa.Engine:
-    engine = _engine(url, _defaults(url, _POSTGRESQL), isolation_level="READ COMMITTED")
-    sa.event.listen(engine, "connect", _prepare_postgresql)
+def _postgresql(url: sa.URL, database: Database) -> sa.Engine:
+    arguments = _defaults(url, _POSTGRESQL) | _ALWAYS
+    engine = _engine(url, arguments, isolation_level="READ COMMITTED")
+    inherited.prepare_postgresql(engine, database)
     sa.event.listen(engine, "do_execute", _copy)
     return engine
 
 
 def _mysql(url: sa.URL) -> sa.Engine:
-    arguments = _defaults(url, _MYSQL) | {"charset": "utf8mb4"}
-    if url.get_dialect().driver != "pymysql":
-        return _engine(url, arguments, isolation_level="READ COMMITTED")
-    arguments["cursorclass"] = packets.cursor_class()
-    engine = _engine(url, arguments, isolation_level="READ COMMITTED")
-    sa.event.listen(engine, "connect", packets.remember_limit)
+    always = {"charset": "utf8mb4", "cursorclass": packets.cursor_class()}
+    engine = _engine(url, _defaults(url, _MYSQL) | always, isolation_level="READ COMMITTED")
+    inherited.prepare_mysql(engine)
     return engine
 
 
@@ -108,6 +100,7 @@ def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
         )
     engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))
     sa.event.listen(engine, "do_connect", lambda *_: create_private(url))
+    opening.listen(engine, database, None)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -126,16 +119,6 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads, then writes, fails at once if another wrote in between; IMMEDIATE waits instead.
     reads_only = connection.get_execution_options().get("reads_only")
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-
-def _prepare_postgresql(connection: Any, _record: object) -> None:
-    # Not as a start-up option: poolers refuse those, and a URL may have options of its own.
-    connection.autocommit = True
-    connection.execute("SET TIME ZONE 'UTC'")
-    # The server also has to notice that this host is gone: until then it keeps our lock.
-    for name, value in _SERVER_KEEPALIVES.items():
-        connection.execute(f"SET {name} = {value}")
-    connection.autocommit = False
 
 
 def _copy(cursor: Any, statement: str, _parameters: object, context: Any) -> bool:

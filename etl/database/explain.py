@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import ssl
 from dataclasses import dataclass
 
 from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
@@ -54,6 +55,16 @@ _BUSY = Meaning(
 _LOGIN = Meaning(
     "The database refuses this user",
     "correct the user and the password in {setting}, or let this host in",
+    Misconfigured,
+)
+_TLS = Meaning(
+    "The connection cannot be encrypted as asked for",
+    "correct sslmode and sslrootcert (ssl_ca on MariaDB) in {setting}, or set TLS up on the server",
+    Misconfigured,
+)
+_OPTION = Meaning(
+    "The database or its driver refuses an option of the connection",
+    "correct the options in {setting}",
     Misconfigured,
 )
 _UNKNOWN = Meaning("There is no such database", "create it, or correct {setting}", Misconfigured)
@@ -108,6 +119,10 @@ _REFUSALS = {
     r"permission denied|not permitted": _FORBIDDEN,
     r"too many (clients|connections)|remaining connection slots": _CROWDED,
     r"server closed the connection|consuming input failed|the connection is (closed|lost)": _LOST,
+    r"SSL SYSCALL|unexpected eof": _DOWN,
+    r"SSL|[Ss]slmode|sslrootcert|certificate|private key|TLS": _TLS,
+    r"invalid .*(value|option|port)|bad value|unrecognized configuration parameter|startup parameter|"
+    r"command-line argument|could not parse|channel binding|authentication method": _OPTION,
 }
 _MYSQL = {
     _CHANGED: (1054, 1146),
@@ -121,6 +136,7 @@ _MYSQL = {
     _BUSY: (1205, 1213, 1317, 1969, 3024),
     _LOGIN: (1045, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 2061, 3118),
     _UNKNOWN: (1046, 1049),
+    _TLS: (2026,),
     _FORBIDDEN: (1044, 1142, 1143, 1227, 1370, 1410),
 }
 _SQLITE = {
@@ -188,4 +204,12 @@ def _of_postgresql(error: BaseException) -> Meaning | None:
 
 def _of_mysql(error: BaseException) -> Meaning | None:
     number = error.args[0] if error.args else None
+    if number in _MYSQL[_DOWN] and _distrusts(getattr(error, "original_exception", None)):
+        return _TLS
     return next((what for what, numbers in _MYSQL.items() if number in numbers), None)
+
+
+def _distrusts(error: object) -> bool:
+    """Whether TLS failed by what the two sides want, and not by a connection that broke."""
+    broken = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    return isinstance(error, ssl.SSLError) and not isinstance(error, broken)

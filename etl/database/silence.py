@@ -17,21 +17,16 @@ for a run to end.
 """
 
 
-def bound(engine: sa.Engine, seconds: float | None = None) -> None:
-    """Break connections of this engine after so many seconds of silence, as if they were lost; None: SILENCE.
+def connect(dialect: sa.Dialect, seconds: float | None, args: Any, values: dict[str, Any]) -> Any:
+    """Open a driver's connection that breaks after so many seconds of silence, as if it were lost; None: never.
 
     SQLite has no connection that could fall silent.
     """
-
-    def connect(dialect: sa.Dialect, _record: object, args: Any, values: dict[str, Any]) -> Any:
-        limit = SILENCE if seconds is None else seconds
-        if dialect.driver == "psycopg":
-            return _postgresql_connection(limit).connect(*args, **values)
-        if dialect.driver == "pymysql":
-            values.setdefault("read_timeout", limit)
-        return None
-
-    sa.event.listen(engine, "do_connect", connect)
+    if seconds is not None and dialect.driver == "psycopg":
+        return _postgresql_connection(seconds).connect(*args, **values)
+    if seconds is not None and dialect.driver == "pymysql":
+        values.setdefault("read_timeout", seconds)
+    return dialect.connect(*args, **values)
 
 
 @functools.cache

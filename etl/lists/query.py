@@ -18,27 +18,35 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from etl.core.line import Line
 from etl.core.wholenumber import EXACT, whole_number
-from etl.database import silence
+from etl.database import inherited, opening
 from etl.database.driver import require_driver
+from etl.database.explain import Database, explain
 from etl.errors import Misconfigured, TryLater
 from etl.lists.listing import BadLine, Collector, Listing, failed, line_of, positions
 from etl.scrub import scrub
 from etl.settings.urls import secrets
 
 _SETTING = "NUMBERCHECK_BATCH_QUERY"
-_DATABASE = "The database of NUMBERCHECK_BATCH_DATABASE_URL"
+SOURCE = Database("NUMBERCHECK_BATCH_DATABASE_URL")
+_DATABASE = f"The database of {SOURCE.setting}"
 CONNECT_SECONDS = 10
 QUERY_SECONDS = 600.0
 """How long that database may be silent: searching years of submissions takes a while."""
 STREAMED_ROWS = 1000
 
+# The environment may name another encoding, as an SQL_ASCII database does by itself.
+_CAREFUL = {
+    "psycopg": {"connect_timeout": str(CONNECT_SECONDS), "client_encoding": "utf8"},
+    "pymysql": {"connect_timeout": str(CONNECT_SECONDS)},
+}
 _READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
     "postgresql": "SET TRANSACTION READ ONLY",
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
 }
-# What a database that does answer says to a user who is not let in: waiting would not help.
+# What a database that does answer says to a user who is not let in: waiting would not help. For drivers of which
+# `explain` knows nothing.
 _NOT_LET_IN = re.compile(
     r"authentication failed|does not exist|no pg_hba\.conf entry|no password supplied|permission denied"
     r"|access denied|unknown database|unable to open database file|invalid connection option"
@@ -59,9 +67,7 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date, zone: Zon
         remedy = r"use only :first_date and :last_date; write any other colon as \:."
         return _wrong(f"{_SETTING} uses :{unknown[0]}.", remedy)
     try:
-        require_driver(url)
-        engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
-        silence.bound(engine, QUERY_SECONDS)
+        engine = _engine(url)
     except Misconfigured as error:
         return _wrong(f"{_DATABASE} cannot be used: {error.problem}", error.remedy)
     except (SQLAlchemyError, TypeError, ValueError) as error:
@@ -70,12 +76,34 @@ def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date, zone: Zon
         with _connected(engine) as connection:
             dates = {"first_date": first, "last_date": last}
             return _read(connection, query, {name: dates[name] for name in _names(query)}, zone)
-    except _NotConnected as error:
-        return _not_connected(_reason(error.__cause__, url))
+    except NotConnected as error:
+        return _not_connected(error.__cause__, _reason(error.__cause__, url))
     except (SQLAlchemyError, ValueError, OverflowError) as error:
         return _query_failed(error, url)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def opened(url: sa.URL) -> Iterator[sa.Connection]:
+    """A connection to a source, which can only be read. Raises NotConnected."""
+    try:
+        engine = _engine(url)
+    except (SQLAlchemyError, Misconfigured, TypeError, ValueError) as error:
+        raise NotConnected from error
+    try:
+        with _connected(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    require_driver(url)
+    engine = sa.create_engine(_careful(url), poolclass=sa.NullPool, hide_parameters=True)
+    opening.listen(engine, SOURCE, QUERY_SECONDS)
+    inherited.prepare_source(engine)
+    return engine
 
 
 def _names(query: str) -> list[str]:
@@ -84,8 +112,8 @@ def _names(query: str) -> list[str]:
 
 def _careful(url: sa.URL) -> sa.URL:
     """This URL with a limit on how long connecting takes; SQLite must not create a file that does not exist."""
-    if url.get_driver_name() in ("psycopg", "pymysql"):
-        return url.set(query={"connect_timeout": str(CONNECT_SECONDS)} | dict(url.query))
+    if url.get_driver_name() in _CAREFUL:
+        return url.set(query=_CAREFUL[url.get_driver_name()] | dict(url.query))
     if (
         url.get_backend_name() == "sqlite"
         and url.database
@@ -97,7 +125,7 @@ def _careful(url: sa.URL) -> sa.URL:
     return url
 
 
-class _NotConnected(Exception):
+class NotConnected(Exception):
     """Connecting to the database failed; the reason is this exception's cause."""
 
 
@@ -105,8 +133,8 @@ class _NotConnected(Exception):
 def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
     try:
         connection = engine.connect()
-    except (SQLAlchemyError, TypeError, ValueError) as error:
-        raise _NotConnected from error
+    except (SQLAlchemyError, Misconfigured) as error:
+        raise NotConnected from error
     with connection:
         if engine.dialect.name in _READ_ONLY:
             connection.exec_driver_sql(_READ_ONLY[engine.dialect.name])
@@ -163,8 +191,11 @@ def _text(value: object, zone: ZoneInfo) -> str:
     raise BadLine(f"a column is of type {type(value).__name__}")
 
 
-def _not_connected(reason: str) -> Listing:
-    if _NOT_LET_IN.search(reason):
+def _not_connected(error: BaseException | None, reason: str) -> Listing:
+    if isinstance(error, Misconfigured):
+        return _wrong(error.problem, error.remedy)
+    known = explain(error, SOURCE) if error else None
+    if isinstance(known, Misconfigured) or _NOT_LET_IN.search(reason):
         remedy = "correct NUMBERCHECK_BATCH_DATABASE_URL, or give its user access."
         return _wrong(f"{_DATABASE} cannot be opened: {reason}.", remedy)
     return failed("query", TryLater(f"{_DATABASE} does not answer: {reason}. The next run tries again."))

@@ -18,6 +18,8 @@ from etl.core.line import CONTROL, MAX_BATCH_NO
 from etl.core.wholenumber import whole_number
 
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
+# An authority that starts with a slash is empty: then what follows is a path, such as that of an SQLite file.
+_CUT = re.compile(r"\s*[^:/?#@]*://(?!/)(?:[^@/?#\\]*[/?#\\][^@]*@|[^@]*@[^@]*@)")
 _TRUTH = {
     "true": True,
     "1": True,
@@ -157,7 +159,20 @@ def api_url(value: str) -> str:
     return value
 
 
+def require_whole_password(url: str) -> None:
+    """Raise BadSetting unless everybody who reads this URL finds the same end of its password, if it has one.
+
+    What comes behind a password that was cut in two counts as the host, and is printed where no host is found.
+    """
+    if _CUT.match(url):
+        raise BadSetting(
+            "must be a URL with at most one '@', and none of / ? # \\ before it: "
+            "write @ as %40, / as %2F, ? as %3F, # as %23 and \\ as %5C"
+        )
+
+
 def _split_web_url(value: str) -> SplitResult:
+    require_whole_password(value)
     expected = "must be a URL such as https://example.org/path (http or https, with a host)"
     try:
         parts = urlsplit(value)

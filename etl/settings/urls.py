@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from etl.settings.kinds import BadSetting
+from etl.settings.kinds import BadSetting, require_whole_password
+from etl.settings.urloptions import SECRET_OPTIONS, require_usable
 
 _UTF8MB4 = {"charset": "utf8mb4"}
 _DRIVERS = {
@@ -21,7 +23,6 @@ _DRIVERS = {
     "mariadb": "mariadb+pymysql",
     "mariadb+pymysql": "mariadb+pymysql",
 }
-_SECRET_PARAMETERS = ("password", "passwd", "sslpassword", "ssl_key_password")
 _MEMORY = (None, "", ":memory:")
 
 
@@ -30,10 +31,12 @@ def target(value: str) -> sa.URL:
     url = _make_url(value)
     if url.drivername not in _DRIVERS:
         raise BadSetting("must begin with sqlite:///, postgresql:// or mysql:// (or mariadb://)")
-    if url.drivername.startswith("sqlite") and url.database in _MEMORY:
+    if url.drivername.startswith("sqlite") and (url.host or url.database in _MEMORY):
         raise BadSetting(
             "must name a file, such as sqlite:///numbercheck.db: a database in memory is empty at the next run"
         )
+    if url.drivername.startswith(("mysql", "mariadb")) and not url.database:
+        raise BadSetting("must end with the name of a database, such as mysql://user:password@host/numbercheck")
     return _with_driver(url)
 
 
@@ -52,18 +55,25 @@ def source(value: str) -> sa.URL:
 
 
 def _make_url(value: str) -> sa.URL:
+    require_whole_password(value.strip())
     try:
-        return sa.make_url(value.strip())
-    # ValueError: a port that is not a number, which may well be part of a password that contains '@' or ':'.
+        url = sa.make_url(value.strip())
+    # ValueError: a port that is not a number, which may well be part of a password.
     except (ArgumentError, ValueError):
         raise BadSetting(
             "must be an SQLAlchemy URL such as postgresql://user:password@host/database "
             "(characters such as @ : / in a password are written %40 %3A %2F)"
         ) from None
+    if url.port is not None and not 1 <= url.port <= 65535:
+        raise BadSetting("must name a port from 1 to 65535")
+    # SQLAlchemy would leave out what has no value, and so what the operator meant by it.
+    empty = {name: "" for name, text in parse_qsl(value.partition("?")[2], keep_blank_values=True) if not text}
+    return url.update_query_dict(empty)
 
 
 def _with_driver(url: sa.URL) -> sa.URL:
     url = url.set(drivername=_DRIVERS[url.drivername])
+    require_usable(url)
     if url.drivername.endswith("+pymysql"):
         return url.set(query=_UTF8MB4 | dict(url.query))
     return url
@@ -73,6 +83,6 @@ def secrets(url: sa.URL) -> Iterator[str]:
     """Every text of this URL that no output may contain."""
     if url.password:
         yield str(url.password)
-    for name in _SECRET_PARAMETERS:
+    for name in SECRET_OPTIONS:
         value = url.query.get(name, ())
         yield from (value,) if isinstance(value, str) else value

@@ -53,8 +53,11 @@ def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
     """Lock the account for `connection`, the only one that writes while the lock is held.
 
     On a server the lock belongs to that connection: if the connection breaks, its transaction fails as well.
-    Raises Locked, which names the holder, if another sync of the account is running.
+    Raises Locked, which names the holder, if another sync of the account is running, and TryLater where a pooler
+    lends the connection's session to others.
     """
+    if connection.dialect.name == "postgresql":
+        _require_own_session(connection)
     kind, mine = _kind(connection.dialect), account.c.account_id == account_id
     row = sa.select(account.c.name, account.c.holder, account.c.lock_key, account.c.lock_session).where(mine)
     _refuse_if_taken(connection, kind, row)  # at once, though the holder may have locked the row for a while
@@ -84,6 +87,26 @@ def _kind(dialect: sa.Dialect) -> type[_Kind]:
     if dialect.name == "postgresql":
         return _PostgresLock
     return _MysqlLock if dialect.name in MYSQL_FAMILY else _FileLock
+
+
+def _require_own_session(connection: sa.Connection) -> None:
+    """Raise TryLater if another connection gets this one's session of the server between two transactions.
+
+    Such a pooler gives the lock to every connection, so that nobody would notice. It hands out first what it got
+    back last; under load this may go unseen, and `verify` sees later that the lock is not there.
+    """
+    session = sa.text("SELECT pg_backend_pid()")
+    mine = connection.execute(session).scalar_one()
+    connection.rollback()
+    with connection.engine.connect() as other:
+        shared = other.execute(session).scalar_one() == mine
+    if shared:
+        raise TryLater(
+            "The connection to the database goes through a pooler in transaction mode, in which no lock keeps two "
+            "syncs apart: nothing is written.",
+            "let the pooler give this user sessions (PgBouncer: pool_mode = session), or connect to the server "
+            "itself; then run this again.",
+        )
 
 
 def _refuse_if_taken(connection: sa.Connection, kind: type[_Kind], query: sa.Select[Any]) -> None:

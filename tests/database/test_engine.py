@@ -54,6 +54,52 @@ def test_sessions_are_in_utc_and_read_what_is_committed(engine: sa.Engine) -> No
         assert connection.get_isolation_level() == "READ COMMITTED"
 
 
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_is_not_inherited_but_may_be_asked_for(name: str, engine: sa.Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} SET {name} = '17min'")
+    asked = engine.url.update_query_dict({"options": f"-c{name}=13min"})
+    for url, limit in ((engine.url, "0"), (asked, "13min")):
+        with engine_for(url) as other, other.connect() as connection:
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == limit
+
+
+@ON_POSTGRESQL
+def test_what_the_url_cannot_change(database: sa.URL) -> None:
+    query = {"client_encoding": "latin1", "options": "-cdatestyle=SQL,DMY -ctimezone=Asia/Tokyo"}
+    with engine_for(database.update_query_dict(query)) as engine, engine.connect() as connection:
+        shown = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("client_encoding", "datestyle")]
+        assert shown == ["UTF8", "ISO, MDY"]
+        assert connection.exec_driver_sql("SHOW timezone").scalar() == "UTC"
+
+
+@ON_POSTGRESQL
+def test_a_password_in_any_script(engine: sa.Engine) -> None:
+    _log_in_with(engine, "CREATE ROLE {} LOGIN PASSWORD '{}'", "DROP ROLE {}", "somebody")
+
+
+@pytest.mark.parametrize("server", [MARIADB], indirect=True)
+def test_a_password_in_any_script_on_mariadb(engine: sa.Engine) -> None:
+    create = "CREATE USER {0} IDENTIFIED BY '{1}'", f"GRANT ALL ON {engine.url.database}.* TO {{0}}"
+    _log_in_with(engine, ";".join(create), "DROP USER {}", "somebody")
+
+
+def _log_in_with(engine: sa.Engine, create: str, drop: str, name: str) -> None:
+    for password in ("Straße", "пароль-密码"):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for statement in create.split(";"):
+                connection.exec_driver_sql(statement.format(name, password))
+            try:
+                with engine_for(engine.url.set(username=name, password=password)) as other:
+                    run(other, "SELECT 1")
+            finally:
+                connection.exec_driver_sql(drop.format(name))
+
+
 @ON_POSTGRESQL
 def test_a_postgresql_session_ends_by_itself_when_the_peer_is_gone(engine: sa.Engine) -> None:
     with engine.connect() as connection:
@@ -147,6 +193,62 @@ def test_a_wrong_password(database: sa.URL) -> None:
     assert isinstance(told, Misconfigured)
     assert "refuses this user" in str(told)
     assert "wr0ng" not in str(told)
+
+
+UNTRUSTED = {"postgresql": {"sslmode": "require"}, "mariadb": {"ssl_check_hostname": "false"}}
+REFUSED = {
+    "postgresql": ({"options": "-cno_such=1"}, "unrecognized configuration parameter"),
+    "mariadb": ({"init_command": "no such command"}, "error in your SQL syntax"),
+}
+
+
+@SERVERS
+def test_tls_that_the_server_does_not_have(database: sa.URL) -> None:
+    url = database.update_query_dict(UNTRUSTED[server_of(database)])
+    told = failing(url)
+    assert isinstance(told, Misconfigured)
+    assert "cannot be encrypted as asked for" in str(told)
+
+
+@SERVERS
+def test_an_option_that_the_server_does_not_know(database: sa.URL) -> None:
+    query, words = REFUSED[server_of(database)]
+    told = failing(database.update_query_dict(query))
+    assert isinstance(told, Misconfigured)
+    assert words in str(told)
+    assert "NUMBERCHECK_DATABASE_URL" in str(told)
+
+
+def server_of(url: sa.URL) -> str:
+    return url.get_backend_name()
+
+
+def failing(url: sa.URL) -> EtlError:
+    """What connecting ends with."""
+    engine = connect(url)
+    try:
+        with pytest.raises((EtlError, sa.exc.SQLAlchemyError)) as caught:
+            engine.connect()
+    finally:
+        engine.dispose()
+    told = caught.value if isinstance(caught.value, EtlError) else explain(caught.value)
+    assert told is not None
+    assert PASSWORD not in str(told)
+    return told
+
+
+@ON_SQLITE
+def test_an_option_that_sqlite_does_not_know(engine: sa.Engine) -> None:
+    query = {"vfs": "no-such", "uri": "true"}
+    told = failing(sa.URL.create("sqlite", database=f"file:{engine.url.database}", query=query))
+    assert isinstance(told, Misconfigured)
+    assert "no such vfs" in str(told)
+
+
+def test_a_file_of_certificates_that_holds_none(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    told = failing(sa.make_url(f"mysql+pymysql://u:{PASSWORD}@127.0.0.1:1/d?ssl_ca={tmp_path / 'ca.pem'}"))
+    assert isinstance(told, Misconfigured)
 
 
 @SERVERS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -29,7 +31,7 @@ def test_a_source_may_be_any_database_that_sqlalchemy_knows() -> None:
         ("postgresql+psycopg://u:p@h/d?sslmode=require", "postgresql+psycopg://u:p@h/d?sslmode=require"),
         ("mysql://u:p@h/d", "mysql+pymysql://u:p@h/d?charset=utf8mb4"),
         ("mysql+pymysql://u:p@h/d?charset=latin1", "mysql+pymysql://u:p@h/d?charset=latin1"),
-        ("mariadb://u:p@h/d?ssl_ca=x", "mariadb+pymysql://u:p@h/d?charset=utf8mb4&ssl_ca=x"),
+        ("mariadb://u:p@h/d?ssl_ca=.", "mariadb+pymysql://u:p@h/d?charset=utf8mb4&ssl_ca=."),
     ],
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "COPY_TO_DATABASE_URL", "BATCH_DATABASE_URL"])
@@ -50,3 +52,68 @@ def test_rows_are_not_kept_in_memory(url: str) -> None:
 def test_only_sqlite_migrates_by_itself(url: str, migrates: bool) -> None:
     assert settings(DATABASE_URL=url).auto_migrate is migrates
     assert settings(DATABASE_URL=url, AUTO_MIGRATE=str(not migrates)).auto_migrate is not migrates
+
+
+@pytest.mark.parametrize("url", ["mysql://u:p@h", "mysql://u:p@h/", "mariadb://h:3306/?charset=utf8mb4"])
+def test_a_database_of_mysql_has_a_name(url: str) -> None:
+    assert "must end with the name of a database" in complaint(DATABASE_URL=url)
+    assert "must end with the name of a database" in complaint(COPY_TO_DATABASE_URL=url)
+    settings(BATCH_DATABASE_URL=url, BATCH_QUERY="select 1")  # a query may name it
+
+
+@pytest.mark.parametrize("url", ["sqlite://x.db", "sqlite://folder/x.db", "sqlite://u:p@h/x.db"])
+def test_a_file_has_three_slashes(url: str) -> None:
+    assert "such as sqlite:///numbercheck.db" in complaint(DATABASE_URL=url)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999999999"])
+def test_a_port_that_cannot_be_one(port: str) -> None:
+    assert "must name a port from 1 to 65535" in complaint(DATABASE_URL=f"postgresql://h:{port}/d")
+
+
+# What other programs would read as the end of the password, and what stands behind it as the host.
+CUT = [
+    "u:hunter2@{0}@host.invalid",
+    "u:{0}@hunter2@host.invalid",
+    "u:hun/{0}@host.invalid",
+    "u:2026/{0}@host.invalid",
+    "u:hun?{0}@host.invalid",
+    "u:hun#{0}@host.invalid",
+    "u:2026#{0}@host.invalid",
+    "u:hun\\{0}@host.invalid",
+    "u:a@b/{0}@host.invalid",
+    "u:a@{0}/b@host.invalid",
+    "u:a@b?{0}@host.invalid",
+    "{0}@token@host.invalid",
+    "{0}/token@host.invalid",
+]
+URLS = {
+    "DATABASE_URL": ("postgresql://", "mysql://", "mariadb://"),
+    "COPY_TO_DATABASE_URL": ("postgres://", "mysql+pymysql://"),
+    "BATCH_DATABASE_URL": ("postgresql+psycopg://", "mysql://", "oracle://"),
+    "API_URL": ("http://", "https://"),
+    "PUSHGATEWAY_URL": ("http://", "https://"),
+    "PING_URL": ("http://", "https://"),
+}
+
+
+@pytest.mark.parametrize("cut", CUT)
+@pytest.mark.parametrize("name", URLS)
+def test_a_password_that_is_cut_in_two_is_not_told(name: str, cut: str, tmp_path: Path) -> None:
+    for scheme in URLS[name]:
+        url = f"{scheme}{cut.format(SECRET)}/x"
+        (tmp_path / "file").write_text(url)
+        for message in (complaint(**{name: url}), complaint(**{f"{name}_FILE": str(tmp_path / "file")})):
+            assert f"NUMBERCHECK_{name}" in message
+            assert "write @ as %40" in message
+            assert not [part for part in (SECRET, "hunter2", "token", "2026") if part in message]
+
+
+@pytest.mark.parametrize("name", URLS)
+def test_a_password_that_is_written_as_it_should_be(name: str) -> None:
+    if name == "API_URL":
+        return  # it may have none
+    query = {"BATCH_QUERY": "select 1"} if name == "BATCH_DATABASE_URL" else {}
+    found = settings(**{name: f"{URLS[name][0]}u:a%40b%2Fc%3Fd%23e:f@host.invalid/x"}, **query)
+    assert "a@b/c?d#e:f" in found.secrets()
+    assert str(getattr(found, name.lower())).endswith("@host.invalid/x")
