@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import logging
 import sys
 from collections.abc import Iterator
@@ -215,7 +214,7 @@ def _line(batch: str, date: dt.date | None, rows: int | None, appkey: str | None
 
 def _read(file: Path) -> Listing:
     if str(file) == "-":
-        return read_csv(io.BytesIO(sys.stdin.buffer.read()), _name(file))
+        return read_csv(sys.stdin.buffer, _name(file))
     return read_file(file)
 
 

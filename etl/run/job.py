@@ -28,7 +28,7 @@ from etl.run import record
 from etl.run.fetch import Fetcher
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import require_batches
-from etl.run.prepare import prepare
+from etl.run.prepare import prepare, read
 from etl.run.result import ROW_COUNTS, Result
 from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
@@ -105,9 +105,11 @@ class Run:
         """The whole run; a failure after its beginning is part of the result."""
         with self._client:
             fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, self._store, self._close)
-            todo = prepare(self._session, self._settings, self._rules, self._result)
-            self._recall_page_size()
+            lists = read(self._session, self._settings, self._result.window)
+            # From here on the record says that the run is running: a signal has to let it be finished.
             with ending_on_signals(self._gate, fetcher.wake):
+                todo = prepare(self._session, self._settings, self._rules, self._result, lists)
+                self._recall_page_size()
                 self._progress(0, self._result.planned, 0)
                 self._fetch(fetcher, todo.tasks)
                 self._finish()

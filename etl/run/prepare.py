@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from itertools import chain
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from etl.core import notes, planning
 from etl.core.batchday import BatchDay, State
 from etl.core.planning import Plan, Rules, Selection, Why
 from etl.core.window import Window
+from etl.lists.listing import Listing
 from etl.run.gather import Gathered, gather, read_lists
 from etl.run.result import InFull, Result, Unasked
 from etl.run.session import Session
@@ -21,15 +23,19 @@ from etl.version import version
 log = logging.getLogger(__name__)
 
 
-def prepare(session: Session, settings: Settings, rules: Rules, result: Result) -> Plan:
+def read(session: Session, settings: Settings, window: Window) -> list[Listing]:
+    """What the lists say now. This may take long, and has begun nothing: a signal may break it off."""
+    with session.transaction() as connection:
+        planned_to = accounts.planned_to(connection, session.account_id)
+    return read_lists(settings, window, planned_to)
+
+
+def prepare(session: Session, settings: Settings, rules: Rules, result: Result, lists: Sequence[Listing]) -> Plan:
     """The plan of a run, stored with everything that is known without a request. `result` gets its batch days."""
     window, selection = result.window, rules.selection
     result.narrowed = selection.narrow
     with session.transaction() as connection:
-        planned_to = accounts.planned_to(connection, session.account_id)
-    read = read_lists(settings, window, planned_to)
-    with session.transaction() as connection:
-        known = gather(connection, session.account_id, read, settings, window, rules)
+        known = gather(connection, session.account_id, lists, settings, window, rules)
         listings.save(connection, session.account_id, known.before, known.entries, window.moment)
         todo = planning.make(known.facts, window, rules)
         new = [day for day in (*(task.day for task in todo.tasks), *todo.lose) if not day.id]
