@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,13 +21,22 @@ MODE = 0o644
 
 
 def write(path: Path, account: str, registry: CollectorRegistry, *, keep: bool) -> None:
-    """Replace the file. A reader sees either the old one or the new one, always whole. Raises OSError.
+    """Replace the file, or that which a link names. A reader sees either the old one or the new one, always whole.
 
     `keep`: the file's figures from the account's ledger stay, because this run could not read the ledger.
+    Raises OSError, also for what is no regular file: a device or a pipe would be gone for everybody.
     """
+    path = Path(os.path.realpath(path))
+    _require_regular(path)
     if keep:
         registry.register(Kept(_told_before(path, account)))
     _replace(path, generate_latest(registry))
+
+
+def _require_regular(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def _told_before(path: Path, account: str) -> Iterator[Metric]:
