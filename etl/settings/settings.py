@@ -40,6 +40,12 @@ class Setting:
     default: str | None = None
     secret: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables that may hold it."""
+        name = PREFIX + self.name
+        return (name, f"{name}_FILE") if self.secret else (name,)
+
 
 SETTINGS = (
     Setting("ACCESS_KEY", kinds.header, secret=True),
@@ -151,11 +157,11 @@ def _web_secrets(url: str) -> tuple[str | None, ...]:
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
     """The settings in `environ` (default: this process's), which take precedence over those in the file `dotenv`.
 
-    An empty variable counts as not set. Raises a Misconfigured that names every setting that is wrong.
+    An empty variable counts as not set, whatever the file says. Raises a Misconfigured that names every setting
+    that is wrong.
     """
-    given = _given({} if dotenv is None else _read_dotenv(dotenv)) | _given(
-        os.environ if environ is None else environ
-    )
+    file = {} if dotenv is None else _read_dotenv(dotenv)
+    given = _given(os.environ if environ is None else environ, file)
     values: dict[str, Any] = {}
     errors: list[str] = []
     for setting in SETTINGS:
@@ -178,10 +184,10 @@ def usable(names: Iterable[str]) -> dict[str, Any]:
     For what has to be reported even where `load` raises.
     """
     try:
-        dotenv = _given(_read_dotenv(Path(".env")))
+        dotenv = _read_dotenv(Path(".env"))
     except Misconfigured:
         dotenv = {}
-    given, found = dotenv | _given(os.environ), dict.fromkeys(names)
+    given, found = _given(os.environ, dotenv), dict.fromkeys(names)
     for setting in SETTINGS:
         with contextlib.suppress(BadSetting):
             if setting.name.lower() in found:
@@ -189,10 +195,14 @@ def usable(names: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _given(variables: Mapping[str, str | None]) -> dict[str, str]:
-    return {
-        name: value for name, value in variables.items() if name.startswith(PREFIX) and value and value.strip()
-    }
+def _given(environ: Mapping[str, str], dotenv: Mapping[str, str | None]) -> dict[str, str]:
+    """What is given. A setting that the environment names, in whichever form, is not looked for in the file."""
+    decided = set(environ)
+    for setting in SETTINGS:
+        if not decided.isdisjoint(setting.names):
+            decided.update(setting.names)
+    merged = {name: value for name, value in dotenv.items() if name not in decided} | dict(environ)
+    return {name: value for name, value in merged.items() if name.startswith(PREFIX) and value and value.strip()}
 
 
 def _value(setting: Setting, given: Mapping[str, str]) -> Any:
@@ -230,8 +240,7 @@ def _incomplete_source(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unknown(given: Mapping[str, str]) -> Iterator[str]:
-    names = [setting.name for setting in SETTINGS]
-    names += [f"{setting.name}_FILE" for setting in SETTINGS if setting.secret]
+    names = [name.removeprefix(PREFIX) for setting in SETTINGS for name in setting.names]
     for name in sorted({name.removeprefix(PREFIX) for name in given}.difference(names)):
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
         hint = f"did you mean {PREFIX}{close[0]}?" if close else "it is ignored."
