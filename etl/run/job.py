@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from etl.clock import Clock
 from etl.core import planning
+from etl.core.batchday import BatchDay
 from etl.core.checkrow import Key
 from etl.core.page import Page
 from etl.core.pagesize import PageSize
@@ -22,7 +23,7 @@ from etl.core.reading import Reading
 from etl.core.steps import Ask, Awaited, Listed, Memory
 from etl.core.window import Window
 from etl.database.engine import explain, reading
-from etl.errors import BatchDayFailed, DateNotAsked, EtlError, RunEnded, TryLater
+from etl.errors import AppkeyRefused, BatchDayFailed, DateNotAsked, EtlError, Misconfigured, RunEnded, TryLater
 from etl.log import bind
 from etl.run import record
 from etl.run.fetch import Fetcher
@@ -100,6 +101,7 @@ class Run:
         self._done = 0
         self._suspicion = Suspicion("", ())
         self._key_kept = False
+        self._appkeys_refused: set[str] = set()
 
     def go(self) -> None:
         """The whole run; a failure after its beginning is part of the result."""
@@ -191,11 +193,19 @@ class Run:
             self._result.full.left -= 1
         if failure is not None and not record.needs_nothing(day, failure):
             self._result.failed += 1
+            self._blame_the_list(day, failure)
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
         # A date that was not asked for says nothing about the endpoint.
         if failure is not None and not isinstance(failure, DateNotAsked):
             self._suspicion.add(day, failure)
+
+    def _blame_the_list(self, day: BatchDay, failure: BatchDayFailed) -> None:
+        """Say once for each batch that its appkey has to be corrected; each of its batch days is in the log."""
+        if isinstance(failure, AppkeyRefused) and day.batch_no not in self._appkeys_refused:
+            self._appkeys_refused.add(day.batch_no)
+            problem = f"The vendor refuses the appkey of the batch {day.batch_no!r}."
+            self._result.reasons.append(Misconfigured(problem, "correct it in the list that names the batch."))
 
     # -- the end -----------------------------------------------------------------------------------------
 
