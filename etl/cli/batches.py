@@ -143,8 +143,8 @@ def import_(ctx: click.Context, file: Path) -> None:
 def list_(as_json: bool) -> None:
     """Show the batches that are looked for, which list names each, and those that are retired.
 
-    Lists are read now, as the next sync would read them; what is wrong with one is told. Of an appkey, only the end
-    is shown.
+    Lists are read now, as the next sync would read them; what is wrong with one is told. Of an appkey, the end is
+    shown.
 
     \b
     Example:
