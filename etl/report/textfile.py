@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from etl.errors import Misconfigured
 from etl.report.metrics import OF_THE_LEDGER, Kept
 
 # The exporter runs as another user.
@@ -31,6 +32,18 @@ def write(path: Path, account: str, registry: CollectorRegistry, *, keep: bool) 
     if keep:
         registry.register(Kept(_told_before(path, account)))
     _replace(path, generate_latest(registry))
+
+
+def require_usable(path: Path) -> None:
+    """Raise Misconfigured where `write` could not write the file."""
+    target = Path(os.path.realpath(path))
+    try:
+        _require_regular(target)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        problem = f"The metrics file {str(path)!r} cannot be written ({error.strerror})."
+        raise Misconfigured(problem, "correct NUMBERCHECK_METRICS_FILE, or let this user write there.") from None
 
 
 def _require_regular(path: Path) -> None:

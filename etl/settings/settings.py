@@ -26,6 +26,8 @@ from etl.settings import kinds, urls
 from etl.settings.kinds import BadSetting
 
 PREFIX = "NUMBERCHECK_"
+DOTENV = Path(".env")
+"""The settings file, in the directory where the job is started."""
 MAX_SECRET_BYTES = 64 * 1024
 MAX_DOTENV_BYTES = 1024 * 1024
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -154,28 +156,40 @@ def _web_secrets(url: str) -> tuple[str | None, ...]:
     return (password, unquote(password)) if password else ()
 
 
-def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Settings:
     """The settings in `environ` (default: this process's), which take precedence over those in the file `dotenv`.
 
     An empty variable counts as not set, whatever the file says. Raises a Misconfigured that names every setting
     that is wrong.
     """
+    found, wrong = draft(environ, dotenv)
+    if wrong:
+        raise Misconfigured("\n".join(wrong.values()))
+    return found
+
+
+def draft(
+    environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV
+) -> tuple[Settings, dict[str, str]]:
+    """As `load`, with the default of each setting that is wrong, and what is wrong, by names such as ACCOUNT.
+
+    Raises Misconfigured where the file `dotenv` cannot be read: then nobody knows what it says.
+    """
     file = {} if dotenv is None else _read_dotenv(dotenv)
     given = _given(os.environ if environ is None else environ, file)
     values: dict[str, Any] = {}
-    errors: list[str] = []
+    wrong: dict[str, str] = {}
     for setting in SETTINGS:
         try:
             values[setting.name.lower()] = _value(setting, given)
         except BadSetting as error:
-            errors.append(str(error))
-    if ("batch_query" in values) and ("batch_database_url" in values):
-        errors.extend(_incomplete_source(values))
-    if errors:
-        raise Misconfigured("\n".join(errors))
+            wrong[setting.name] = str(error)
+            values[setting.name.lower()] = _value(setting, {})
+    if wrong.keys().isdisjoint(("BATCH_QUERY", "BATCH_DATABASE_URL")):
+        wrong.update(("BATCH_QUERY", problem) for problem in _incomplete_source(values))
     if values["auto_migrate"] is None:
         values["auto_migrate"] = values["database_url"].get_backend_name() == "sqlite"
-    return Settings(**values, warnings=tuple(_unknown(given)))
+    return Settings(**values, warnings=tuple(_unknown(given))), wrong
 
 
 def usable(names: Iterable[str]) -> dict[str, Any]:
@@ -184,7 +198,7 @@ def usable(names: Iterable[str]) -> dict[str, Any]:
     For what has to be reported even where `load` raises.
     """
     try:
-        dotenv = _read_dotenv(Path(".env"))
+        dotenv = _read_dotenv(DOTENV)
     except Misconfigured:
         dotenv = {}
     given, found = _given(os.environ, dotenv), dict.fromkeys(names)
