@@ -230,7 +230,7 @@ class Patient:
             try:
                 self._ask(url, 1)
             except EtlError as error:
-                yield f"{place} was tried, and is not the API: {error.problem}"
+                yield f"{place} was tried, and does not answer as the API does: {error.problem}"
             else:
                 raise Misconfigured(
                     f"{place} answers a signed request too, and plain http can be read in transit.",
