@@ -67,29 +67,31 @@ class Locked(TryLater):
 
 
 class EndpointRefuses(TryLater):
-    """The vendor's endpoint gives every batch day the same useless answer, and no setting is known to help."""
+    """Every batch day meets the same useless answer, or none, and no setting is known to help."""
 
     before_remedy = ""  # as for BatchDayFailed
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a failed request was answered, as data: equal where the same was answered, whatever its words.
+    """What a failed request met, as data: equal where the same was answered, whatever its words.
 
-    `status`: of HTTP. `code`: the vendor's. `trouble`: what was wrong with the answer. None: there was none.
-    `ends`: the error that ends a run in which all batch days are answered like that.
+    `status`: of HTTP. `code`: the vendor's. `trouble`: what was wrong in transit or with the answer. None: there
+    was none. `ends`: the error that ends a run in which all batch days meet this. `answered`: whether an answer
+    came at all.
     """
 
     status: int | None
     code: int | None
     trouble: str | None
     ends: type[EndpointWrong | EndpointRefuses]
+    answered: bool = True
 
 
 class BatchDayFailed(TryLater):
     """One batch day could not be read to its end in this run; the others go on.
 
-    `cause`: what was answered, where all batch days may meet it; None: it is this one's own, or nobody answered.
+    `cause`: what it met, where all batch days may meet it; None: it is this one's own.
     """
 
     # The remedy for a failure of the vendor is a whole sentence, often just "The next run asks again."

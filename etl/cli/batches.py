@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import click
 import sqlalchemy as sa
 
 from etl.cli.common import Date, has_schema, load_settings, open_database, prepare_schema
-from etl.cli.output import count, json_option, print_json, table, tell
+from etl.cli.output import NAMED, count, json_option, print_json, table, tell
 from etl.clock import Clock
 from etl.core.line import NOTHING_RETIRED, Entry, Line, Retired
 from etl.core.window import Window
@@ -71,7 +71,7 @@ def add(batch: str, date: dt.date | None, rows: int | None, more: bool, appkey: 
     if is_far_ahead(date, window):
         raise click.UsageError(f"{date} is more than {DAYS_AHEAD} days ahead. Correct --date.")
     with _account(settings) as (connection, account_id):
-        before = listings.own_line(connection, account_id, line)
+        before, earlier = listings.own_line(connection, account_id, line), _appkeys(connection, account_id, [line])
         # Without rows, the call has nothing to correct.
         listings.add(connection, account_id, [line], more=more or rows is None, moment=moment)
         after = listings.own_line(connection, account_id, line)
@@ -79,6 +79,8 @@ def add(batch: str, date: dt.date | None, rows: int | None, more: bool, appkey: 
             _tell_too_late(connection, account_id, batch, date, window)
     click.echo(f"Batch {line.batch_no} is looked for {f'on {date}' if date else 'on every date of the window'}.")
     _tell_changes(before, after)
+    if _with_another_appkey([line], earlier):
+        click.echo("Its appkey is the new one now, on every date.")
 
 
 def _tell_too_late(
@@ -107,8 +109,18 @@ def _tell_changes(before: Line | None, after: Line | None) -> None:
         return
     if before.rows is not None and before.rows != after.rows:
         click.echo(f"It has {after.rows or 0:,} submitted rows on that date now; before, it had {before.rows:,}.")
-    if before.appkey is not None and before.appkey != after.appkey:
-        click.echo("Its appkey is the new one now, on every date.")
+
+
+def _appkeys(connection: sa.Connection, account_id: int, lines: Collection[Line]) -> dict[str, str | None]:
+    """The appkeys that the database has for the batches of these lines."""
+    found = listings.batches(connection, account_id, {line.batch_no for line in lines if line.appkey})
+    return {name: appkey for name, (_, appkey) in found.items()}
+
+
+def _with_another_appkey(lines: Collection[Line], earlier: Mapping[str, str | None]) -> list[str]:
+    """The batches that had another appkey, `earlier`, than these lines give them."""
+    given = {line.batch_no: line.appkey for line in lines if line.appkey}
+    return sorted(name for name, appkey in given.items() if earlier.get(name) not in (None, appkey))
 
 
 @batches.command(name="import", short_help="Add the batches of a CSV file, or of standard input (-).")
@@ -123,19 +135,29 @@ def import_(ctx: click.Context, file: Path) -> None:
     Example:
       numbercheck batches import submitted.csv
     """
-    settings, found = load_settings(), _read(file)
+    settings, found, earlier = load_settings(), _read(file), dict[str, str | None]()
     doubtful.warn(found.lines, _name(file))
     [found] = settled([found], (), Window.at(Clock().now(), settings))
     if found.lines:
         with _account(settings) as (connection, account_id):
+            earlier = _appkeys(connection, account_id, found.lines)
             listings.add(connection, account_id, found.lines, more=False, moment=Clock().now())
     if found.whole:
         click.echo(
             f"{_name(file)}: {count(len(found.lines), 'batch and date is', 'batches and dates are')} on the list."
         )
+    _tell_replaced(file, _with_another_appkey(found.lines, earlier))
     for problem in (*found.complaints, *found.notices):
         tell(problem)
     ctx.exit(max((problem.exit_status for problem in found.complaints), default=0))
+
+
+def _tell_replaced(file: Path, names: Sequence[str]) -> None:
+    """Say which batches have another appkey now."""
+    if names:
+        more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        these = ", ".join(map(repr, names[:NAMED]))
+        click.echo(f"{_name(file)}: the appkey is another one now, on every date, for {these}{more}.")
 
 
 @batches.command(name="list", short_help="Show the batches that are looked for.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from etl.cli.options import named, options, rules_of
 from etl.cli.output import SHOWN, count, print_json, table, tell
 from etl.clock import Clock
 from etl.core import planning
-from etl.core.batchday import State
+from etl.core.batchday import BatchDay, State
 from etl.core.guess import MOST_NUMBERS, Guess
 from etl.core.planning import Known, Plan, Rules, Selection, Task, Why
 from etl.core.window import Window
@@ -101,8 +102,14 @@ def _plan_as_json(made: Plan, window: Window, settings: Settings, in_full: InFul
         "reasons": [{"why": why, "batch_days": n, "requests": requests[why]} for why, n in reasons.items()],
         "at_risk": risks_as_json(risky, window),
         "will_miss": risks_as_json(missed, window),
-        "will_be_lost": risks_as_json(made.lose, window),
+        "will_be_lost": risks_as_json(_gone(made), window),
     } | ({"full": in_full.as_json()} if in_full else {})
+
+
+def _gone(made: Plan) -> list[BatchDay]:
+    """What sync would give up as lost, as it would then be, nearest deadline first."""
+    gone = (replace(day, state=State.LOST) for day in made.lose)
+    return sorted(gone, key=lambda day: (day.date, day.batch_no))
 
 
 def _why(task: Task) -> str:
@@ -137,7 +144,7 @@ def _plan_text(made: Plan, window: Window, settings: Settings, in_full: InFull |
     lines += named("At risk (the vendor forgets them within 48 hours)", risky, window)
     missed = planning.will_miss(made, window, settings.request_interval)
     lines += named("Will miss their deadline if nothing changes", missed, window)
-    lines += named("Gone before they were complete", made.lose, window)
+    lines += named("Gone before they were complete", _gone(made), window)
     return "\n".join(lines)
 
 

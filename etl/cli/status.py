@@ -53,13 +53,13 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
 
 
 def _look(settings: Settings, window: Window) -> dict[str, Any]:
-    """Everything that is shown, all but the doubts in JSON's types; what is lost is of the last four windows."""
-    account, since = settings.account, window.first - dt.timedelta(days=3 * window.days)
+    """Everything that is shown, all but the doubts in JSON's types."""
+    account = settings.account
     with open_database(settings) as engine, reading(engine).connect() as connection:
         found = {
             "coverage": figures.coverage(connection, account, window),
             "at_risk": figures.at_risk(connection, account, window.moment),
-            "lost": figures.lost(connection, account, since),
+            "lost": figures.lost(connection, account),
             "runs": figures.last_runs(connection, account, RUNS),
         }
         in_words: dict[str, Any] = {name: [_plain(line) for line in lines] for name, lines in found.items()}
@@ -91,8 +91,9 @@ def _text(settings: Settings, window: Window, found: dict[str, Any], nothing: st
         lines.append(table(head, [tuple(row.values()) for row in found["coverage"]]))
     else:
         lines.append(nothing)
-    for title, name in (("At risk, not complete and gone within 48 hours:", "at_risk"), ("Lost:", "lost")):
-        lines += _named(title, found[name])
+    lines += _named("At risk, not complete and gone within 48 hours:", found["at_risk"])
+    # Losses stay: the latest come first.
+    lines += _named("Lost:", found["lost"][::-1])
     if found["doubtful_rows"]:
         lines += ["", f"{count(found['doubtful_rows'], DOUBTFUL, DOUBTFUL_ONES)}."]
     lines += in_doubt(found["doubts"])

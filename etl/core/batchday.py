@@ -22,6 +22,8 @@ class State(StrEnum):
 
 UNFINISHED = (State.PENDING, State.INCOMPLETE)
 """The states in which a batch day is lost when its deadline passes."""
+UNDECIDED = (*UNFINISHED, State.OPEN)
+"""The states of a batch day that is neither settled nor lost."""
 
 
 class NoteKind(Enum):

@@ -14,13 +14,15 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 Kind = Literal["text", "flag", "code", "integer", "price"]
 Part = Literal["check", "hlr", "call"]
 
-# What a field holds. A flag is YES, NO or UNKNOWN, in upper case. A code is digits, or a word.
+# What a field holds. A flag is YES, NO or UNKNOWN, in upper case. A code is digits, or a word; so is a phone
+# number, which may be masked.
 Text = Annotated[str | None, "text"]
 Flag = Annotated[str | None, "flag"]
 Code = Annotated[str | None, "code"]
 Integer = Annotated[int | None, "integer"]
 Money = Annotated[Decimal | None, "price"]
 KeyText = Annotated[str, "text"]
+KeyDigits = Annotated[str, "code"]
 
 FIRST_REVISION = "0001"
 
@@ -78,7 +80,7 @@ class Fields(NamedTuple):
             length=64,
         ),
     ]
-    phone: Annotated[KeyText, _number("phone", "The phone number as the vendor reports it, masked or not")]
+    phone: Annotated[KeyDigits, _number("phone", "The phone number as the vendor reports it, masked or not")]
     check_level: Annotated[Integer, _check("checkLevel", "Kind of check", lookup="check_level")]
     pre_check: Annotated[Flag, _check("preCheck", "Whether the format check passed: YES or NO")]
     region_code: Annotated[
@@ -86,10 +88,10 @@ class Fields(NamedTuple):
     ]
     country_code: Annotated[Code, _check("countryCode", "Calling code of the country", length=16)]
     national_number: Annotated[
-        Text, _number("nationalNumber", "The number in its national format, as this check reported it")
+        Code, _number("nationalNumber", "The number in its national format, as this check reported it")
     ]
     standard_number: Annotated[
-        Text, _number("standNumber", "The number in its international format, as this check reported it")
+        Code, _number("standNumber", "The number in its international format, as this check reported it")
     ]
     number_type: Annotated[
         Code, _check("numberType", "Kind of number, as the vendor sends it", length=64, lookup="number_type")

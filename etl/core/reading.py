@@ -7,22 +7,18 @@ neither the network nor the database. The decisions behind it are in docs/adr: 0
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from etl.core.batchday import BatchDay, Note, NoteKind, State, pages_of
-from etl.core.checkrow import Key
 from etl.core.page import Page
 from etl.core.pageset import PageSet
 from etl.core.pagesize import PageSize, rows_on
-from etl.core.steps import Ask, Awaited, Listed, Memory, Step
+from etl.core.repeats import Repeats
+from etl.core.steps import Ask, Awaited, Listed, Memory, Step, Steps
 from etl.core.sweep import Sweep
 from etl.core.totals import LEAP, Totals, believable
 
 MAX_PASSES = 3
-# How many keys are asked for one by one after a pass, because they seem to be listed more than once.
-MAX_CONFIRMATIONS = 500
-
-Steps = Generator[Step, None, None]
 
 
 class Reading:
@@ -62,7 +58,7 @@ class Reading:
         self._probe: int | None = None
         self._held_before = 0
         self._grew_here = False
-        self._listed: dict[Key, Listed] = {}
+        self._repeats = Repeats(memory.listed)
         self._rejected = 0
 
     # -- what comes next ---------------------------------------------------------------------------------
@@ -215,39 +211,20 @@ class Reading:
         return self._sweep.pages | self._read_in_full if whole and self.day.proven else self._sweep.pages
 
     def _confirm_repeats(self) -> Steps:
-        """Ask for each key that this pass showed more than once; the first refutation means that rows shifted."""
-        candidates = self._unconfirmed()
-        if not candidates or not (self.day.needs_pass or sum(candidates.values()) == self.day.missing):
-            return
-        keys = list(candidates)[:MAX_CONFIRMATIONS]
-        for some in (keys[:1], keys[1:]):
-            yield Step(iter([Ask(1, *key) for key in some]), lambda: self._refuted(candidates))
-            if self._refuted(candidates):
-                return
-
-    def _unconfirmed(self) -> dict[Key, int]:
-        """Keys seen more often in this pass than confirmed, and by how much."""
-        if not self._sweep.again:
-            return {}
-        confirmed = self._confirmed()
-        more = {key: times - sum(confirmed.get(key, ())) for key, times in self._sweep.again.items()}
-        return {key: times for key, times in more.items() if times > 0}
-
-    def _refuted(self, candidates: Mapping[Key, int]) -> bool:
-        return any(sum(self._listed[key]) < times for key, times in candidates.items() if key in self._listed)
-
-    def _confirmed(self) -> dict[Key, Listed]:
-        return dict(self._memory.listed()) | self._listed
+        """Ask for each key that this pass showed more than once, if that may prove the batch day."""
+        candidates = self._repeats.unconfirmed(self._sweep)
+        if candidates and (self.day.needs_pass or sum(candidates.values()) == self.day.missing):
+            yield from self._repeats.confirm(candidates)
 
     def _accounts_for_all_listed(self) -> bool:
         """Whether one whole pass under one total accounts for every listed row. That proves the present set,
         even where rows vanished. What is no longer listed is kept but not counted."""
         sweep, again = self._sweep, sum(self._sweep.again.values())
-        if not sweep.is_whole(self.day.pages) or self._unconfirmed():
+        if not sweep.is_whole(self.day.pages) or self._repeats.unconfirmed(sweep):
             return False
         if sweep.distinct + again + sweep.rejected != sweep.total:
             return False
-        conflicts = sum(listed.conflicts for key, listed in self._confirmed().items() if key in sweep.again)
+        conflicts = sum(listed.conflicts for key, listed in self._repeats.known().items() if key in sweep.again)
         own = sweep.distinct - sweep.elsewhere
         kept = self.day.stored - own
         self._totals.accept(sweep.total)
@@ -288,7 +265,7 @@ class Reading:
         """Learn from an answer before its rows are counted. If it was for a key: how often that key is listed."""
         self._rejected = self.day.rejected
         if not ask.whole_day:
-            return self._take_key((ask.message_id or "", ask.phone), page) if ask.phone else None
+            return self._repeats.take((ask.message_id or "", ask.phone), page) if ask.phone else None
         self._size.take(self.day.id, page)
         self._adapt()
         self._take_total(ask, page)
@@ -349,13 +326,6 @@ class Reading:
         if refuted or grown < 0 or grown > LEAP:
             # Nobody knows what moved where: to read a page once too often costs a request, and nothing else.
             self._read_in_full = PageSet()
-
-    def _take_key(self, key: Key, page: Page) -> Listed | None:
-        if page.total != page.received or key not in {row.key for row in page.rows}:
-            self._listed[key] = Listed(0, 0)
-            return None
-        self._listed[key] = Listed(page.repeats.get(key, 0), page.conflicts.get(key, 0))
-        return self._listed[key]
 
     def _forget_pages(self) -> None:
         self._read = PageSet()

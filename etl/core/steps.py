@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,6 +43,9 @@ class Step:
 
     asks: Iterator[Ask | None]
     enough: Callable[[], bool]
+
+
+Steps = Generator[Step, None, None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,9 @@ class Totals:
 
     @property
     def last_page(self) -> int:
-        """The last page that may be asked for now."""
-        return min(self._day.pages, (self.seen + self._day.page_size - 1) // self._day.page_size + AHEAD)
+        """The last page that may be asked for now. If the first answer goes far, another has to come next."""
+        ahead = 1 if self.taken == 1 and self.is_wild(self.highest or 0) else AHEAD
+        return min(self._day.pages, (self.seen + self._day.page_size - 1) // self._day.page_size + ahead)
 
     @property
     def contradicted(self) -> bool:

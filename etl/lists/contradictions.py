@@ -60,7 +60,9 @@ def _without_far_dates(listing: Listing, window: Window) -> Listing:
         subject=_subject(listing),
     )
     near = tuple(line for line in listing.lines if not is_far_ahead(line.date, window))
-    return replace(listing, lines=near, problems=(*listing.problems, problem))
+    known = listing.unsure if listing.problems else frozenset()
+    unsure = None if known is None else known | {line.batch_no for line in far}
+    return replace(listing, lines=near, problems=(*listing.problems, problem), unsure=unsure)
 
 
 def _with_one_appkey(listing: Listing, appkeys: Appkeys) -> Listing:

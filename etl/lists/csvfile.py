@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from etl.core.line import Line
 from etl.errors import Misconfigured
-from etl.lists.listing import HEADER, BadLine, Collector, Listing, failed, line_of, positions
+from etl.lists.listing import HEADER, BadLine, Collector, Listing, about, failed, line_of, positions
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 EXAMPLE = ",".join(HEADER)
@@ -69,9 +69,12 @@ def _header_remedy(header: bytes) -> str:
 
 def _line(raw: bytes, places: dict[str, int]) -> Line:
     fields = _fields(raw)
-    if len(fields) <= places["batch_no"]:
-        raise BadLine("it ends before the column batch_no")
-    return line_of(**{name: fields[place] for name, place in places.items() if place < len(fields)})
+    texts = {name: fields[place] for name, place in places.items() if place < len(fields)}
+    if "batch_no" not in texts:
+        error = BadLine("it ends before the column batch_no")
+        error.about = about("", texts.get("date", ""))
+        raise error
+    return line_of(**texts)
 
 
 def _fields(raw: bytes) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from sys import intern
@@ -17,10 +18,16 @@ from etl.lists.spelling import misspelt
 HEADER = ("batch_no", "date", "rows", "appkey")
 NAMED_LINES = 5
 MAX_APPKEY = 64
+MOST_UNSURE = 10_000
+"""Of so many batches and dates a list remembers that a line about them is bad; with more, all of it is unsure."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOST_ROWS = 999_999_999
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+About = str | dt.date
+"""What a line that cannot be used is about: its batch or, where that is not known, its date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class Listing:
     There is one line per batch and date; the rows of several are added up. `problems`: what is wrong with the
     source, as errors that are not raised: Misconfigured, or TryLater for a database that does not answer.
     `whole` is False where the source could not be read: then its absence from `lines` says nothing about a batch.
+    `unsure`: the batches and the dates that lines which cannot be used are about; None where nobody knows.
     `remarks`: what else has to be corrected, though every line could be read. `notices`: what is odd but allowed.
     """
 
@@ -39,6 +47,16 @@ class Listing:
     whole: bool = True
     remarks: tuple[Misconfigured, ...] = ()
     notices: tuple[str, ...] = ()
+    unsure: frozenset[About] | None = None
+
+    def counts(self, line: Line) -> bool:
+        """Whether the rows of a line are all that the list gives for its batch and date.
+
+        They are not where a line that cannot be used may have given more.
+        """
+        if not self.problems:
+            return True
+        return self.unsure is not None and self.unsure.isdisjoint((line.batch_no, line.date))
 
     @property
     def complaints(self) -> tuple[EtlError, ...]:
@@ -47,7 +65,9 @@ class Listing:
 
 
 class BadLine(Exception):
-    """Why a line cannot be used; never contains a value from it."""
+    """Why a line cannot be used; the text never contains a value from it. `about`: None where nobody knows."""
+
+    about: About | None = None
 
 
 def failed(source: str, problem: EtlError) -> Listing:
@@ -69,7 +89,23 @@ def positions(header: Iterable[str]) -> dict[str, int]:
 
 def line_of(batch_no: str, date: str = "", rows: str = "", appkey: str = "") -> Line:
     """The line made of these texts; an empty text counts as not given. Raises BadLine."""
-    batch_no, date, rows, appkey = batch_no.strip(), date.strip(), rows.strip(), appkey.strip()
+    try:
+        return _line_of(batch_no.strip(), date.strip(), rows.strip(), appkey.strip())
+    except BadLine as error:
+        error.about = about(batch_no, date)
+        raise
+
+
+def about(batch_no: str, date: str) -> About | None:
+    """What a line with these texts is about."""
+    with suppress(BadLine):
+        return _line_of(batch_no.strip()).batch_no
+    with suppress(BadLine):
+        return _date(date.strip())
+    return None
+
+
+def _line_of(batch_no: str, date: str = "", rows: str = "", appkey: str = "") -> Line:
     if not batch_no:
         raise BadLine("the batch number is empty")
     if len(batch_no) > MAX_BATCH_NO:
@@ -107,6 +143,7 @@ class Collector:
         self._lines: dict[tuple[str, dt.date | None], Line] = {}
         self._named: list[str] = []
         self._bad = 0
+        self._unsure: set[About | None] = set()
         self._misspelt = misspelt(header, HEADER)
         self._appkeys: dict[str, str] = {}
         self._contradictory: dict[str, None] = {}
@@ -118,6 +155,7 @@ class Collector:
             line = make()
         except BadLine as error:
             self._bad += 1
+            self._unsure.add(error.about if len(self._unsure) < MOST_UNSURE else None)
             if len(self._named) < NAMED_LINES:
                 self._named.append(f"{self._unit} {number:,}: {error}")
             return
@@ -142,7 +180,12 @@ class Collector:
             (self._problem(),) if self._bad else (),
             remarks=tuple(self._remarks()),
             notices=tuple(self._notices()),
+            unsure=self._about() if self._bad else None,
         )
+
+    def _about(self) -> frozenset[About] | None:
+        known = frozenset(about for about in self._unsure if about is not None)
+        return known if len(known) == len(self._unsure) else None
 
     def _remarks(self) -> Iterator[Misconfigured]:
         for name, meant in self._misspelt:

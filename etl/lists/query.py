@@ -46,7 +46,7 @@ _NOT_LET_IN = re.compile(
     re.IGNORECASE,
 )
 _BUSY = re.compile(r"database is locked|lock wait timeout|deadlock", re.IGNORECASE)
-_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9:.]+(Z|[+-][0-9:]+)?")
+_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9:.]+)(?: ?(Z|UTC|GMT|[+-][0-9:]+))?", re.IGNORECASE)
 
 
 def read_query(url: sa.URL, query: str, first: dt.date, last: dt.date, zone: ZoneInfo) -> Listing:
@@ -133,7 +133,9 @@ def _line(row: Sequence[object], places: Mapping[str, int], zone: ZoneInfo) -> L
     texts = {name: _text(row[place], zone) for name, place in places.items()}
     moment = _MOMENT.fullmatch(texts.get("date", "").strip())
     if moment:
-        texts["date"] = _date_there(moment[0], zone) if moment[2] else moment[1]
+        date, time, offset = moment.groups()
+        offset = offset if offset is None or offset[0] in "+-" else "+00:00"
+        texts["date"] = _date_there(f"{date}T{time}{offset}", zone) if offset else date
     return line_of(**texts)
 
 

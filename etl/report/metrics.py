@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from etl.store.figures import Ledger
 
+# A run that is narrowed to some batches or dates counts as the last run only where it did not end with 0.
 OF_THE_RUN = {
     "numbercheck_last_run_timestamp_seconds": "When the last run of sync ended, whatever its result",
     "numbercheck_exit_status": "Exit status of the last run",
@@ -51,16 +52,18 @@ class Kept(Collector):
         return iter(self._families)
 
 
-def figures(account: str, run: Ended, ledger: Ledger | None) -> CollectorRegistry:
-    """All figures that are known; without the ledger, only those of the run."""
+def figures(account: str, run: Ended | None, ledger: Ledger | None) -> CollectorRegistry:
+    """All figures that are known: those of the run, those of the ledger."""
     registry = CollectorRegistry()
-    told: dict[str, float] = {
-        "numbercheck_last_run_timestamp_seconds": run.at,
-        "numbercheck_exit_status": run.exit_status,
-        "numbercheck_run_seconds": run.seconds,
-        "numbercheck_requests": run.requests,
-        "numbercheck_throttled": run.throttled,
-    }
+    told: dict[str, float] = {}
+    if run is not None:
+        told = {
+            "numbercheck_last_run_timestamp_seconds": run.at,
+            "numbercheck_exit_status": run.exit_status,
+            "numbercheck_run_seconds": run.seconds,
+            "numbercheck_requests": run.requests,
+            "numbercheck_throttled": run.throttled,
+        }
     if ledger is not None:
         _add(registry, "numbercheck_batch_days", account, "state", ledger.batch_days)
         _add(registry, "numbercheck_doubts", account, "kind", ledger.doubts)

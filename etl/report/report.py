@@ -34,8 +34,9 @@ class Report:
     """Reports one run. The command fills in what it learns; `end` reports all of it, once.
 
     `narrowed`: the run was limited to some batches or dates. It is not the job that a monitor watches, so it does
-    not ping. Nor does a run that finds the account locked: the run that holds the lock does. `monotonic` measures
-    how long the run takes; `now` gives the time at its end, in seconds since the epoch.
+    not ping, and its success changes no figures of the last run. Nor does a run ping that finds the account
+    locked: the run that holds the lock does. `monotonic` measures how long the run takes; `now` gives the time at
+    its end, in seconds since the epoch.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Report:
         self.moment: dt.datetime | None = None
         self.result: Result | None = None
         self.locked = False
-        self._pings = not narrowed
+        self._narrowed = narrowed
         self._started = False
         self._monotonic = monotonic
         self._now = now
@@ -57,7 +58,7 @@ class Report:
     def begun(self) -> None:
         """Report that the run holds its lock and is at work. May be called repeatedly."""
         url = self.settings.ping_url if self.settings else None
-        if url and self._pings and not self._started:
+        if url and not self._narrowed and not self._started:
             self._started = True
             _attempt("The start ping", partial(ping.start, url))
 
@@ -71,7 +72,7 @@ class Report:
 
     def _tell(self, exit_status: int) -> None:
         place = Place.of(self.settings) if self.settings else Place.despite_errors()
-        if place.ping_url and self._pings and not self.locked:
+        if place.ping_url and not self._narrowed and not self.locked:
             _attempt("The end ping", partial(ping.end, place.ping_url, exit_status))
         if place.account and (place.metrics_file or place.pushgateway_url):
             self._tell_figures(place, place.account, exit_status)
@@ -84,12 +85,14 @@ class Report:
         run = metrics.Ended(self._now(), exit_status, self._monotonic() - self._began)
         if self.result is not None:
             run = metrics.Ended(run.at, exit_status, run.seconds, self.result.requests, self.result.throttled)
-        registry = partial(metrics.figures, account, run, known)
+        # What went well for some batches or dates must not silence an alarm about all of them.
+        keep = self._narrowed and exit_status == 0
         if path := place.metrics_file:
-            write = partial(textfile.write, path, account, registry(), keep=known is None)
+            write = partial(textfile.write, path, account, run, known, keep=keep)
             _attempt(f"The metrics file {path}", partial(within, FILE_SECONDS, write))
         if url := place.pushgateway_url:
-            _attempt("The push to NUMBERCHECK_PUSHGATEWAY_URL", partial(push.push, url, account, registry()))
+            registry = metrics.figures(account, None if keep else run, known)
+            _attempt("The push to NUMBERCHECK_PUSHGATEWAY_URL", partial(push.push, url, account, registry))
 
     def _ledger(self, place: Place, account: str) -> Ledger | None:
         moment = self.moment or dt.datetime.now(dt.UTC)

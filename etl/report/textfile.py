@@ -6,31 +6,35 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from etl.errors import Misconfigured
-from etl.report.metrics import OF_THE_LEDGER, Kept
+from etl.report.metrics import OF_THE_LEDGER, OF_THE_RUN, Ended, Kept, figures
+from etl.store.figures import Ledger
 
 # The exporter runs as another user.
 MODE = 0o644
 
 
-def write(path: Path, account: str, registry: CollectorRegistry, *, keep: bool) -> None:
+def write(path: Path, account: str, run: Ended, ledger: Ledger | None, *, keep: bool) -> None:
     """Replace the file, or that which a link names. A reader sees either the old one or the new one, always whole.
 
-    `keep`: the file's figures from the account's ledger stay, because this run could not read the ledger.
-    Raises OSError, also for what is no regular file: a device or a pipe would be gone for everybody.
+    The file's figures from the ledger stay where this run could not read it. `keep`: so do those of the run
+    before, if the file has any. Raises OSError, also for what is no regular file: a device or a pipe would be gone
+    for everybody.
     """
     path = Path(os.path.realpath(path))
     _require_regular(path)
-    if keep:
-        registry.register(Kept(_told_before(path, account)))
+    before = _told_before(path, account)
+    earlier = keep and any(family.name in OF_THE_RUN for family in before)
+    registry = figures(account, None if earlier else run, ledger)
+    names = {*(OF_THE_RUN if earlier else ()), *(OF_THE_LEDGER if ledger is None else ())}
+    registry.register(Kept(family for family in before if family.name in names))
     _replace(path, generate_latest(registry))
 
 
@@ -52,15 +56,14 @@ def _require_regular(path: Path) -> None:
             raise OSError(errno.EINVAL, "it is not a regular file")
 
 
-def _told_before(path: Path, account: str) -> Iterator[Metric]:
+def _told_before(path: Path, account: str) -> list[Metric]:
     try:
         families = list(text_string_to_metric_families(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        return
+        return []
     for family in families:
         family.samples = [sample for sample in family.samples if sample.labels.get("account") == account]
-        if family.name in OF_THE_LEDGER and family.samples:
-            yield family
+    return [family for family in families if family.samples]
 
 
 def _replace(path: Path, content: bytes) -> None:

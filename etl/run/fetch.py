@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 
 from etl.core.page import Page
 from etl.core.pagesize import PAGE_SIZE
-from etl.core.reading import Reading, Steps
-from etl.core.steps import Ask, Step
+from etl.core.reading import Reading
+from etl.core.steps import Ask, Step, Steps
 from etl.errors import BatchDayFailed, RunEnded
 from etl.run.gate import Gate
 from etl.run.refusals import Refusals
@@ -132,9 +132,12 @@ class Fetcher:
         with ThreadPoolExecutor(self._in_flight, thread_name_prefix="request") as pool:
             try:
                 self._loop(waiting, pool)
+            except RunEnded:
+                self._collect_all()
+                self._end_what_is_finished()
+                raise
             finally:
-                while self._under_way:
-                    self._collect(None)
+                self._collect_all()
 
     def wake(self) -> None:
         """Wake the loop while it waits; may be called from a signal handler."""
@@ -150,6 +153,16 @@ class Fetcher:
                 self._raise_first(self._collect(delay, pool))
             elif self._gate.claim():
                 self._send(active, pool)
+
+    def _collect_all(self) -> None:
+        while self._under_way:
+            self._collect(None)
+
+    def _end_what_is_finished(self) -> None:
+        """End the readings whose last answer was among those that were still under way."""
+        for active in list(self._active):
+            if not (self._broken or active.failure or active.ready()):
+                self._end(active)
 
     def _next(self, waiting: Iterator[Reading]) -> Active | None:
         """The first reading, in the order of the plan, that has something to ask now; None: wait for an answer."""

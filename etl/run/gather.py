@@ -12,13 +12,14 @@ from itertools import chain
 import sqlalchemy as sa
 
 from etl.core import planning
+from etl.core.batchday import UNDECIDED
 from etl.core.line import NOTHING_RETIRED, Entry, Line, Lists, NamesByDate, Retired
 from etl.core.planning import Known, Rules
 from etl.core.window import Window
 from etl.errors import EtlError, Misconfigured
 from etl.lists import contradictions
 from etl.lists.listing import Listing
-from etl.lists.overlay import NO_PAST, Past, overlay
+from etl.lists.overlay import NO_PAST, NOTHING_OUTSIDE, Outside, Past, overlay, with_earlier_counts
 from etl.lists.sources import read_sources
 from etl.settings import Settings
 from etl.store import accounts, fullreads, ledger, listings, runs
@@ -40,7 +41,7 @@ class Gathered:
     facts: Known
     entries: list[Entry] = field(default_factory=list)
     before: list[Entry] = field(default_factory=list)
-    outside: int = 0
+    outside: Outside = NOTHING_OUTSIDE
     read: list[Listing] = field(default_factory=list)
 
     @property
@@ -108,7 +109,7 @@ def gather(
             began = fullreads.began(connection, account_id, rules.selection, window)
             going_on = dataclasses.replace(facts, full_began=began)
             facts = going_on if planning.left_in_full(going_on, window, rules) else facts
-    return Gathered(facts, entries, before, outside, agreed)
+    return Gathered(facts, with_earlier_counts(entries, before, agreed), before, outside, agreed)
 
 
 def _past(
@@ -119,16 +120,17 @@ def _past(
     window: Window,
     planned_to: dt.date | None,
 ) -> Past:
-    """What is known of the dates before the window. Entries that no run planned in time are added to `before`."""
+    """What is known of the dates before the window; `before` gets the entries of what is not settled or lost."""
     begun, first = runs.first_date(connection, account_id), window.first
     if begun is None or begun >= first:
         return Past(begun)
     there = {entry.key for entry in before}
-    before += [entry for entry in listings.missed(connection, account_id, begun, first) if entry.key not in there]
+    before += [e for e in listings.undecided(connection, account_id, begun, first) if e.key not in there]
     lines = chain((entry.line for entry in before), *(listing.lines for listing in read))
     late = min((line.date for line in lines if line.date and begun <= line.date < first), default=first)
     unplanned = first if planned_to is None else max(begun, planned_to + _DAY)
-    return Past(begun, ledger.names(connection, account_id, min(late, unplanned), first))
+    planned = ledger.names(connection, account_id, min(late, unplanned), first)
+    return Past(begun, planned, ledger.names(connection, account_id, begun, first, UNDECIDED))
 
 
 def _missed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Sequence
 from itertools import chain
@@ -13,12 +14,15 @@ from etl.core.batchday import BatchDay, State
 from etl.core.planning import Plan, Rules, Selection, Why
 from etl.core.window import Window
 from etl.lists.listing import Listing
+from etl.lists.overlay import Outside
 from etl.run.gather import Gathered, gather, read_lists
 from etl.run.result import InFull, Result, Unasked
 from etl.run.session import Session
 from etl.settings import Settings
 from etl.store import accounts, fullreads, ledger, listings, runs
 from etl.version import version
+
+_DAY = dt.timedelta(days=1)
 
 log = logging.getLogger(__name__)
 
@@ -35,29 +39,49 @@ def prepare(session: Session, settings: Settings, rules: Rules, result: Result, 
     window, selection = result.window, rules.selection
     result.narrowed = selection.narrow
     with session.transaction() as connection:
+        planned_to = accounts.planned_to(connection, session.account_id)
         known = gather(connection, session.account_id, lists, settings, window, rules)
         listings.save(connection, session.account_id, known.before, known.entries, window.moment)
+        listings.seen(connection, session.account_id, window.moment)
         todo = planning.make(known.facts, window, rules)
         new = [day for day in (*(task.day for task in todo.tasks), *todo.lose) if not day.id]
         ledger.record(connection, session.account_id, new, window)
         _settle(connection, todo.settle, window)
         _lose(connection, todo.lose)
         if not selection.narrow:
-            accounts.note_planned(connection, session.account_id, window.last)
+            accounts.note_planned(connection, session.account_id, _planned_to(known, planned_to, window))
         if selection.full:
             result.full = _in_full(connection, session.account_id, known, todo, rules, window)
         runs.begin(connection, result.run_id, session.account_id, window, version(), narrowed=result.narrowed)
     result.reasons += known.complaints
     for notice in known.notices:
         log.warning("%s", notice)
-    if known.outside:
-        which = "older than the first run, or of later dates"
-        log.info("%d lines of the batch lists are outside the window (%s) and are ignored", known.outside, which)
+    _tell_outside(known.outside, window)
     result.days = _of_this_run(known, todo, rules)
     result.planned = len(todo.tasks)
     if result.narrowed and not todo.tasks:
         result.unasked = _unasked(known, rules.selection, window)
     return todo
+
+
+def _tell_outside(outside: Outside, window: Window) -> None:
+    """Say in one line each how many lines no run could ever have asked for, and how many none can ask for yet."""
+    if outside.older:
+        first = "older than the first run of this account could ask for: they are ignored, and not counted as lost"
+        log.info("%d lines of the batch lists are outside the window, %s", outside.older, first)
+    if outside.ahead:
+        log.info("%d lines of the batch lists are of dates after %s, and not due yet", outside.ahead, window.last)
+
+
+def _planned_to(known: Gathered, before: dt.date | None, window: Window) -> dt.date:
+    """Up to which date everything that the lists name is planned.
+
+    Not those of today while a list cannot be read or has to be corrected: until then, nobody knows what it names,
+    and a query is asked again for the dates since.
+    """
+    if not known.complaints:
+        return window.last
+    return window.first - _DAY if before is None else before
 
 
 def _in_full(

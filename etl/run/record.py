@@ -77,7 +77,9 @@ def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Wi
     if not day.proven:
         day.state, day.note = State.INCOMPLETE, notes.on_incomplete(day)
     elif reading.first_time and notes.is_empty_too_late(day, window):
+        # An answer that proves nothing counts as none: all that was submitted is missing.
         day.state, day.note = State.LOST, Note(NoteKind.EMPTY_TOO_LATE)
+        day.reported = day.claimed = day.pages_read = None
     else:
         day.note = reading.note or notes.still_true(day) or notes.on_complete(day, window)
         if day.state is not State.SETTLED:
@@ -97,11 +99,16 @@ def fail(day: BatchDay, failure: BatchDayFailed, window: Window) -> None:
     """A batch day could not be read to its end. The caller saves it."""
     if needs_nothing(day, failure):
         day.last_look_at = window.moment
-        log.info("%s", failure, extra=notes.place(day))
+        _tell(logging.INFO, day, failure)
         return
     if isinstance(failure, DateRefused) and window.moment >= window.deadline(day.date) and not day.proven:
         day.state = State.LOST
     elif not day.proven and not isinstance(failure, DateNotAsked):
         day.state = State.INCOMPLETE
     day.note = Note(NoteKind.WORDS, (str(failure),))
-    log.warning("%s", failure, extra=notes.place(day))
+    _tell(logging.WARNING, day, failure)
+
+
+def _tell(level: int, day: BatchDay, failure: BatchDayFailed) -> None:
+    if not isinstance(failure, DateNotAsked):  # said once for the date, not for each batch
+        log.log(level, "%s", failure, extra=notes.place(day))

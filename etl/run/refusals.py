@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import Counter
 
 from etl.core.page import Page
@@ -10,6 +11,8 @@ from etl.errors import DateNotAsked, DateRefused
 
 ENOUGH = 2
 """How many refusals in a row say that it is the date that is refused, and not just one batch."""
+
+log = logging.getLogger(__name__)
 
 
 class Refusals:
@@ -22,6 +25,7 @@ class Refusals:
         self._refused: Counter[dt.date] = Counter()
         self._not_refused: set[dt.date] = set()
         self._under_way: Counter[dt.date] = Counter()
+        self._told: set[dt.date] = set()
 
     def send(self, date: dt.date) -> None:
         """A request for this date is sent."""
@@ -43,9 +47,13 @@ class Refusals:
         return date not in self._not_refused and self._under_way[date] > 0
 
     def of(self, date: dt.date) -> DateNotAsked | None:
-        """Why this date is not asked for again in this run; None: it may be."""
+        """Why this date is not asked for again in this run; None: it may be. The log says it once."""
         if self._refused[date] < ENOUGH:
             return None
-        return DateNotAsked(
+        why = DateNotAsked(
             f"The vendor refused the date {date} for {ENOUGH} batches, so it was not asked for others."
         )
+        if date not in self._told:
+            self._told.add(date)
+            log.warning("%s", why, extra={"date": date.isoformat()})
+        return why

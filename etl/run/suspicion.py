@@ -12,7 +12,7 @@ from random import randrange
 
 from etl.core.batchday import BatchDay
 from etl.core.planning import Task
-from etl.errors import BatchDayFailed, EtlError, TryLater, Unanswered
+from etl.errors import BatchDayFailed, EndpointWrong, EtlError, TryLater
 
 SUSPICIOUS = 2
 IN_A_ROW = 5
@@ -51,7 +51,7 @@ class Suspicion:
 
     def add(self, day: BatchDay, failure: BatchDayFailed) -> None:
         """A batch day has failed. Raises the error that ends the run, where that was one too many."""
-        if failure.cause is None and not isinstance(failure, Unanswered):
+        if failure.cause is None:
             self.dispel()  # it was refused for what it is, so the endpoint works
             return
         self._failures.append(failure)
@@ -61,7 +61,7 @@ class Suspicion:
             raise self._verdict()
 
     def _is_suspicious(self) -> bool:
-        return len(self._failures) >= SUSPICIOUS and self._failures[-1].cause is not None
+        return len(self._failures) >= SUSPICIOUS
 
     def _from_anywhere(self) -> Task:
         # By chance: the same places in every run could be the wrong ones in every run.
@@ -76,8 +76,6 @@ class Suspicion:
 
     def _is_proven(self) -> bool:
         number = len(self._failures)
-        if all(failure.cause is None for failure in self._failures):
-            return number >= IN_A_ROW
         if self._tasks:
             return number >= IN_A_ROW and self._failed_elsewhere >= FROM_ELSEWHERE
         return number >= min(IN_A_ROW, max(self._planned, SUSPICIOUS))
@@ -86,7 +84,10 @@ class Suspicion:
         number, last = len(self._failures), self._failures[-1]
         causes = {failure.cause for failure in self._failures}
         if last.cause is not None and len(causes) == 1:
-            told = f"{self._host} answered {number} batch days in a row alike, so this run stops: {last.problem}"
-            return last.cause.ends(told, last.remedy)
-        what = "no answer" if causes == {None} else f"no answer from {self._host} that can be used"
-        return TryLater(f"{number} batch days in a row got {what}, so this run stops: {last}")
+            told = f"{number} batch days in a row got no answer from {self._host}"
+            if last.cause.answered:
+                told = f"{self._host} answered {number} batch days in a row alike"
+            return last.cause.ends(f"{told}, so this run stops: {last.problem}", last.remedy)
+        told = f"{number} batch days in a row got no answer from {self._host} that can be used, so this run stops"
+        only_settings_help = all(cause and cause.ends is EndpointWrong for cause in causes)
+        return (EndpointWrong if only_settings_help else TryLater)(f"{told}: {last}")

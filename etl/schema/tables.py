@@ -97,7 +97,7 @@ account = _table(
     _text("key_fingerprint", "SHA-256 of the accessKey that this account syncs with", 64),
     _text("holder", "Who holds this account's sync lock, or held it last", 255),
     _column("page_size", sa.Integer(), "Rows per page, as answers have shown; NULL: the documented 100"),
-    _column("planned_to", sa.Date(), "The last date of the window of its last run that was not narrowed"),
+    _column("planned_to", sa.Date(), "Up to which date everything that the lists name is planned"),
     comment="One accessKey of the vendor: it has its own batches, pace and lock",
 )
 

@@ -41,7 +41,7 @@ def text(value: str) -> str:
 
 def name(value: str) -> str:
     """A name of at most 64 characters."""
-    if len(value) > 64 or CONTROL.search(value):
+    if not value.strip() or len(value) > 64 or CONTROL.search(value):
         raise BadSetting("must be 1 to 64 characters without control characters")
     return value
 

@@ -15,6 +15,8 @@ from etl.database.types import UtcTime
 from etl.errors import Misconfigured
 from etl.schema.tables import account, batch, batch_day, sync_run
 
+_DAY = dt.timedelta(days=1)
+
 
 def find(connection: sa.Connection, name: str) -> int | None:
     """The account's number; None if it is not known here."""
@@ -36,15 +38,19 @@ def register(connection: sa.Connection, name: str) -> int:
 
 
 def planned_to(connection: sa.Connection, account_id: int) -> dt.date | None:
-    """The last date for which a run over the whole window made its plan; None: there was none."""
+    """The last date up to which everything that the lists name was planned; None: there was no run yet."""
     kept = sa.select(account.c.planned_to).where(account.c.account_id == account_id)
-    # Until the first such run after this was kept: the last run.
-    last_run = sa.select(sa.func.max(sync_run.c.window_last)).where(sync_run.c.account_id == account_id)
-    return connection.execute(kept).scalar() or connection.execute(last_run).scalar()
+    # Until the first run after this was kept: what the runs before it planned.
+    whole = sa.func.max(sa.case((sync_run.c.narrowed == sa.false(), sync_run.c.window_last)))
+    runs = sa.select(whole, sa.func.min(sync_run.c.window_first)).where(sync_run.c.account_id == account_id)
+    last, first = connection.execute(runs).one()
+    before = None if first is None else first - _DAY
+    date: dt.date | None = connection.execute(kept).scalar() or last or before
+    return date
 
 
 def note_planned(connection: sa.Connection, account_id: int, date: dt.date) -> None:
-    """Note that a run over the whole window, which ends with `date`, has made its plan."""
+    """Note that everything that the lists name for dates up to this one is planned."""
     mine = account.c.account_id == account_id
     connection.execute(sa.update(account).where(mine).values(planned_to=date))
 
@@ -80,10 +86,24 @@ def check_name(connection: sa.Connection, account_id: int, access_key: str) -> N
     other = connection.execute(others.order_by(account.c.account_id).limit(1)).scalar_one_or_none()
     if other is None:
         return
+    remedy = f"set NUMBERCHECK_ACCOUNT to {other!r}"
+    if mine.key_fingerprint is None and not _holds_anything(connection, account_id):
+        remedy += (
+            ", or, if that account is to have another name from now on, run "
+            f"`numbercheck accounts rename {shlex.quote(other)} {shlex.quote(mine.name)}`"
+        )
     raise Misconfigured(
         f"This accessKey belongs to the account {other!r} of this database, so it cannot sync as {mine.name!r}.",
-        f"set NUMBERCHECK_ACCOUNT to {other!r}, or, if that account is to have another name from now on, run "
-        f"`numbercheck accounts rename {shlex.quote(other)} {shlex.quote(mine.name)}`.",
+        f"{remedy}.",
+    )
+
+
+def _holds_anything(connection: sa.Connection, account_id: int) -> bool:
+    """Whether this name is taken, and not just about to be made."""
+    tables = (batch, sync_run)
+    return any(
+        connection.execute(sa.select(table.c.account_id).where(table.c.account_id == account_id).limit(1)).first()
+        for table in tables
     )
 
 

@@ -48,11 +48,7 @@ _COVERAGE = sa.text(
 ).bindparams(sa.bindparam("first", type_=sa.Date()), sa.bindparam("last", type_=sa.Date()))
 _DAYS: dict[str, sa.types.TypeEngine[Any]] = {"check_date": sa.Date(), "deadline": UtcTime()}
 _AT_RISK = _with_risk(_NAMED.format(_RISKY)).columns(**_DAYS)
-_LOST = (
-    sa.text(_NAMED.format("account = :account AND state = 'lost' AND check_date >= :since"))
-    .bindparams(sa.bindparam("since", type_=sa.Date()))
-    .columns(**_DAYS)
-)
+_LOST = sa.text(_NAMED.format("account = :account AND state = 'lost'")).columns(**_DAYS)
 _DOUBTFUL = (
     sa.select(sa.func.coalesce(sa.func.sum(batch_day.c.doubtful_rows), 0))
     .join_from(batch_day, batch)
@@ -99,9 +95,9 @@ def at_risk(connection: sa.Connection, account: str, moment: dt.datetime) -> Fig
     return _lines(connection, _AT_RISK, account=account, risk=moment + AT_RISK)
 
 
-def lost(connection: sa.Connection, account: str, since: dt.date) -> Figures:
-    """The lost batch days since that date."""
-    return _lines(connection, _LOST, account=account, since=since)
+def lost(connection: sa.Connection, account: str) -> Figures:
+    """The lost batch days, of any date: a list may name one long after its date."""
+    return _lines(connection, _LOST, account=account)
 
 
 def doubtful_rows(connection: sa.Connection, account: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from sys import intern
 from typing import Any
 
@@ -96,10 +96,14 @@ def _submitted(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict
     return {row.batch_day_id: row.submitted for row in found}
 
 
-def names(connection: sa.Connection, account_id: int, since: dt.date, before: dt.date) -> NamesByDate:
-    """Which batches the ledger has for each date from `since` to the day before `before`."""
+def names(
+    connection: sa.Connection, account_id: int, since: dt.date, before: dt.date, states: Collection[State] = ()
+) -> NamesByDate:
+    """Which batches the ledger has, in one of these states if any are given, for each date from `since` to the day
+    before `before`."""
     between = sa.and_(batch_day.c.check_date >= since, batch_day.c.check_date < before)
     query = sa.select(batch_day.c.check_date, batch.c.batch_no).join_from(batch_day, batch)
+    query = query.where(batch_day.c.state.in_(states)) if states else query
     found: NamesByDate = defaultdict(set)
     for date, batch_no in connection.execute(
         query.where(batch.c.account_id == account_id, between), execution_options=STREAMED

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.core.batchday import State
 from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.database.sql import STREAMED, Shared, analyze, chunks, insert_missing
 from etl.schema.tables import account, batch, batch_day, batch_listing
@@ -24,11 +25,15 @@ def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Ent
 
 def missed(connection: sa.Connection, account_id: int, since: dt.date, before: dt.date) -> list[Entry]:
     """The entries dated from `since` to the day before `before` that the ledger does not have, as `load` does."""
-    planned = sa.exists().where(
-        batch_day.c.batch_id == batch_listing.c.batch_id, batch_day.c.check_date == batch_listing.c.check_date
-    )
     between = sa.and_(batch_listing.c.check_date >= since, batch_listing.c.check_date < before)
-    return _entries(connection, account_id, sa.and_(between, sa.not_(planned)))
+    return _entries(connection, account_id, sa.and_(between, sa.not_(sa.exists().where(_SAME_DAY))))
+
+
+def undecided(connection: sa.Connection, account_id: int, since: dt.date, before: dt.date) -> list[Entry]:
+    """The same, and also those of which the ledger says neither settled nor lost."""
+    between = sa.and_(batch_listing.c.check_date >= since, batch_listing.c.check_date < before)
+    decided = sa.exists().where(_SAME_DAY, batch_day.c.state.in_((State.SETTLED, State.LOST)))
+    return _entries(connection, account_id, sa.and_(between, sa.not_(decided)))
 
 
 def _entries(connection: sa.Connection, account_id: int, which: sa.ColumnElement[bool]) -> list[Entry]:
@@ -136,6 +141,16 @@ def add(
     save(connection, account_id, before, after.values(), moment)
 
 
+def seen(connection: sa.Connection, account_id: int, moment: dt.datetime) -> None:
+    """Note that a run at `moment` (UTC) has seen these lists: nothing on them was told later than that.
+
+    A run may have another clock than the command that told it: that of another machine, or `--now`.
+    """
+    mine = batch_listing.c.batch_id.in_(sa.select(batch.c.batch_id).where(batch.c.account_id == account_id))
+    later = sa.update(batch_listing).where(mine, batch_listing.c.told_at > moment)
+    connection.execute(later.values(told_at=moment))
+
+
 def own_line(connection: sa.Connection, account_id: int, line: Line) -> Line | None:
     """What the list kept in the database says about the batch and date of this line, and the batch's appkey."""
     since = line.date or dt.date.max
@@ -240,6 +255,9 @@ def _execute(connection: sa.Connection, statement: sa.Executable, rows: list[dic
         connection.execute(statement, rows)
 
 
+_SAME_DAY = sa.and_(
+    batch_day.c.batch_id == batch_listing.c.batch_id, batch_day.c.check_date == batch_listing.c.check_date
+)
 _SAME = sa.and_(
     batch_listing.c.retired_at.is_(None),
     batch_listing.c.batch_id == sa.bindparam("_batch_id"),

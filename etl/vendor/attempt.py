@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
 from etl.vendor.question import Question
 from etl.vendor.size import USUAL_BYTES
 from etl.vendor.transport import Answer
+from etl.vendor.turn import Turn
 from etl.vendor.words import presentable, presentable_url
 
 
@@ -26,23 +26,15 @@ class Attempt:
     page: Page | None = None
 
 
-_LARGE = threading.Lock()
-"""Large answers are read one at a time: each may take a hundred MiB while it is parsed."""
-
-
-def read(question: Question, answer: Answer, go_on: Callable[[], None] = lambda: None) -> Attempt:
+def read(question: Question, answer: Answer, turn: Turn) -> Attempt:
     """What the answer to this question means.
 
-    `go_on` raises if the run is to end; it is called time and again while a large answer is read.
+    A large one is read when its turn has come; while it is read, `turn.go_on` is called time and again.
     """
     if len(answer.body) <= USUAL_BYTES:
         return _read(question, answer, lambda: None)
-    while not _LARGE.acquire(timeout=0.1):
-        go_on()
-    try:
-        return _read(question, answer, go_on)
-    finally:
-        _LARGE.release()
+    turn.wait()
+    return _read(question, answer, turn.go_on)
 
 
 def _read(question: Question, answer: Answer, go_on: Callable[[], None]) -> Attempt:

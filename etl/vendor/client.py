@@ -22,6 +22,7 @@ from etl.vendor.question import DOCUMENTED, Question, body
 from etl.vendor.signing import Signature
 from etl.vendor.streak import PATIENCE, Streak
 from etl.vendor.transport import Answer, Transport
+from etl.vendor.turn import Turn
 from etl.web.address import is_loopback
 
 __all__ = ["AnyGate", "Client", "Counts", "Question"]
@@ -154,27 +155,32 @@ class Client:
                 with attempt:
                     return self._try(question, attempt.retry_state.attempt_number)
         except _TryAgain as failure:
+            self._streak.give_up()
             raise self._error(question, failure.attempt, failure.tries) from None
         raise AssertionError("tenacity returns a value or raises an error")
 
     def _try(self, question: Question, number: int) -> Page:
         self._gate.take()
-        attempt = read(question, self._send(question, number), self._gate.go_on)
+        with Turn(self._gate.go_on) as turn:
+            attempt = read(question, self._send(question, number, turn), turn)
         alike = self._streak.add(cause(attempt.seen, attempt.found))
         self._learn(attempt)
         action = attempt.found.action
         if attempt.page is not None:
             return attempt.page
-        if action in FINAL or alike >= PATIENCE:
+        if action in FINAL:
             raise self._error(question, attempt, number)
         vendor_time = self._now() + (attempt.answer.clock_difference or 0.0)
         # Several requests that fail alike share their patience: it lasts as long as that of one.
         seconds = wait(max(number, alike), attempt.answer.headers, vendor_time)
         if action is Action.THROTTLED:
             self._gate.slow_down(seconds)
+        if self._streak.hopeless or (alike >= PATIENCE and not attempt.found.may_pass):
+            self._streak.give_up()
+            raise self._error(question, attempt, number)
         raise _TryAgain(attempt, number, seconds)
 
-    def _send(self, question: Question, number: int) -> Answer:
+    def _send(self, question: Question, number: int, turn: Turn) -> Answer:
         left = self._gate.seconds_left()
         seconds = self._settings.timeout if left is None else min(self._settings.timeout, left)
         if seconds <= 0:
@@ -183,7 +189,7 @@ class Client:
             self.counts.requests += 1
             self.counts.retries += number > 1
         content = body(question, self._settings.appkey, self._wording)
-        answer = self._transport.post(content, self._signature, seconds)
+        answer = self._transport.post(content, self._signature, seconds, turn.wait)
         if answer.trouble is Trouble.TIMED_OUT and seconds < self._settings.timeout:
             raise RunEnded("the run's time is up; a request that was under way was abandoned")
         return answer

@@ -9,7 +9,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from etl.core.fields import FIELDS, Field, Kind
-from etl.core.wholenumber import exact_digits, number_in, whole_number
+from etl.core.wholenumber import EXACT, exact_digits, number_in, whole_number
 
 PRICE_LIMIT = Decimal(10) ** 12
 PRICE_STEP = Decimal("0.000001")
@@ -81,7 +81,9 @@ def _digits(text: str, *, zeros: bool) -> str:
     if zeros and (found := DIGITS.fullmatch(text)):
         return found[1]
     number = whole_number(text)
-    return text if number is None or (zeros and text.lstrip().startswith("+")) else str(number)
+    if number is None or abs(number) > EXACT or (zeros and text.lstrip().startswith("+")):
+        return text
+    return str(number)
 
 
 def _integer(_: Field) -> ReadValue:

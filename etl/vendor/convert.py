@@ -23,6 +23,8 @@ from etl.vendor.columns import (
 )
 from etl.vendor.jsontext import as_json, fitting, fitting_json, is_storable
 
+KNOWN = {*PLAIN, COST}
+"""Fields that have a column; what is left of them is ambiguous, and counted."""
 MAX_DEPTH = 30
 """Levels of lists and objects in one row; writing the row as JSON could fail if there were many more."""
 
@@ -64,16 +66,23 @@ def _any(raw: dict[str, Any], batch_no: str) -> CheckRow | RejectedRow:
     if digits_or_text(fields.get("batchNo")) == batch_no:
         del fields["batchNo"]
     extra = {name: value for name, value in fields.items() if not is_blank(value)}
-    return CheckRow(**values, extra=fitting(extra) or None)
+    return CheckRow(**values, extra=fitting(extra, KNOWN) or None)
 
 
 def reject(reason: str, raw: object) -> RejectedRow:
     """`raw` as a row that, for this reason, cannot be stored."""
     try:
-        payload, canonical = as_json(raw), simplejson.dumps(raw, use_decimal=True, sort_keys=True)
+        # One after the other: each is as large as the row, until it is cut.
+        payload = fitting_json(as_json(raw))
+        digest = _sha256(simplejson.dumps(raw, use_decimal=True, sort_keys=True))
     except RecursionError:
-        payload = canonical = '"nested too deeply to be shown"'
-    return RejectedRow(reason, fitting_json(payload), hashlib.sha256(canonical.encode()).hexdigest())
+        payload = '"nested too deeply to be shown"'
+        digest = _sha256(payload)
+    return RejectedRow(reason, payload, digest)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _take_cost(values: dict[str, Any], fields: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 from typing import Any
 
 import simplejson
@@ -11,6 +12,8 @@ import simplejson
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 MOST_BYTES = 64 * 1024
 """Of a text, an `extra` or a payload, as UTF-8; what is larger is cut."""
+BRIEF = 256
+"""Bytes of a value that stays beside what is cut, as JSON; some 30 of them fit."""
 KEPT_SIGNS = 8192
 """Characters kept of what is cut: escaped as JSON, they stay within MOST_BYTES whatever they are."""
 
@@ -38,16 +41,26 @@ def cut(text: str) -> dict[str, Any]:
     return {"cut": True, "bytes": len(whole), "sha256": digest, "start": text[:KEPT_SIGNS]}
 
 
-def fitting(extra: dict[str, Any]) -> dict[str, Any]:
+def fitting(extra: dict[str, Any], named: Container[str] = ()) -> dict[str, Any]:
     """`extra`, with whatever is too large in it cut: single values if that is enough, otherwise all of it.
 
-    A text is cut as it is, another value as the JSON text of it.
+    A text is cut as it is, another value as the JSON text of it. Where all is cut, short values of the fields
+    `named` stay beside it.
     """
     if _is_small(extra):
         return extra
     fits = {name: _value(value) for name, value in extra.items()}
-    whole = as_json(fits)
-    return fits if _fits(whole) else cut(as_json(extra))
+    if _fits(as_json(fits)):
+        return fits
+    whole = cut(as_json(extra))
+    left = {name: _brief(value) for name, value in extra.items() if name in named and name not in whole}
+    return left | whole
+
+
+def _brief(value: object) -> object:
+    """A value, or what is kept of one that would take more than its share of the room."""
+    text = as_json(value)
+    return value if len(text.encode("utf-8", "surrogatepass")) <= BRIEF else {**cut(text), "start": ""}
 
 
 def fitting_json(text: str) -> str:

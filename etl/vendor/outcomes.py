@@ -4,10 +4,10 @@ If every try of a request fails, it ends with Unanswered or Unusable. Unanswered
 network or the clock, so other batch days would most likely fail in the same way. Unusable: an answer came, but it
 cannot be used. An answer that broke off counts as no answer.
 
-If all batch days get the same answer, the run ends with an error of its own (`shared`). EndpointWrong: something
-else than the vendor's endpoint answers, or something in between changes the request, so waiting cannot help.
-EndpointRefuses: the vendor, or a guard in front of it, may answer differently later. The vendor answers with
-status 200 whatever its code is, so 403 comes from such a guard, which may also throttle.
+If all batch days meet the same, the run ends with an error of its own (`shared`). EndpointWrong: something else
+than the vendor's endpoint answers, or something in between changes the request, so waiting cannot help.
+EndpointRefuses: the vendor, or a guard in front of it, may answer differently later, or answer at all. The vendor
+answers with status 200 whatever its code is, so 403 comes from such a guard, which may also throttle.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ class Trouble(StrEnum):
     NO_PAGE = "the answer reports success but holds no page"
 
 
+NOTHING_CAME = frozenset(
+    {Trouble.TIMED_OUT, Trouble.NO_CONNECTION, Trouble.BROKEN_OFF, Trouble.TLS, Trouble.PROXY}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What came back from one try. `status`: HTTP's. `code`, `words`: the vendor's own. None: there was none.
@@ -78,8 +83,7 @@ class Seen:
 class Outcome:
     """`error` is raised if no further try follows; `what` and `remedy` are shown to the operator.
 
-    `shared`: the error that ends a run in which all batch days are answered like that; None: each batch day is on
-    its own, or nobody answered.
+    `shared`: the error that ends a run in which all batch days meet this; None: each batch day is on its own.
     """
 
     action: Action
@@ -87,6 +91,11 @@ class Outcome:
     remedy: str = ""
     error: type[EtlError] = BatchDayFailed
     shared: type[EndpointWrong | EndpointRefuses] | None = None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it often passes within a minute, so that a request should have all its tries."""
+        return self.error is Unanswered and self.action is not Action.CLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +180,19 @@ def _useless(
     return Rule(Outcome(Action.AGAIN, trouble, remedy, Unusable, shared), trouble=trouble)
 
 
+def _unanswered(
+    what: str, remedy: str, statuses: Collection[int] | None = None, trouble: Trouble | None = None
+) -> Rule:
+    """The rule for a try without an answer of the vendor's."""
+    outcome = Outcome(Action.AGAIN, what, remedy, Unanswered, EndpointRefuses)
+    return Rule(outcome, statuses=statuses, trouble=trouble)
+
+
+THROTTLED = Outcome(Action.THROTTLED, "throttled", NEXT_RUN, Unanswered, EndpointRefuses)
+
 TABLE: tuple[Rule, ...] = (
-    Rule(Outcome(Action.THROTTLED, "throttled", NEXT_RUN, Unanswered), statuses=range(429, 430)),
-    Rule(Outcome(Action.THROTTLED, "throttled", NEXT_RUN, Unanswered), codes=(88,), words=TOO_OFTEN),
+    Rule(THROTTLED, statuses=range(429, 430)),
+    Rule(THROTTLED, codes=(88,), words=TOO_OFTEN),
     Rule(Outcome(Action.DATE_REFUSED, "the date is refused", "", DateRefused), codes=(88,), words=WRONG_DATE),
     Rule(Outcome(Action.AGAIN, "the request failed", NEXT_RUN, Unusable, EndpointRefuses), codes=(88,)),
     Rule(
@@ -193,18 +212,15 @@ TABLE: tuple[Rule, ...] = (
         codes=(1004,),
     ),
     Rule(Outcome(Action.STOP, "the access key is refused", CHECK_KEY, CredentialsRefused), codes=(1005,)),
-    Rule(Outcome(Action.AGAIN, Trouble.TIMED_OUT, NEXT_RUN, Unanswered), trouble=Trouble.TIMED_OUT),
-    Rule(Outcome(Action.AGAIN, Trouble.NO_CONNECTION, CHECK_PATH, Unanswered), trouble=Trouble.NO_CONNECTION),
-    Rule(Outcome(Action.AGAIN, Trouble.BROKEN_OFF, NEXT_RUN, Unanswered), trouble=Trouble.BROKEN_OFF),
-    Rule(Outcome(Action.AGAIN, Trouble.TLS, CHECK_TLS, Unanswered), trouble=Trouble.TLS),
-    Rule(
-        Outcome(Action.AGAIN, Trouble.PROXY, "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.", Unanswered),
-        trouble=Trouble.PROXY,
-    ),
+    _unanswered(Trouble.TIMED_OUT, NEXT_RUN, trouble=Trouble.TIMED_OUT),
+    _unanswered(Trouble.NO_CONNECTION, CHECK_PATH, trouble=Trouble.NO_CONNECTION),
+    _unanswered(Trouble.BROKEN_OFF, NEXT_RUN, trouble=Trouble.BROKEN_OFF),
+    _unanswered(Trouble.TLS, CHECK_TLS, trouble=Trouble.TLS),
+    _unanswered(Trouble.PROXY, "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.", trouble=Trouble.PROXY),
     Rule(Outcome(Action.AGAIN, "redirected", REDIRECT, Unusable, EndpointWrong), statuses=range(300, 400)),
-    Rule(Outcome(Action.AGAIN, "the server gave up waiting", NEXT_RUN, Unanswered), statuses=range(408, 409)),
-    Rule(Outcome(Action.AGAIN, "the server is not ready", NEXT_RUN, Unanswered), statuses=range(425, 426)),
-    Rule(Outcome(Action.AGAIN, "the server failed", NEXT_RUN, Unanswered), statuses=range(500, 600)),
+    _unanswered("the server gave up waiting", NEXT_RUN, statuses=range(408, 409)),
+    _unanswered("the server is not ready", NEXT_RUN, statuses=range(425, 426)),
+    _unanswered("the server failed", NEXT_RUN, statuses=range(500, 600)),
     Rule(
         Outcome(Action.AGAIN, "not answered at this address", CHECK_PATH, Unusable, EndpointWrong),
         statuses=WRONG_PLACE,
@@ -232,7 +248,10 @@ def outcome(seen: Seen) -> Outcome:
 
 
 def cause(seen: Seen, found: Outcome) -> Cause | None:
-    """What was answered, as data, where all batch days may meet it."""
+    """What was met, as data, where all batch days may meet it."""
     if found.shared is None:
         return None
-    return Cause(seen.status, seen.code, seen.trouble, found.shared)
+    # What else is wrong with an answer whose status says it all may differ each time.
+    told_by_status = seen.status is not None and seen.status not in SUCCESS
+    trouble = None if told_by_status else seen.trouble
+    return Cause(seen.status, seen.code, trouble, found.shared, seen.trouble not in NOTHING_CAME)

@@ -1,4 +1,4 @@
-"""Equal answers in a row that are of no use: the endpoint may be wrong as a whole, so further tries are few."""
+"""Tries in a row that are of no use: the endpoint may be wrong as a whole, so further tries are few."""
 
 from __future__ import annotations
 
@@ -11,16 +11,30 @@ PATIENCE = 5
 
 
 class Streak:
-    """The answers of one run that were of no use for the same cause, with no other answer between. Thread-safe."""
+    """The tries of one run that were of no use, with no other answer between. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cause: Cause | None = None
-        self._length = 0
+        self._alike = 0
+        self._useless = 0
+        self._hopeless = False
 
     def add(self, cause: Cause | None) -> int:
-        """Take the next answer in; None: it does not speak against the endpoint. Returns how many are in a row."""
+        """Take the next try in; None: nothing against the endpoint. Returns how many in a row are alike."""
         with self._lock:
-            self._length = 0 if cause is None else self._length + 1 if cause == self._cause else 1
+            self._alike = 0 if cause is None else self._alike + 1 if cause == self._cause else 1
+            self._useless = 0 if cause is None else self._useless + 1
+            self._hopeless = self._hopeless and cause is not None
             self._cause = cause
-            return self._length
+            return self._alike
+
+    def give_up(self) -> None:
+        """One request has had all its tries."""
+        with self._lock:
+            self._hopeless = self._useless >= PATIENCE
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether one request has had all its tries, and no other was of use since: a further one is enough."""
+        return self._hopeless

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """The limit of one answer, decompressed: hundreds of times the size of a page of 100 rows."""
 
 READ_BYTES = 64 * 1024
+LARGE_BYTES = MAX_ANSWER_BYTES // 4
+"""More of an answer is received only in its turn. The largest page of rows that anybody saw is half as large."""
 
 BAD_URL = (
     "No request can be sent: NUMBERCHECK_API_URL, or a proxy's URL in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, is not"
@@ -76,9 +79,12 @@ class Transport:
         # A proxy that the environment names cannot reach this machine's own loopback addresses.
         self._proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
 
-    def post(self, body: bytes, auth: AuthBase, seconds: float) -> Answer:
+    def post(
+        self, body: bytes, auth: AuthBase, seconds: float, when_large: Callable[[], None] = lambda: None
+    ) -> Answer:
         """The answer within `seconds`, or why none came; looking up a host name may take longer.
 
+        `when_large` is called before the greater part of a large answer is received; it may wait, or raise.
         Raises Misconfigured if the URL, a proxy's URL or the environment's CA certificates cannot be used.
         """
         limit.begin(seconds)
@@ -100,7 +106,7 @@ class Transport:
             return Answer(trouble=_trouble(error), reason=_reason(error))
         with response:
             received_at = self._now()
-            content, trouble, reason = _content(response)
+            content, trouble, reason = _content(response, when_large)
             return Answer(response.status_code, response.headers, content, trouble, reason, received_at)
 
     def close(self) -> None:
@@ -118,16 +124,18 @@ TROUBLES: tuple[tuple[Trouble, tuple[type[BaseException], ...]], ...] = (
 """The first line that names a class of one of the error's causes decides."""
 
 
-def _content(response: requests.Response) -> tuple[bytes, Trouble | None, str]:
-    content = bytearray()
+def _content(response: requests.Response, when_large: Callable[[], None]) -> tuple[bytes, Trouble | None, str]:
+    content = io.BytesIO()  # gives its bytes away without a copy
     try:
         for chunk in response.iter_content(READ_BYTES):
-            content += chunk
-            if len(content) > MAX_ANSWER_BYTES:
+            if content.tell() + len(chunk) > LARGE_BYTES:
+                when_large()
+            content.write(chunk)
+            if content.tell() > MAX_ANSWER_BYTES:
                 return b"", Trouble.TOO_LARGE, f"over {MAX_ANSWER_BYTES // 2**20} MiB"
     except BROKEN as error:
         return b"", _trouble(error), _reason(error)
-    return bytes(content), None, ""
+    return content.getvalue(), None, ""
 
 
 def _trouble(error: BaseException) -> Trouble:

@@ -41,7 +41,7 @@ def downgrade() -> None:
 
 
 def _columns() -> tuple[tuple[str, sa.Column[object]], ...]:
-    planned_to = "The last date of the window of its last run that was not narrowed"
+    planned_to = "Up to which date everything that the lists name is planned"
     full_pages = "Pages that an unfinished reading in full has read"
     return (
         ("account", sa.Column("planned_to", sa.Date(), comment=planned_to)),

@@ -46,6 +46,15 @@ def test_a_second_name_is_refused_and_the_remedy_moves_everything(shared: Comman
     assert "'acme'" in shared.sync(status=78).messages
 
 
+def test_the_remedy_names_no_rename_that_would_be_refused(shared: Command) -> None:
+    shared.sync()
+    key = shared.vendor.book.add_account("key-2", "secret-2")
+    shared("batches", "add", "B", account="taken", access_key=key.access_key, access_secret=key.secret)
+    done = shared.sync(status=78, account="taken")
+    assert "set NUMBERCHECK_ACCOUNT to 'default'." in done.messages
+    assert "rename" not in done.messages
+
+
 def test_the_doctor_refuses_a_second_name_and_leaves_none_behind(shared: Command) -> None:
     shared.sync()
     real_time(shared.vendor)
@@ -85,6 +94,8 @@ def test_the_accounts_are_listed(shared: Command) -> None:
         ("default", "other", 78, "There is an account 'other' already"),
         ("default", "default", 78, "There is an account 'default' already"),
         ("default", "x" * 65, 2, "must be 1 to 64 characters"),
+        ("default", "", 2, "must be 1 to 64 characters"),
+        ("default", " ", 2, "must be 1 to 64 characters"),
         ("default", "a\tb", 2, "without control characters"),
     ],
 )

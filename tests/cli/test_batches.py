@@ -201,6 +201,23 @@ def test_rows_that_were_mistyped_are_corrected(inside: Command) -> None:
     assert table(inside) == [("NULL", str(TODAY), 520, "database")]
 
 
+@pytest.mark.parametrize("way", ["another date", "import"])
+def test_an_appkey_that_replaces_another_is_told(inside: Command, way: str) -> None:
+    """Also where nothing else was known of that date."""
+    inside("batches", "add", "A", "--date", "2026-03-09", "--appkey", "app-1")
+    inside("batches", "add", "B", "--date", "2026-03-09")
+    text = b"batch_no,date,appkey\nA,2026-03-10,app-2\nB,2026-03-10,app-1\nC,2026-03-10,app-2\n"
+    for told in (True, False):
+        if way == "import":
+            done = inside("batches", "import", "-", stdin=text)
+            words = "standard input: the appkey is another one now, on every date, for 'A'."
+        else:
+            done = inside("batches", "add", "A", "--date", "2026-03-10", "--appkey", "app-2")
+            words = "Its appkey is the new one now, on every date."
+        assert (words in done.out) is told
+        assert "app-" not in done.out + done.err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -274,6 +291,26 @@ def test_contradictions_are_told_and_the_rest_is_used(inside: Command, case: str
     path = inside.environment.pop("NUMBERCHECK_BATCH_FILE")
     imported = inside("batches", "import", path, status=78)
     assert words.removeprefix("batches.csv: ").split(",")[0] in imported.messages
+
+
+@pytest.mark.parametrize(
+    ("line", "counted"),
+    [
+        ("2062-03-10,other,7", 150),
+        ("2026-03-10,other,7O", 150),
+        ("2026-03-10", 150),
+        ("2026-03-09", None),
+        ("2062-03-09,A,7", None),
+        ("2026-03-0", None),
+    ],
+)
+def test_rows_beside_a_line_with_a_mistake(inside: Command, line: str, counted: int | None) -> None:
+    """They count, unless that line may have given more."""
+    inside.vendor.book.add_generated("A", TODAY - DAY, 150)
+    inside.write_list([f"{TODAY - DAY},A,150", line], "date,batch_no,rows")
+    inside.sync(status=78)
+    rows = inside.query("SELECT stored_rows, submitted_rows FROM v_coverage WHERE check_date = '2026-03-09'")
+    assert rows == [(150, counted)]
 
 
 def test_a_file_that_contradicts_the_command_is_told_until_that_is_corrected(inside: Command) -> None:

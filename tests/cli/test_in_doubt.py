@@ -73,6 +73,21 @@ def test_a_dated_batch_with_fewer_rows_than_submitted(inside: Command) -> None:
     assert inside.sync(moment=NOW + 20 * DAY).result["doubts"] == expected[2:]
 
 
+def test_a_mistake_in_another_line_takes_no_doubt_away(inside: Command) -> None:
+    inside.vendor.book.add_generated("part", TODAY - 3 * DAY, 120)
+    lines = [f"none,{D},230", f"part,{D},121"]
+    inside.write_list(lines)
+    expected = inside.sync().result["doubts"]
+    inside.write_list([*lines, "other,2026-03,9"])
+    for days in (0, 1):
+        done = inside.sync(moment=NOW + days * DAY, status=78)
+        assert (len(expected), done.result["doubts"]) == (3, expected)
+    counted = inside.query("SELECT submitted_rows FROM v_coverage WHERE submitted_rows IS NOT NULL ORDER BY 1")
+    assert counted == [(121,), (230,)]
+    inside.write_list([f"none,{D},", f"part,{D},120"])
+    assert inside.sync(moment=NOW + DAY).result["doubts"] == [doubt("none", D, "no_rows", 0, None)]
+
+
 def test_what_may_still_grow_is_in_no_doubt(inside: Command) -> None:
     inside.write_list([f"today,{TODAY},500", "B-new,,"])
     assert inside.sync().result["doubts"] == []

@@ -7,7 +7,8 @@ import pytest
 from tests.cli.support import DAY, NOW, TODAY, Command
 from tests.report.support import in_file
 
-SUCCESS = "last_success_timestamp_seconds"
+SUCCESS, STATUS = "last_success_timestamp_seconds", "exit_status"
+OF_THE_RUN = (STATUS, "requests", "throttled", "run_seconds", "last_run_timestamp_seconds")
 LATER = NOW + 2 * DAY
 
 
@@ -32,6 +33,22 @@ def test_it_is_no_success_of_the_whole(measured: Command, options: list[str]) ->
     assert measured.query("SELECT narrowed FROM v_sync_run ORDER BY started_at") == [("YES",), ("NO",), ("YES",)]
     runs = measured.at(LATER, "status", "--json").json["runs"]
     assert [run["narrowed"] for run in runs] == ["YES", "NO", "YES"]
+
+
+@pytest.mark.parametrize("options", [["--batch", "B-old"], ["--date", "2026-02-27"]], ids=" ".join)
+def test_its_success_silences_no_alarm(measured: Command, options: list[str]) -> None:
+    measured.sync(*options)
+    assert in_file(measured.directory)[STATUS] == 0  # there is nothing else to tell
+    measured.sync(status=78, access_secret="another-secret")
+    before = in_file(measured.directory)
+    measured.sync(*options, moment=LATER)
+    after = in_file(measured.directory)
+    assert {name: after[name] for name in OF_THE_RUN} == {name: before[name] for name in OF_THE_RUN}
+    assert after[STATUS] == 78
+    measured.sync(moment=LATER)
+    assert in_file(measured.directory)[STATUS] == 0
+    measured.sync("--batch", "B-odl", moment=LATER, status=78)
+    assert in_file(measured.directory)[STATUS] == 78
 
 
 @pytest.mark.parametrize(

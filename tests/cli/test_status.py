@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.emulator import Fault
-from tests.cli.support import FIRST, NOW, THIS_HOUR, Command
+from tests.cli.support import DAY, FIRST, NOW, THIS_HOUR, TODAY, Command
 
 
 def test_a_status_before_there_is_anything(inside: Command) -> None:
@@ -61,3 +61,22 @@ def test_a_status_tells_coverage_risk_and_runs(inside: Command) -> None:
     # A Chinese character takes two columns on a terminal.
     assert line.index("2026-02-25") + 2 == head.index("date")
     assert run["run_id"] in text
+
+
+def test_what_is_lost_stays_however_old_it_is(inside: Command) -> None:
+    """All of it in JSON, the latest in the text; `plan` says the same before."""
+    dates = [TODAY + number * DAY for number in range(61)]
+    inside.write_list(["B-old,2026-03-09,"])
+    inside.sync(spill_days="0")
+    inside.write_list([f"B{number:02d},{date},7" for number, date in enumerate(dates)])
+    later = NOW + 60 * DAY
+    gone = [(f"B{number:02d}", str(date), 7) for number, date in enumerate(dates[:46])]
+    foreseen = inside.at(later, "plan", "--json", spill_days="0").json["will_be_lost"]
+    assert [(day["batch_no"], day["date"], day["missing_rows"]) for day in foreseen] == gone
+    done = inside.sync(status=65, moment=later, spill_days="0")
+    status = inside.at(later, "status", "--json").json
+    lost = [(day["batch_no"], day["check_date"], day["missing_rows"]) for day in status["lost"]]
+    assert lost[:46] == gone
+    assert len(lost) == done.result["batch_days"]["lost"]
+    shown = inside.at(later, "status").out.partition("Lost:")[2]
+    assert ("B45" in shown, "B00" in shown, f"and {len(lost) - 20} more" in shown) == (True, False, True)

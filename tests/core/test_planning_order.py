@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etl.core.batchday import BatchDay
+from etl.core.batchday import BatchDay, State
 from etl.core.planning import Plan, Why
 from tests.core.plans import (
     GONE,
@@ -142,6 +142,14 @@ def test_the_order_is_by_what_may_be_lost() -> None:
         ("looked at long ago", 14, Why.LOOK),
         ("looked at now", 14, Why.LOOK),
     ]
+
+
+def test_what_was_asked_for_in_vain_comes_behind_others_of_its_date() -> None:
+    """The vendor may refuse the first few in every run, and two refusals in a row end the asking for a date."""
+    vain = {"state": State.INCOMPLETE, "last_asked_at": at(LAST, 1)}
+    days = [pending("A", 2, **vain), pending("B", 2, **vain), pending("C", 2), incomplete("D", 2)]
+    lines = [line(day.batch_no, 2, rows=900) for day in days]
+    assert [name for name, _, _ in asked(make(lines, days, spill_days=0))] == ["C", "D", "A", "B"]
 
 
 def test_what_is_at_risk_begins_48_hours_before_the_deadline() -> None:

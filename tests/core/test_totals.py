@@ -37,6 +37,8 @@ def taken(held: BatchDay, *answers: tuple[int, int, int], after: int | None = No
 def test_a_total_is_believed_a_leap_beyond_the_rows_seen(total: int, held: int) -> None:
     totals = taken(day(held), (1, total, 100))
     assert totals.believed == held + LEAP
+    assert totals.last_page == -(-held // PAGE_SIZE) + 1
+    totals.take(page(1, total, 100), totals.taken)
     assert totals.last_page == -(-held // PAGE_SIZE) + AHEAD
 
 

@@ -7,11 +7,13 @@ import datetime as dt
 import pytest
 
 from etl.core.line import DATABASE_LIST, Entry, Line
+from etl.errors import Misconfigured
 from etl.lists.contradictions import settled
-from etl.lists.listing import Listing
+from etl.lists.listing import About, Listing
 from tests.store.made import window
 
 D1, D2, LAST = dt.date(2026, 3, 1), dt.date(2026, 3, 2), dt.date(2026, 3, 14)
+TORN = (Misconfigured("line 3 cannot be used"),)
 
 
 def listing(*lines: Line, source: str = "file") -> Listing:
@@ -34,6 +36,18 @@ def test_a_date_far_ahead_is_a_bad_line(days: int) -> None:
         f"The batch file: 1 batch is dated more than 31 days ahead, and not looked for ('D' on {far}). "
         "Remedy: correct the dates; everything else is used."
     )
+
+
+@pytest.mark.parametrize(
+    ("problems", "unsure", "counted"),
+    [((), None, "AC"), (TORN, None, ""), (TORN, frozenset({"C"}), "A"), (TORN, frozenset({D2}), "A")],
+)
+def test_rows_of_a_batch_dated_far_ahead_may_belong_to_its_other_dates(
+    problems: tuple[Misconfigured, ...], unsure: frozenset[About] | None, counted: str
+) -> None:
+    lines = (Line("A", D1, 5), Line("B", D1, 5), Line("B", LAST + dt.timedelta(days=40), 7), Line("C", D2, 5))
+    [found] = settled([Listing("file", lines, problems, unsure=unsure)], (), window())
+    assert "".join(line.batch_no for line in found.lines if found.counts(line)) == counted
 
 
 def test_the_first_five_are_named_and_all_are_counted() -> None:

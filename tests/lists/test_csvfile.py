@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from etl.core.line import Line
 from etl.lists.csvfile import read_csv, read_file
-from etl.lists.listing import Listing
+from etl.lists.listing import MOST_UNSURE, Listing
 from tests.steps import assert_grows_no_faster
 
 HEADER = b"batch_no,date,rows,appkey\n"
@@ -72,6 +72,34 @@ def test_good_files(content: bytes, lines: list[Line]) -> None:
 )
 def test_lines_of_one_batch_and_date_add_up(lines: bytes, summed: list[Line]) -> None:
     assert read(HEADER + lines).lines == tuple(summed)
+
+
+@pytest.mark.parametrize(
+    ("content", "counted"),
+    [
+        (HEADER + b"A,2026-11-02,5\nB,2026-11-02,5\n", "AB"),
+        (HEADER + b"A,2026-11-02,5\nB,2026-11-02,5\nB,2026-11-02,many\n", "A"),
+        (HEADER + b"A,2026-11-02,5\nB,2026-11-02,5\n A ,2026-11,7\n", "B"),
+        (HEADER + b"A,2026-11-02,5\nB,2026-11-02,5\nC,,,\x07\nD,,5.5\n", "AB"),
+        (HEADER + b"A,2026-11-02,5\nB,2026-11-02,5\n,2026-11-02,7\n", ""),
+        (HEADER + b"A,2026-11-02,5\nB,2026-11-02,5\n,2026-11-03,7\n", "AB"),
+        (HEADER + b"A,2026-11-02,5\nB,2026-11-02,5\n\xff,2026-11-03,7\n", ""),
+        (HEADER + b'A,2026-11-02,5\nB,2026-11-02,5\n"C,2026-11-03,7\n', ""),
+        (b"date,batch_no,rows\n2026-11-02,A,5\n2026-11-03,B,5\n2026-11-03\n", "A"),
+        (b"date,batch_no,rows\n2026-11-02,A,5\n2026-11-03,B,5\n2026-11-0\n", ""),
+        (b"rows,batch_no,date\n5,A,2026-11-02\n5,B,2026-11-03\n5\n", ""),
+    ],
+)
+def test_a_line_that_cannot_be_used_leaves_the_rows_of_other_batches_alone(content: bytes, counted: str) -> None:
+    """But it may have given more for its own batch or, where only that is known, for its date."""
+    found = read(content)
+    assert "".join(line.batch_no for line in found.lines if found.counts(line)) == counted
+
+
+def test_where_most_lines_cannot_be_used_no_rows_count() -> None:
+    bad = b"".join(b"B%d,,many\n" % number for number in range(MOST_UNSURE + 1))
+    found = read(HEADER + b"A,2026-11-02,5\n" + bad)
+    assert (found.unsure, found.counts(found.lines[0])) == (None, False)
 
 
 BAD_LINES = [

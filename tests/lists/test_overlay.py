@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.errors import Misconfigured
 from etl.lists.listing import Listing
-from etl.lists.overlay import Past, overlay
+from etl.lists.overlay import Past, overlay, with_earlier_counts
 from tests.store.made import window
 
 D1, D2, OLD, LATE = dt.date(2026, 3, 1), dt.date(2026, 3, 2), dt.date(2026, 2, 28), dt.date(2026, 3, 15)
@@ -120,7 +121,30 @@ def test_what_is_known_after_the_lists_were_read(case: str) -> None:
     found, count = overlay(before, read, window())
     assert len(found) == len({entry.key for entry in found})
     assert set(found) == set(after)
-    assert count == outside
+    assert sum(count) == outside
+
+
+@pytest.mark.parametrize(
+    ("before", "read", "kept"),
+    [
+        (5, torn(Line("B", D1, 5)), 5),
+        (5, torn(Line("B", D1, 3)), 5),
+        (0, torn(Line("B", D1)), 0),
+        (5, torn(Line("B", D1, 7)), None),
+        (None, torn(Line("B", D1, 7)), None),
+        (5, torn(Line("C", D1, 7)), 5),
+        (5, gone(), 5),
+        (5, listing(Line("B", D1)), None),
+        (5, listing(Line("B", D1, 3)), 3),
+    ],
+)
+def test_an_earlier_count_stays_known_while_a_list_is_torn(
+    before: int | None, read: Listing, kept: int | None
+) -> None:
+    known = entries(Line("B", D1, before))
+    found, _ = overlay(known, [read], window())
+    after = {entry.key: entry.line.rows for entry in with_earlier_counts(found, known, [read])}
+    assert after["file", "B", D1] == kept
 
 
 def test_a_retired_batch_is_looked_for_on_no_further_date() -> None:
@@ -131,7 +155,7 @@ def test_a_retired_batch_is_looked_for_on_no_further_date() -> None:
         Retired({"A"}),
     )
     assert set(found) == set(entries(Line("B", D1), Line("a", D1)))
-    assert outside == 1
+    assert outside == (1, 0)
 
 
 LINES = st.builds(
@@ -181,4 +205,26 @@ def test_lines_before_the_window_stay_where_no_run_planned_them_in_time(
     retired = Retired({"R"}, {dt.date(2026, 2, 27): {"Q"}})
     found, outside = overlay([], [listing(*lines)], window(), retired, Past(begun, planned))
     assert set(found) == set(entries(Line("A", D1), *([old] if kept else [])))
-    assert outside == (4 if counted else 1)
+    assert outside == (3 if counted else 0, 1)
+
+
+DAY_BEFORE = dt.date(2026, 2, 27)
+BEFORE_THE_WINDOW = [
+    # what the list is, is the batch day undecided (else: missed), the rows that are kept
+    (listing, True, 5),
+    (torn, True, 3),
+    (listing, False, 5),
+    (torn, False, 5),
+]
+
+
+@pytest.mark.parametrize(("make", "undecided", "rows"), BEFORE_THE_WINDOW)
+def test_rows_of_days_before_the_window(make: Callable[[Line], Listing], undecided: bool, rows: int) -> None:
+    """What is undecided may be settled by them, so a torn list does not change them; what was missed is lost."""
+    named = {DAY_BEFORE: {"A"}}
+    past = Past(dt.date(2026, 1, 1), named, named) if undecided else Past(dt.date(2026, 1, 1))
+    before = entries(Line("A", DAY_BEFORE, 3)) if undecided else []
+    found, outside = overlay(before, [make(Line("A", DAY_BEFORE, 5))], window(), past=past)
+    assert (found, outside) == (entries(Line("A", DAY_BEFORE, rows)), (0, 0))
+    decided = Past(dt.date(2026, 1, 1), named)
+    assert overlay(before, [make(Line("A", DAY_BEFORE, 5))], window(), past=decided) == (before, (0, 0))

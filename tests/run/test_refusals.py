@@ -45,3 +45,12 @@ def test_one_request_at_a_time_until_a_date_is_known_not_to_be_refused(
     refusals.send(DAY)
     assert refusals.must_wait(DAY) is alone
     assert not refusals.must_wait(OTHER)
+
+
+def test_a_date_that_is_given_up_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    refusals = Refusals()
+    for _ in range(2):
+        refusals.send(DAY)
+        refusals.take(DAY, REFUSED)
+    assert {str(refusals.of(DAY)) for _ in range(9)} == {record.getMessage() for record in caplog.records}
+    assert len(caplog.records) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from contextlib import ExitStack
 
@@ -180,3 +181,16 @@ def test_what_is_known_of_all_accounts(connection: sa.Connection) -> None:
         accounts.Overview("a", 1, NOW, accounts.fingerprint("key-1")),
         accounts.Overview("b", 0, None, None),
     ]
+
+
+def test_up_to_which_date_everything_is_planned(connection: sa.Connection) -> None:
+    number, other = accounts.register(connection, "acme"), accounts.register(connection, "other")
+    window = made_window()
+    before = window.first - dt.timedelta(days=1)
+    assert accounts.planned_to(connection, number) is None
+    runs.begin(connection, "1", number, window, "1.0", narrowed=True)
+    assert accounts.planned_to(connection, number) == before  # nothing yet, of all that it could have asked for
+    runs.begin(connection, "2", number, window, "1.0")
+    assert accounts.planned_to(connection, number) == window.last  # as a run of an earlier version
+    accounts.note_planned(connection, number, before)
+    assert (accounts.planned_to(connection, number), accounts.planned_to(connection, other)) == (before, None)

@@ -11,8 +11,9 @@ from etl.database.sql import CHUNK, MANY
 from etl.schema.tables import batch, batch_listing
 from etl.store import accounts, listings
 from tests import servers
-from tests.store.made import NOW, batch_day, table
+from tests.store.made import HOUR, NOW, batch_day, table
 from tests.store.sessions import at_once, noted
+from tests.store.support import add_batch_day
 
 D1, D2 = dt.date(2026, 3, 1), dt.date(2026, 3, 2)
 EVER = dt.date.min
@@ -325,3 +326,35 @@ def test_postgresql_analyzes_a_long_list_before_it_is_read(lists: Lists) -> None
         with noted(lists.connection.engine) as statements:
             Lists(lists.connection, f"{rows}").add(*(Line(f"{n}") for n in range(rows)))
         assert [statement for statement in statements if statement.startswith("ANALYZE")] == looks
+
+
+# -- days before the window ----------------------------------------------------------------------------------
+
+
+def test_entries_of_what_is_not_decided(lists: Lists) -> None:
+    """`missed` gives those that the ledger does not have, `undecided` also those that are not settled or lost."""
+    states = dict(zip("PIOSL", ("pending", "incomplete", "open", "settled", "lost"), strict=True))
+    lists.add(*(Line(name, D1, 5) for name in (*states, "NONE")), Line("LATE", D2, 5), Line("ANY"))
+    other = Lists(lists.connection, "other")
+    other.add(Line("NONE", D1, 9))
+    for name, state in states.items():
+        add_batch_day(lists.connection, known(lists, name), D1, state=state)
+    between = (lists.connection, lists.account_id, D1, D2)
+    assert {entry.line.batch_no for entry in listings.missed(*between)} == {"NONE"}
+    assert {entry.line.batch_no for entry in listings.undecided(*between)} == {"P", "I", "O", "NONE"}
+    assert listings.undecided(lists.connection, lists.account_id, EVER, D1) == []
+
+
+def known(lists: Lists, name: str) -> int:
+    return listings.batches(lists.connection, lists.account_id, [name])[name][0]
+
+
+def test_what_a_run_has_seen_was_told_by_then(lists: Lists) -> None:
+    other = Lists(lists.connection, "other")
+    moments = {"earlier": NOW - HOUR, "later": NOW + 1000 * HOUR}
+    for each in (lists, other):
+        for name, moment in moments.items():
+            listings.add(each.connection, each.account_id, [Line(name)], more=False, moment=moment)
+    listings.seen(lists.connection, lists.account_id, NOW)
+    assert {e.line.batch_no: e.told_at for e in lists.load()} == {"earlier": NOW - HOUR, "later": NOW}
+    assert {e.line.batch_no: e.told_at for e in other.load()} == moments

@@ -148,10 +148,31 @@ def test_a_whole_number_in_a_column_of_text(name: str, sent: object, held: str) 
     assert (getattr(result, column.name), result.extra) == (held, None)
 
 
-@pytest.mark.parametrize("sent", ["8.498E10", "84980000001.0", " 84980000001"])
-def test_a_phone_that_is_text_is_kept_as_it_is(sent: str) -> None:
-    """It is the key: two texts that differ are two rows."""
-    assert converted(row(phone=sent)).phone == sent
+@pytest.mark.parametrize(
+    ("sent", "held"),
+    [
+        ("8.498E10", "84980000000"),
+        ("84980000001.0", "84980000001"),
+        (" 84980000001", "84980000001"),
+        ("0084980000001.", "0084980000001"),
+        ("+84980000001", "+84980000001"),
+        ("+84980000001.0", "+84980000001.0"),
+        ("8498*****01", "8498*****01"),
+        ("84 980 000 001", "84 980 000 001"),
+        ("8.4980000001234567E18", "8.4980000001234567E18"),
+        ("84980000001.5", "84980000001.5"),
+    ],
+)
+@pytest.mark.parametrize("name", ["phone", "nationalNumber", "standNumber"])
+def test_a_phone_number_is_one_however_it_is_written(name: str, sent: str, held: str) -> None:
+    """It is the key: two spellings of one number are one row. What is not plainly one number is kept as it is."""
+    column = next(column for column in COLUMNS if name in column.vendor)
+    assert getattr(converted(row(**{name: sent})), column.name) == held
+
+
+@pytest.mark.parametrize("sent", ["8.498E10", "12E5", "84980000001.0", " 5"])
+def test_a_message_id_that_is_text_is_kept_as_it_is(sent: str) -> None:
+    assert converted(row(messageId=sent)).message_id == sent
 
 
 @pytest.mark.parametrize("sent", [Decimal("101713775788.0"), Decimal("1.01713775788E+11"), int(BATCH), BATCH])

@@ -12,13 +12,15 @@ import pytest
 import simplejson
 
 from etl.core.checkrow import CheckRow, RejectedRow
+from etl.core.fields import FIELDS
 from etl.core.pagesize import LARGEST
 from etl.errors import RunEnded, Unusable
 from etl.vendor import answers, attempt
 from etl.vendor.convert import convert, reject
 from etl.vendor.jsontext import MOST_BYTES, as_json
 from etl.vendor.size import MOST_VALUES, USUAL_BYTES, holds_too_much
-from etl.vendor.transport import MAX_ANSWER_BYTES
+from etl.vendor.transport import LARGE_BYTES, MAX_ANSWER_BYTES
+from etl.vendor.turn import Turn
 from tests.vendor.vendor import QUESTION, Gate, ask, page, row
 
 MANY = 3_000_000
@@ -87,6 +89,7 @@ def test_the_page_size_that_an_answer_claims(claim: object, size: object) -> Non
     assert found.size == size
 
 
+COLUMN_NAMES = [name for field in FIELDS for name in field.vendor]
 LONG = {"texts": "é" * 40_000, "marks": '"\\\u0001' * 30_000, "astral": "😀" * 20_000}
 
 
@@ -124,6 +127,30 @@ def test_a_large_extra_is_cut(fields: dict[str, Any]) -> None:
     assert found == convert(row(**fields), "101713775788")
     name = next(iter(fields))
     assert found != convert(row(**fields | {name: "x" * 100_000}), "101713775788")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"price": "0,0035"},
+        {"cost": {"price": "0,0035"}},
+        {"carrier": "x" * 5_000},
+        {"carrier": "\u0001" * 5_000, "price": "1 000"},
+        {name: ["\u0001" * 35] for name in COLUMN_NAMES},
+    ],
+)
+def test_what_is_ambiguous_is_told_although_all_is_cut(left: dict[str, Any]) -> None:
+    many = {f"name{n}": "\u0001" * 3_000 for n in range(30)}
+    sent = row(price=None, carrier=None) | left | many
+    found = convert(sent | {"messageId": "m", "phone": "1"}, "101713775788")
+    assert isinstance(found, CheckRow)
+    assert found.is_doubtful
+    assert found.extra is not None
+    assert (found.extra["cut"], len(as_json(found.extra).encode()) <= MOST_BYTES) == (True, True)
+    assert not ({"price", "cost"} & left.keys()) - found.extra.keys()
+    alone = convert(row(price=None, carrier=None) | many, "101713775788")
+    assert isinstance(alone, CheckRow)
+    assert not alone.is_doubtful
 
 
 @pytest.mark.parametrize("text", ["x" * 65_500, "é" * 10_000, "\u0001" * 9_000])
@@ -172,6 +199,31 @@ def test_it_is_left_in_the_middle() -> None:
     with pytest.raises(RunEnded):
         answers.to_page(data, QUESTION, go_on)
     assert len(seen) == 7
+
+
+def test_a_second_large_answer_waits_for_the_first() -> None:
+    with Turn() as first, Turn(Gate(ended=True).go_on) as second:
+        first.wait()
+        first.wait()
+        with pytest.raises(RunEnded):
+            second.wait()
+    with Turn() as third:
+        third.wait()
+
+
+@pytest.mark.parametrize(
+    ("size", "called"), [(LARGE_BYTES, False), (LARGE_BYTES + 1, True), (MAX_ANSWER_BYTES, True)]
+)
+def test_only_a_large_answer_takes_a_turn_before_it_is_received(
+    size: int, called: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    real = Turn.wait
+    monkeypatch.setattr(Turn, "wait", lambda turn: (waited.append(1), real(turn))[1])
+    monkeypatch.setattr(attempt, "USUAL_BYTES", MAX_ANSWER_BYTES)
+    body = page(row())
+    found, _ = ask(body[:-1] + b" " * (size - len(body)) + b"}")
+    assert (found.received, bool(waited)) == (1, called)
 
 
 def test_large_answers_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

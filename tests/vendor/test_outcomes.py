@@ -13,7 +13,7 @@ from etl.errors import (
     Unanswered,
     Unusable,
 )
-from etl.vendor.outcomes import TABLE, Action, Seen, Trouble, cause, outcome
+from etl.vendor.outcomes import NOTHING_CAME, TABLE, Action, Seen, Trouble, cause, outcome
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_helps(seen: Seen, action: Action, error: type[EtlError] | None) ->
     [
         *[(Seen(status), EndpointWrong) for status in (300, 301, 308, 401, 404, 405, 407, 410, 421)],
         *[(Seen(status), EndpointRefuses) for status in (400, 403, 406, 409, 418, 451)],
-        *[(Seen(status), None) for status in (408, 425, 429, 500, 503)],
+        *[(Seen(status), EndpointRefuses) for status in (408, 425, 429, 500, 503)],
         (Seen(200, trouble=Trouble.NOT_THE_API), EndpointWrong),
         *[
             (Seen(200, trouble=trouble), EndpointRefuses)
@@ -158,13 +158,13 @@ def test_what_helps(seen: Seen, action: Action, error: type[EtlError] | None) ->
         ],
         (Seen(200, 4711), EndpointRefuses),
         (Seen(200, 88, "Account suspended"), EndpointRefuses),
-        (Seen(200, 88, "too fast"), None),
+        (Seen(200, 88, "too fast"), EndpointRefuses),
         (Seen(200, 88, "date"), None),
         (Seen(200, 1001), EndpointWrong),
         (Seen(200, 1002), EndpointRefuses),
         (Seen(200, 1004), EndpointRefuses),
         (Seen(200, 202, own_appkey=True), None),
-        *[(Seen(trouble=trouble), None) for trouble in (Trouble.TIMED_OUT, Trouble.NO_CONNECTION, Trouble.TLS)],
+        *[(Seen(trouble=trouble), EndpointRefuses) for trouble in NOTHING_CAME],
     ],
 )
 def test_what_ends_a_run_where_all_batch_days_share_it(seen: Seen, ends: type[EtlError] | None) -> None:
@@ -210,3 +210,22 @@ def test_every_rule_can_apply() -> None:
 
 def test_long_words_take_no_time() -> None:
     assert outcome(Seen(200, 88, "request " * 10**6)).action is AGAIN
+
+
+@pytest.mark.parametrize("status", [301, 403, 404, 429, 500, 503])
+def test_the_same_status_is_the_same_answer_whatever_its_body(status: int) -> None:
+    seen = [Seen(status, trouble=trouble) for trouble in (None, Trouble.NOT_JSON, Trouble.NOT_THE_API)]
+    [found] = {cause(one, outcome(one)) for one in seen}
+    assert found
+    assert found.answered
+
+
+def test_what_broke_off_is_no_answer() -> None:
+    for seen in (
+        Seen(200, trouble=Trouble.BROKEN_OFF),
+        Seen(503, trouble=Trouble.BROKEN_OFF),
+        Seen(trouble=Trouble.TLS),
+    ):
+        found = cause(seen, outcome(seen))
+        assert found
+        assert not found.answered

@@ -223,11 +223,18 @@ def test_a_hopeless_batch_day_is_asked_once_a_day_after_three_runs(world: World)
     assert world.sync(at(DAY + 2 * DAYS, 13.1)).requests > 1
 
 
-def test_a_run_stops_when_the_vendor_no_longer_answers(world: World) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Fault("status"), "answered 5 batch days in a row alike"),
+        (Fault("reset"), "5 batch days in a row got no answer from 127.0.0.1:"),
+    ],
+)
+def test_a_run_stops_when_the_vendor_no_longer_answers(world: World, fault: Fault, told: str) -> None:
     for number in range(9):
         world.book.add(f"B{number}", DAY, rows(1, start=number))
     world.job.list(f"B{number},{DAY}," for number in range(9))
-    world.vendor.behaviour.faults = Faults({Fault("status"): 1.0})
+    world.vendor.behaviour.faults = Faults({fault: 1.0})
     result = world.sync(at(DAY + DAYS, 13), max_attempts="1")
     assert (result.exit_code, result.requests) == (75, 5)
-    assert "5 batch days in a row got no answer" in str(result.reasons[-1])
+    assert told in str(result.reasons[-1])

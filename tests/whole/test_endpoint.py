@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from etl.emulator import Book, Emulator, Fault, Faults
+from etl.run.suspicion import Suspicion
 from etl.vendor import backoff
 from tests.conftest import Start
 from tests.job import Job
@@ -90,6 +92,32 @@ def test_the_same_answer_to_every_batch_day_ends_the_run(job: Job, fault: Fault,
     assert_recovers(job)
 
 
+FAILING = [
+    (
+        Fault("status", status=429),
+        "answered 5 batch days in a row alike, so this run stops: throttled (HTTP status 429)",
+    ),
+    (Fault("status", status=500), "alike, so this run stops: the server failed (HTTP status 500)"),
+    (Fault("status", status=503), "alike, so this run stops: the server failed (HTTP status 503)"),
+    (Fault("code", code=88, msg="too many requests"), "alike, so this run stops: throttled (code 88)"),
+    (Fault("reset"), "5 batch days in a row got no answer from"),
+]
+
+
+@pytest.mark.parametrize("attempts", ["1", "2", "3", "4", "6", "8"])
+@pytest.mark.parametrize(("fault", "words"), FAILING, ids=lambda value: str(value)[:30])
+def test_an_endpoint_that_fails_for_every_batch_day_too(job: Job, fault: Fault, words: str, attempts: str) -> None:
+    """One request has all its tries, because that may pass; the others have one each."""
+    always(job, fault)
+    result = job.sync(LATER, max_attempts=attempts)
+    assert result.exit_code == 75
+    assert len(job.vendor.requests) <= DOZEN
+    [reason] = map(str, result.reasons)
+    assert words in reason
+    assert f"127.0.0.1:{job.vendor.port}" in reason
+    assert_recovers(job)
+
+
 @pytest.mark.parametrize("attempts", ["1", "2", "20"])
 @pytest.mark.parametrize(("fault", "status", "_words"), WRONG[::4])
 def test_however_often_a_request_is_tried(job: Job, fault: Fault, status: int, attempts: str, _words: str) -> None:
@@ -102,14 +130,28 @@ def test_however_often_a_request_is_tried(job: Job, fault: Fault, status: int, a
 @pytest.mark.parametrize("good", [1, 7])
 @pytest.mark.parametrize(("fault", "status", "_words"), WRONG[::4])
 def test_an_endpoint_that_turns_wrong_in_the_middle(
-    job: Job, fault: Fault, status: int, good: int, in_flight: str, _words: str
+    job: Job, fault: Fault, status: int, good: int, in_flight: str, _words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     always(job, fault, after=good)
+    sent = sent_at_good_answers(job, monkeypatch)
     result = job.sync(LATER, max_in_flight=in_flight)
     assert (result.exit_code, result.rows.inserted) == (status, 3 * good)
-    # What was under way at the turn may be answered after the first failures.
-    assert len(job.vendor.requests) <= good + DOZEN + int(in_flight) - 1
+    # What was under way at the turn may be answered after the first failures, which then begin anew.
+    assert len(job.vendor.requests) <= sent[-1] + DOZEN + int(in_flight) - 1
     assert_recovers(job)
+
+
+def sent_at_good_answers(job: Job, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many requests had been sent each time that good answers arrived in the job."""
+    sent: list[int] = []
+    dispel = Suspicion.dispel
+
+    def recording(suspicion: Suspicion) -> None:
+        sent.append(len(job.vendor.requests))
+        dispel(suspicion)
+
+    monkeypatch.setattr(Suspicion, "dispel", recording)
+    return sent
 
 
 @pytest.mark.parametrize("days", [2, 3, 4])
@@ -126,17 +168,31 @@ def test_a_single_batch_day_says_nothing_of_the_endpoint(job: Job) -> None:
     assert job.sync(LATER).exit_code == 75
 
 
-def test_useless_answers_that_differ_end_the_run_as_well(job: Job) -> None:
-    always(job, Fault("status", status=403), Fault("html"), Fault("body", body=b"{}"))
-    result = job.sync(LATER, max_attempts="2")
-    assert result.exit_code == 75
+@pytest.mark.parametrize("attempts", ["1", "2", "6"])
+@pytest.mark.parametrize(
+    ("faults", "status"),
+    [
+        ((Fault("status", status=403), Fault("html"), Fault("body", body=b"{}")), 75),
+        ((Fault("status", status=500), Fault("status", status=502), Fault("status", status=503)), 75),
+        ((Fault("status", status=404), Fault("status", status=302), Fault("html")), 78),
+    ],
+)
+def test_useless_answers_that_differ_end_the_run_as_well(
+    job: Job, faults: tuple[Fault, ...], status: int, attempts: str
+) -> None:
+    always(job, *faults)
+    result = job.sync(LATER, max_attempts=attempts)
+    assert result.exit_code == status
     assert len(job.vendor.requests) <= DOZEN
     [reason] = map(str, result.reasons)
     assert f"no answer from 127.0.0.1:{job.vendor.port} that can be used" in reason
 
 
 @pytest.mark.parametrize("bad", [{0, 1, 2, 3, 4, 5}, set(range(0, ALL, 2)), set(range(12)), {20, 21}])
-@pytest.mark.parametrize("fault", [Fault("data_null"), Fault("code", code=88, msg="No such batch")])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("data_null"), Fault("code", code=88, msg="No such batch"), Fault("status", status=500)],
+)
 def test_failing_batch_days_keep_no_others_from_being_read(job: Job, bad: set[int], fault: Fault) -> None:
     """However many stand first in the plan."""
     book = job.vendor.book
@@ -151,7 +207,7 @@ def test_failing_batch_days_keep_no_others_from_being_read(job: Job, bad: set[in
 
 
 def replaced(fault: Fault, batch_no: str) -> Fault:
-    return Fault(fault.kind, code=fault.code, msg=fault.msg, batch_no=batch_no)
+    return dataclasses.replace(fault, batch_no=batch_no)
 
 
 def test_refusals_of_single_dates_and_appkeys_are_no_sign(job: Job) -> None:

@@ -133,6 +133,33 @@ def test_false_totals_take_no_turn_from_the_others_and_are_forgotten(
         assert len(job.vendor.requests) <= 2 * pages_of(350)
 
 
+class LyingFirst(Faults):
+    """The first answer about each batch says another total."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self._total = total
+        self._told: set[object] = set()
+
+    def draw(self, batch_no: object = None, page: object = None) -> Fault | None:
+        if batch_no in self._told:
+            return None
+        self._told.add(batch_no)
+        return Fault("data", data={"totalSize": self._total})
+
+
+@pytest.mark.parametrize("total", [HUGE, 10**6, 10**5, 7_777])
+def test_a_false_first_total_of_each_batch_day_costs_two_requests_each(
+    total: int, start_server: Start, tmp_path: Path
+) -> None:
+    with job_of(start_server, tmp_path, 350, LyingFirst(total)) as job:
+        assert job.sync(LATER).exit_code == 0
+        job.assert_equals_vendor()
+        needed = pages_of(350) + sum(map(pages_of, OTHERS.values()))
+        assert len(job.vendor.requests) <= needed + 2 * len(job.states())
+        assert job.sync(LATER).requests == 0
+
+
 @pytest.mark.parametrize("total", [0, 1, 60, 120, 349])
 @pytest.mark.parametrize("number", [2, 3, 4])
 def test_a_total_that_is_too_small_proves_nothing(

@@ -284,7 +284,7 @@ def test_no_row_on_a_date_that_is_gone_proves_nothing(world: World) -> None:
     world.job.list([f"A,{DAY + 6 * DAYS},50", f"B,{DAY + 7 * DAYS},"])
     world.sync(at(DAY, 13))
     assert world.sync(at(DAY + 20 * DAYS, 13)).exit_code == 65
-    assert lost(world) == {6: 0}
+    assert lost(world) == {6: 50}
     assert "after it had left" in world.job.coverage()["A", str(DAY + 6 * DAYS)]["note"]
 
 
@@ -315,3 +315,91 @@ def test_where_more_rows_were_possible_the_day_is_lost(
     world.sync(at(DAY, hour))
     world.sync(at(DAY + 15 * DAYS, 13))
     assert world.job.states()["A", str(DAY)] == state
+
+
+NOT_COUNTED = {
+    # the list while the day was open, and after the gap: all of them say at last that 50 numbers were submitted
+    "a line that cannot be used": (["A,{},50", "B,{},x"], ["A,{},50"]),
+    "a date far ahead of another batch": (["A,{},50", "B,2062-01-01,4"], ["A,{},50", "B,2062-01-01,4"]),
+    "no number of rows": (["A,{},"], ["A,{},50"]),
+    "another number of rows": (["A,{},500"], ["A,{},50"]),
+}
+
+
+@pytest.mark.parametrize("case", NOT_COUNTED)
+@pytest.mark.parametrize("gap", [13, 15, 40])
+def test_what_the_lists_say_now_counts_for_days_before_the_window_too(world: World, case: str, gap: int) -> None:
+    """It must not depend on whether somebody looks before or after the day has left the window."""
+    world.book.add("A", DAY, rows(50))
+    while_open, later = ([line.format(DAY) for line in lines] for lines in NOT_COUNTED[case])
+    world.job.list(while_open)
+    world.sync(at(DAY, 20))
+    world.asked()
+    world.job.list(later)
+    result = world.sync(at(DAY + gap * DAYS, 13), spill_days="0")
+    assert (result.exit_code, result.lost, world.asked()) == (78 if "far" in case else 0, [], [])
+    assert world.job.states() == {("A", str(DAY)): "settled"}
+    assert world.job.coverage()["A", str(DAY)]["submitted_rows"] == 50
+
+
+def test_a_list_that_is_not_whole_takes_nothing_back_of_days_before_the_window(world: World) -> None:
+    world.book.add("A", DAY, rows(50))
+    world.job.list([f"A,{DAY},50"])
+    world.sync(at(DAY, 20))
+    world.job.list([f"A,{DAY},50", f"M,{DAY + DAYS},7", "B,today,1"])
+    assert world.sync(at(DAY + 20 * DAYS, 13)).exit_code == 78
+    assert world.job.states()["A", str(DAY)] == "settled"
+    assert lost(world) == {1: 7}  # at least so many
+    world.job.list([f"A,{DAY},50"])
+    assert world.sync(at(DAY + 20 * DAYS, 14)).exit_code == 65
+    assert world.sync(at(DAY + 20 * DAYS, 15)).exit_code == 0
+
+
+@pytest.mark.parametrize("first_run_read_it", [True, False])
+def test_a_query_that_failed_for_weeks_is_asked_for_those_dates_again(
+    world: World, tmp_path: Path, first_run_read_it: bool
+) -> None:
+    file = tmp_path / "orders.db"
+    orders = sa.create_engine(f"sqlite:///{file}")
+    with orders.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE orders (batch_no TEXT, date TEXT, rows INTEGER)")
+        for n in range(-20, 31):
+            connection.exec_driver_sql("INSERT INTO orders VALUES (?, ?, ?)", (f"Q{n}", str(DAY + n * DAYS), 8))
+    orders.dispose()
+    world.job.list([])
+    settings = {
+        "batch_database_url": f"sqlite:///{file}",
+        "batch_query": "SELECT * FROM orders WHERE date BETWEEN :first_date AND :last_date",
+        "spill_days": "0",
+    }
+    if first_run_read_it:
+        assert world.sync(at(DAY, 13), **settings).exit_code == 0
+    away = file.rename(tmp_path / "away.db")
+    for days in (0, 1, 9, 17, 29):
+        assert world.sync(at(DAY + days * DAYS, 14), **settings).exit_code == 78
+    away.rename(file)
+    later = at(DAY + 30 * DAYS, 13)
+    assert world.sync(later, **settings).exit_code == 65
+    # The vendor refuses the date that has its day of grace.
+    assert lost(world) == dict.fromkeys(range(1 if first_run_read_it else -13, 17), 8)
+    assert world.sync(later + HOUR, **settings).exit_code == 0
+
+
+def test_a_narrowed_first_run_has_planned_nothing_else(world: World) -> None:
+    """What a template, or a batch without a date, would have had on the other dates of its window was missed."""
+    Told(world).add(at(DAY - DAYS), Line("U"))
+    world.vendor.now = lambda: at(DAY, 13)
+    rules = Rules(selection=Selection(frozenset(), frozenset({DAY})))
+    world.job.sync(at(DAY, 13), rules, batch_template="T{date:%m%d}")
+    assert world.sync(at(DAY + 20 * DAYS, 13), batch_template="T{date:%m%d}").exit_code == 65
+    assert set(lost(world)) == set(range(-13, 7))
+    assert {batch for batch, _ in world.job.states()} >= {"U", f"T{DAY - 13 * DAYS:%m%d}"}
+
+
+def test_a_batch_is_told_no_later_than_a_run_sees_it(world: World) -> None:
+    """The clock of the command may be ahead of that of the run, as in a drill with --now."""
+    Told(world).add(at(DAY + 200 * DAYS), Line("U"))
+    world.book.add("U", DAY, rows(5))
+    world.sync(at(DAY, 13))
+    assert world.sync(at(DAY + 20 * DAYS, 13)).exit_code == 65
+    assert set(lost(world)) == set(range(7))

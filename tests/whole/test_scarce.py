@@ -106,6 +106,22 @@ def test_a_batch_that_is_refused_among_others_stops_no_date(world: World) -> Non
     assert states == {"settled": 5, "incomplete": 4}
 
 
+@pytest.mark.parametrize("refused", [{0, 1}, {0, 1, 2, 3}, {2, 3, 4}])
+def test_batches_that_are_refused_each_time_keep_no_others_from_being_asked(
+    world: World, refused: set[int]
+) -> None:
+    for n in range(9):
+        world.book.add(f"A{n}", DAY, rows(5, start=10 * n))
+    world.job.list([f"A{n},{DAY},5" for n in range(9)])
+    world.vendor.behaviour.faults = Faults(
+        {Fault("code", code=88, msg="wrong date", batch_no=f"A{n}"): 1.0 for n in refused}
+    )
+    for hours in range(13, 16):
+        assert world.sync(at(DAY + DAYS, hours), spill_days="0").exit_code == 75
+    settled = {batch for (batch, _), state in world.job.states().items() if state == "settled"}
+    assert settled == {f"A{n}" for n in range(9) if n not in refused}
+
+
 # -- reading in full, bit by bit -------------------------------------------------------------------------------
 
 
@@ -170,6 +186,8 @@ def test_reading_in_full_goes_on_where_the_last_run_ended(
             assert result.full is not None
             began = began or result.full.began
             assert result.full.began == began
+            read = {(batch, page) for batch, _, page in asked}
+            assert result.full.left == len({batch for batch, page in pages if (batch, page) not in read})
             if not result.full.left:
                 break
             assert result.exit_code == 75
