@@ -1,5 +1,20 @@
-"""`python -m etl` is `numbercheck`."""
+"""`numbercheck` and `python -m etl`: what has to be so before anything else is imported."""
 
-from etl.cli.process import start
+from __future__ import annotations
 
-start()
+from etl import stopping
+
+
+def start() -> None:
+    """Run the command that this process's arguments name, and end the process with its exit status."""
+    stopping.note()
+    from etl import streams  # noqa: PLC0415  (signals may come while anything is imported)
+
+    streams.prepare()
+    from etl.cli import process  # noqa: PLC0415  (this takes a second)
+
+    process.start()
+
+
+if __name__ == "__main__":
+    start()

@@ -120,6 +120,10 @@ class Refused(BatchDayFailed):
     """The vendor refuses this batch day (its appkey, a parameter): asking again would not help."""
 
 
+class AppkeyRefused(Refused):
+    """The vendor refuses the appkey that a list gives for this batch: a person has to correct it."""
+
+
 class DateRefused(Refused):
     """The vendor refuses the date: it has left the window."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from etl.cli.process import start
+from etl.__main__ import start
 from etl.run import fetch
 
 FAKED = "faketime" in os.environ.get("LD_PRELOAD", "")

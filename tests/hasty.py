@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from etl.cli.process import start
+from etl.__main__ import start
 from tests import another_day
 from tests.patience import Timelapse, count_by
 

@@ -80,7 +80,7 @@ def test_the_wheel_brings_licence_command_and_extras(built: Built) -> None:
     files = content(built.wheel)
     [entry_points] = [text for name, text in files.items() if name.endswith("entry_points.txt")]
     [metadata] = [text.decode() for name, text in files.items() if name.endswith(".dist-info/METADATA")]
-    assert b"numbercheck = etl.cli.process:start" in entry_points
+    assert b"numbercheck = etl.__main__:start" in entry_points
     assert [name for name in files if name.endswith("licenses/LICENSE")]
     assert "\nName: numbercheck-etl\n" in metadata
     assert set(re.findall(r"^Provides-Extra: (\w+)$", metadata, re.MULTILINE)) >= {"postgresql", "mysql"}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import logging
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 import sqlalchemy as sa
@@ -17,18 +16,21 @@ import sqlalchemy as sa
 from etl.cli.common import Date, has_schema, load_settings, open_database, prepare_schema
 from etl.cli.output import NAMED, count, echo, json_option, print_json, table, tell
 from etl.clock import Clock
-from etl.core.line import Entry, Line
+from etl.core.line import NOTHING_RETIRED, Entry, Line, Retired
 from etl.core.window import Window
 from etl.database.engine import reading
-from etl.errors import Misconfigured
+from etl.errors import EtlError, Misconfigured
 from etl.lists import doubtful
 from etl.lists.contradictions import DAYS_AHEAD, is_far_ahead, settled
 from etl.lists.csvfile import read_csv, read_file
 from etl.lists.listing import BadLine, Listing, line_of
+from etl.lists.overlay import overlay
+from etl.run.gather import read_lists
 from etl.settings import Settings
 from etl.store import accounts, listings, runs
 
 MAX_APPKEY_BYTES = 1024
+SHOWN_OF_APPKEY = 4
 
 log = logging.getLogger(__name__)
 
@@ -179,26 +181,22 @@ def _tell_replaced(file: Path, names: Sequence[str]) -> None:
 @batches.command(name="list", short_help="Show the batches that are looked for.")
 @json_option
 def list_(as_json: bool) -> None:
-    """Show the batches that are looked for, and which list names each.
+    """Show the batches that are looked for, which list names each, and those that are retired.
 
-    Batches from a file, a query or a template are shown as the last sync read them.
+    Lists are read now, as the next sync would read them; what is wrong with one is told. Of an appkey, the end is
+    shown.
 
     \b
     Example:
       numbercheck batches list
     """
-    lines = [
-        (e.line.batch_no, e.line.date and e.line.date.isoformat(), e.line.rows, e.source)
-        for e in _entries(load_settings())
-    ]
-    lines.sort(key=lambda line: (line[0], line[1] or "", line[3]))
+    looked_for, retired, complaints = _lists(load_settings())
     if as_json:
-        names = ("batch_no", "date", "rows", "source")
-        print_json({"batches": [dict(zip(names, line, strict=True)) for line in lines]})
-    elif lines:
-        echo(table(("batch", "date", "rows", "listed by"), lines))
+        print_json({"batches": looked_for, "retired": retired})
     else:
-        echo("No batch is on the list. Add one with `numbercheck batches add BATCH --date DATE`.")
+        echo(_shown(looked_for, retired))
+    for complaint in complaints:
+        tell(complaint)
 
 
 @batches.command(short_help="Stop looking for a batch on further dates, or on one date.")
@@ -227,13 +225,55 @@ def retire(batch: str, date: dt.date | None) -> None:
     echo(f"Batch {batch} is retired: it will not be looked for on {date or 'further dates'}.")
 
 
-def _entries(settings: Settings) -> list[Entry]:
-    """The entries on the list. Creates nothing."""
+def _lists(settings: Settings) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[EtlError]]:
+    """What is looked for, what is retired, and what is wrong with the lists. Creates nothing."""
+    window = Window.at(Clock().now(), settings)
+    known, retired = _kept(settings)
+    read = settled(read_lists(settings, window), known, window)
+    entries, _ = overlay(known, read, window, retired)
+    looked_for = [_as_json(entry) for entry in entries]
+    looked_for.sort(key=lambda entry: (entry["batch_no"], entry["date"] or "", entry["source"]))
+    gone: list[tuple[str, str | None]] = [(name, None) for name in retired.batches]
+    gone += [(name, date.isoformat()) for date, names in retired.dates.items() for name in names]
+    in_order = sorted(gone, key=lambda one: (one[0], one[1] or ""))
+    complaints = [complaint for listing in read for complaint in listing.complaints]
+    return looked_for, [{"batch_no": name, "date": date} for name, date in in_order], complaints
+
+
+def _kept(settings: Settings) -> tuple[list[Entry], Retired]:
+    """What the database lists, and what is retired there."""
     if not has_schema(settings):
-        return []
+        return [], NOTHING_RETIRED
     with open_database(settings) as engine, reading(engine).connect() as connection:
         account_id = accounts.find(connection, settings.account)
-        return [] if account_id is None else listings.load(connection, account_id, dt.date.min)
+        if account_id is None:
+            return [], NOTHING_RETIRED
+        return listings.load(connection, account_id, dt.date.min), listings.retired(connection, account_id)
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    line = entry.line
+    shown = {"batch_no": line.batch_no, "date": line.date and line.date.isoformat(), "rows": line.rows}
+    shown["source"] = entry.source
+    return shown | ({"appkey": _end_of(line.appkey)} if line.appkey else {})
+
+
+def _end_of(appkey: str) -> str:
+    """Enough of a secret to tell it from others: none of a short one."""
+    return f"…{appkey[-SHOWN_OF_APPKEY:]}" if len(appkey) >= 4 * SHOWN_OF_APPKEY else "…"
+
+
+def _shown(looked_for: list[dict[str, Any]], retired: list[dict[str, Any]]) -> str:
+    columns = ["batch_no", "date", "rows", "source"]
+    columns += ["appkey"] if any("appkey" in entry for entry in looked_for) else []
+    head = [{"batch_no": "batch", "source": "listed by"}.get(name, name) for name in columns]
+    lines = [tuple(entry.get(name) for name in columns) for entry in looked_for]
+    nothing = "No batch is on the list. Add one with `numbercheck batches add BATCH --date DATE`."
+    text = table(head, lines) if lines else nothing
+    if not retired:
+        return text
+    rows = [(one["batch_no"], one["date"] or "further dates") for one in retired]
+    return f"{text}\n\nRetired, so not looked for:\n{table(('batch', 'on'), rows)}"
 
 
 @contextmanager
@@ -272,7 +312,7 @@ def _line(batch: str, date: dt.date | None, rows: int | None, appkey: str | None
 
 def _read(file: Path) -> Listing:
     if str(file) == "-":
-        return read_csv(io.BytesIO(sys.stdin.buffer.read()), _name(file))
+        return read_csv(sys.stdin.buffer, _name(file))
     return read_file(file)
 
 

@@ -25,10 +25,22 @@ def load_settings() -> Settings:
     """The settings of this process, with the log set up so that it holds no secret."""
     log.configure(None, ())
     found = settings.load()
+    _begin_log(found)
+    return found
+
+
+def draft_settings() -> tuple[Settings, dict[str, str]]:
+    """As `load_settings`, but see `settings.draft` for settings that are wrong."""
+    log.configure(None, ())
+    found, wrong = settings.draft()
+    _begin_log(found)
+    return found, wrong
+
+
+def _begin_log(found: Settings) -> None:
     log.configure(found.log_format, found.secrets())
     for warning in found.warnings:
         logging.getLogger(__name__).warning("%s", warning)
-    return found
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import click
 import sqlalchemy as sa
@@ -19,6 +21,7 @@ from etl.database.sqlitefile import is_there
 from etl.errors import Misconfigured
 from etl.schema import migrate
 from etl.schema.differences import cure_of
+from etl.store import accounts
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +94,22 @@ def check() -> None:
 
 @db.command(short_help="Take the schema back to a revision.")
 @click.argument("revision")
-def downgrade(revision: str) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask: for scripts.")
+def downgrade(revision: str, yes: bool) -> None:
     """Take the schema back to REVISION. What later revisions added is dropped, rows included.
+
+    Asks first if anything is stored. If a view of yours is built upon what would be dropped, PostgreSQL changes
+    nothing, and the view is named.
 
     \b
     Example: drop everything that this job has stored
       numbercheck db downgrade base
     """
     with any_database(load_settings(), patient=True) as engine:
+        if not yes and migrate.is_behind(engine, revision) and _holds_rows(engine):
+            _ask(
+                f"This drops what the revisions after {revision} added to {_place(engine)}, rows included. Go on?"
+            )
         migrate.downgrade(engine, revision)
         click.echo(f"The schema is at {migrate.current(engine) or 'nothing: every table was dropped'}.")
 
@@ -113,6 +124,30 @@ def _warn_of(engine: sa.Engine, look: Callable[[sa.Connection], list[strangers.D
         log.warning("%s", danger)
     if len(found) > NAMED:
         log.warning("And %d more of this kind.", len(found) - NAMED)
+
+
+def _holds_rows(engine: sa.Engine) -> bool:
+    with reading(engine).connect() as connection:
+        return accounts.any_account(connection)
+
+
+def _place(engine: sa.Engine) -> str:
+    """The database, without what its URL may have of secrets."""
+    host = f" on {engine.url.host}" if engine.url.host else ""
+    return f"{engine.url.database}{host}"
+
+
+def _ask(question: str) -> None:
+    """Go on only if the answer is yes: on a terminal, or from a pipe. Raises Misconfigured."""
+    if sys.stdin.isatty():
+        click.echo(f"{question} [y/N] ", nl=False, err=True)
+    answer = ""
+    with suppress(OSError, ValueError):  # a stream that cannot be read, or is no text
+        answer = sys.stdin.readline().strip().lower()
+    if answer not in ("y", "yes"):
+        raise Misconfigured(
+            "Nothing was dropped, because nobody has said yes to it.", "answer y, or give --yes in a script."
+        )
 
 
 def _to_readers(views: list[str]) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
-import ssl
+import logging
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import click
 import sqlalchemy as sa
 
-from etl.cli.common import load_settings, open_database, prepare_schema
+from etl.cli.common import draft_settings, open_database, prepare_schema
 from etl.cli.group import explained
 from etl.cli.on_the_way import Warned, on_the_way
 from etl.cli.output import count, echo
@@ -21,13 +21,13 @@ from etl.clock import Clock
 from etl.core.line import Entry
 from etl.core.window import Window
 from etl.database.explain import OWN
-from etl.errors import BatchDayFailed, EtlError, Misconfigured, TryLater
+from etl.errors import BatchDayFailed, EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
-from etl.settings import Settings
-from etl.store import accounts, listings
+from etl.settings import DOTENV, Settings
+from etl.store import accounts, listings, lock, rehearsal
 from etl.store.slots import Slots
 from etl.vendor.client import Client, Question, require_near
 from etl.web.address import is_loopback
@@ -36,8 +36,15 @@ from etl.web.address import is_loopback
 CLOCK_TOLERANCE = 30.0
 # No batch has this number: it is asked for only to see whether the credentials are accepted.
 NO_BATCH = "numbercheck-doctor"
+UNASKED = "this needs the credentials, and the database, which keeps the pace of requests"
+TRIAL_TRIES = 2
+SOURCES = ("BATCH_FILE", "BATCH_DATABASE_URL", "BATCH_QUERY", "BATCH_TEMPLATE")
+
+# How long a check may take, for the person who waits: a connection, a lock on SQLite, a request.
+DATABASE_SECONDS = 60
 
 Check = Callable[[], Iterator[str]]
+log = logging.getLogger(__name__)
 
 
 class Skipped(Exception):
@@ -48,18 +55,28 @@ class Skipped(Exception):
 @click.option("--accept-new-key", is_flag=True, help="This account's accessKey was replaced: keep the new one.")
 @click.pass_context
 def doctor(ctx: click.Context, accept_new_key: bool) -> None:
-    """Check settings, database, schema, clock, credentials (one request) and https; say what to put right.
+    """Check settings, database, lists, clock, credentials (one request) and https; say what to put right.
+
+    Tries what a sync needs: every setting, the lock, and writing, which is taken back. One setting that is wrong
+    keeps nothing else from being tried. Over plain http, one more request is sent to see whether https answers.
 
     \b
     Example: before the first sync
       numbercheck doctor
     """
-    patient = Patient(load_settings(), accept_new_key)
-    ctx.exit(max(_look(name, check) for name, check in patient.checks()))
+    try:
+        settings, wrong = draft_settings()
+    except Misconfigured as unreadable:
+        echo(f"FIX   settings: {unreadable}")
+        ctx.exit(unreadable.exit_status)
+    patient = Patient(settings, accept_new_key, wrong)
+    ctx.exit(max(_look(*check) for check in patient.checks()))
 
 
-def _look(name: str, check: Check) -> int:
+def _look(name: str, check: Check, seconds: float) -> int:
     """Make a check and print its outcome. Returns the exit status that it calls for."""
+    if seconds:
+        log.info("Checking: %s. This may take up to %.0f s", name, seconds)
     try:
         for line in check():
             echo(f"ok    {name}: {line}")
@@ -77,34 +94,72 @@ def _look(name: str, check: Check) -> int:
 
 
 class Patient:
-    """What the checks examine. A check yields what is in order; it raises what `explained` knows, or Skipped."""
+    """What the checks examine. A check yields what is in order; it raises what `explained` knows, or Skipped.
 
-    def __init__(self, settings: Settings, accept_new_key: bool) -> None:
+    `wrong`: what is wrong with single settings, whose defaults stand in for them.
+    """
+
+    def __init__(self, settings: Settings, accept_new_key: bool, wrong: Mapping[str, str]) -> None:
         self._settings = settings
         self._accept_new_key = accept_new_key
-        self._database_answers = False
+        self._wrong = wrong
+        self._database_answers = self._lock_tried = False
         self._window = Window.at(Clock().now(), settings)
 
-    def checks(self) -> list[tuple[str, Check]]:
-        """The checks, in an order in which each needs only those before it."""
+    def checks(self) -> list[tuple[str, Check, float]]:
+        """The checks, in an order in which each needs only those before it, and how long each may take."""
+        requests = TRIAL_TRIES * (self._settings.timeout + self._settings.request_interval)
         return [
-            ("settings", self._credentials),
-            ("database", self._database),
-            ("tls", self._tls),
-            ("batches", self._batches),
-            ("vendor", self._vendor),
-            ("https", self._https),
+            ("settings", self._credentials, 0),
+            ("database", self._database, DATABASE_SECONDS),
+            ("tls", self._tls, DATABASE_SECONDS),
+            ("batches", self._batches, DATABASE_SECONDS if self._settings.batch_database_url else 0),
+            ("vendor", self._vendor, requests),
+            ("https", self._https, 0 if self._is_private() else requests),
         ]
 
     def _credentials(self) -> Iterator[str]:
+        place = DOTENV.resolve()
+        there = place.exists()
+        yield f"the file {place} is read" if there else f"there is no {place}: only the environment counts"
+        if self._wrong:
+            raise Misconfigured(" ".join(self._wrong.values()), "correct what is named; the rest is tried below.")
+        if self._settings.metrics_file:
+            from etl.report import textfile  # noqa: PLC0415  (its library takes long to load)
+
+            textfile.require_usable(self._settings.metrics_file)
         self._settings.credentials()
         yield f"credentials are set; the account is {self._settings.account!r}"
 
+    def _require_right(self, *names: str) -> None:
+        """Skip a check that would use another value than the one that was meant."""
+        wrong = [f"NUMBERCHECK_{name}" for name in names if name in self._wrong]
+        if wrong:
+            raise Skipped(f"this needs {' and '.join(wrong)}, see settings")
+
     def _database(self) -> Iterator[str]:
+        self._require_right("DATABASE_URL")
         prepare_schema(self._settings)
-        with self._connected():
-            self._database_answers = True
-        yield f"{self._settings.database_url.get_backend_name()} answers, and its schema is the current one"
+        with open_database(self._settings) as engine:
+            kind = self._settings.database_url.get_backend_name()
+            yield f"{kind} answers, and its schema is the current one"
+            rehearsal.rehearse(engine)
+            yield "this user may write all that a sync writes (tried, and taken back)"
+            with engine.connect() as connection:
+                account_id = accounts.find(connection, self._settings.account)
+            if account_id is not None:
+                yield self._lock(engine, account_id)
+        self._database_answers = True
+
+    def _lock(self, engine: sa.Engine, account_id: int) -> str:
+        """Take the account's lock and give it back; what came of it. A new account is tried with its key."""
+        self._lock_tried = True
+        with engine.connect() as connection:
+            try:
+                lock.acquire(connection, account_id, f"numbercheck doctor, process {os.getpid()}").release()
+            except Locked as other:
+                return f"the lock works: {other.problem}"
+        return "the lock of the account can be taken"
 
     def _tls(self) -> Iterator[str]:
         if not self._database_answers:
@@ -128,6 +183,7 @@ class Patient:
         if problems:
             wrong = any(isinstance(problem, Misconfigured) for problem in problems)
             raise (Misconfigured if wrong else TryLater)(" ".join(map(str, problems)))
+        self._require_right(*SOURCES)
         if not has_source(self._settings):
             yield from self._own_list()
 
@@ -148,37 +204,66 @@ class Patient:
             return [] if account_id is None else listings.load(connection, account_id, self._window.first)
 
     def _vendor(self) -> Iterator[str]:
-        settings = dataclasses.replace(self._settings, max_attempts=2)
-        if not self._database_answers or not (settings.access_key and settings.access_secret):
-            raise Skipped("this needs the credentials, and the database, which keeps the pace of requests")
-        key, accept = settings.access_key, self._accept_new_key
+        settings = self._settings
+        self._require_right("API_URL", "ACCESS_KEY", "ACCESS_SECRET", "APPKEY", "SIGN_ALGORITHM", "ACCOUNT")
+        if not self._may_ask():
+            raise Skipped(UNASKED)
+        (key, _), accept = settings.credentials(), self._accept_new_key
         with self._connected() as connection:
             account_id = accounts.register(connection, settings.account)
             accounts.check_key(connection, account_id, key, accept=accept, keep=False)
-        with open_database(self._settings) as engine:
-            gate = Gate(Slots(engine, account_id), settings.request_interval, Bounds())
-            with Client(settings, gate) as client:
-                _ask(client, Question(NO_BATCH, self._window.last, called="A trial request"))
+        if not self._lock_tried:
+            with open_database(settings) as engine:
+                yield self._lock(engine, account_id)
+        difference = self._ask(settings.api_url, TRIAL_TRIES)
         yield f"{urlsplit(settings.api_url).hostname} answers and accepts the credentials"
         with self._connected() as connection:
             accounts.check_key(connection, account_id, key, accept=accept)
         if accept:
             yield f"the account {settings.account!r} has this accessKey from now on"
-        yield from _clock(client.clock_difference)
+        yield from _clock(difference)
+
+    def _ask(self, url: str, tries: int) -> float | None:
+        """Send the trial request; the vendor's clock minus ours, in seconds. Raises what the answer means."""
+        settings = dataclasses.replace(self._settings, api_url=url, max_attempts=tries)
+        with self._connected() as connection:
+            account_id = accounts.register(connection, settings.account)
+        with open_database(self._settings) as engine:
+            gate = Gate(Slots(engine, account_id), settings.request_interval, Bounds())
+            with Client(settings, gate) as client:
+                _ask(client, Question(NO_BATCH, self._window.last, called="A trial request"))
+        return client.clock_difference
+
+    def _may_ask(self) -> bool:
+        return self._database_answers and bool(self._settings.access_key and self._settings.access_secret)
+
+    def _is_private(self) -> bool:
+        """Whether nobody can read the requests on their way."""
+        return urlsplit(self._settings.api_url).scheme == "https" or is_loopback(self._settings.api_url)
 
     def _https(self) -> Iterator[str]:
-        url = urlsplit(self._settings.api_url)
-        if url.scheme == "https":
-            yield "the API URL is https"
-        elif is_loopback(self._settings.api_url):
-            yield "not needed: the API URL is on this machine"
-        elif _speaks_tls(url.hostname or "", self._settings.timeout):
-            secure = self._settings.api_url.replace("http://", "https://", 1)
-            raise Misconfigured(
-                f"https answers too. Set NUMBERCHECK_API_URL={secure}: plain http can be read in transit."
-            )
-        else:
-            yield "the vendor does not answer over https; requests go over plain http, readable in transit"
+        self._require_right("API_URL")
+        if self._is_private():
+            secure = urlsplit(self._settings.api_url).scheme == "https"
+            yield "the API URL is https" if secure else "not needed: the API URL is on this machine"
+            return
+        if not self._may_ask():
+            raise Skipped(UNASKED)
+        for url in https_addresses(self._settings.api_url):
+            place = shown(url)
+            try:
+                self._ask(url, 1)
+            except EtlError as error:
+                yield f"{place} was tried, and does not answer as the API does: {error.problem}"
+            else:
+                raise Misconfigured(
+                    f"{place} answers a signed request too, and plain http can be read in transit.",
+                    f"set NUMBERCHECK_API_URL to the same address with {place} at its beginning.",
+                )
+        yield (
+            "the vendor does not answer over https; requests go over plain http, readable in transit: "
+            "ask the vendor for https, or use a network that you trust"
+        )
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
@@ -207,19 +292,22 @@ def _clock(difference: float | None) -> Iterator[str]:
         require_near(difference, time.time())
         raise Misconfigured(
             f"This machine's clock is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the "
-            "vendor's, which refuses requests 60 s off. Set the clock (NTP); until then, syncs correct for it."
+            "vendor's, which refuses requests 60 s off.",
+            "Set the clock (NTP); until then, syncs correct for it.",
         )
     else:
         yield f"the clocks differ by {abs(difference):.0f} s"
 
 
-def _speaks_tls(host: str, timeout: float) -> bool:
-    context = ssl.create_default_context()
-    try:
-        with (
-            socket.create_connection((host, 443), timeout=min(timeout, 10)) as plain,
-            context.wrap_socket(plain, server_hostname=host),
-        ):
-            return True
-    except (OSError, ssl.SSLError):
-        return False
+def https_addresses(url: str) -> list[str]:
+    """Where the API at this http URL may answer over https: at the usual port, and at its own if it has one."""
+    parts = urlsplit(url)
+    host = parts.netloc.removesuffix(f":{parts.port}") if parts.port else parts.netloc
+    ports = ["", f":{parts.port}"] if parts.port not in (None, 80, 443) else [""]
+    return [parts._replace(scheme="https", netloc=host + port).geturl() for port in ports]
+
+
+def shown(url: str) -> str:
+    """A URL's scheme, host and port: its path and query may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import sqlalchemy as sa
 
 from etl.cli.common import Moment
 from etl.emulator import KINDS, Behaviour, Book, Emulator, Fault, Faults, parse_fault, utcnow
@@ -21,10 +22,23 @@ from etl.emulator.order import Order
 from etl.emulator.wording import Wording
 from etl.errors import Misconfigured
 
+DATABASE = "numbercheck-emulator.db"
+NOT_FOR_EMULATED = (
+    "APPKEY",
+    "AUTO_MIGRATE",
+    "BATCH_DATABASE_URL",
+    "BATCH_QUERY",
+    "BATCH_TEMPLATE",
+    "METRICS_FILE",
+    "PUSHGATEWAY_URL",
+    "PING_URL",
+)
+"""Settings of the real job that must not apply to invented rows."""
 HELP = """Serve the vendor's endpoint on this machine, as documented.
 
 The batches are generated: the same seed and dates always give the same ones. The settings that a client needs go
-to standard output. The emulator runs until SIGINT or SIGTERM.
+to standard output; they name a database of its own, whatever a file .env says. The emulator runs until SIGINT or
+SIGTERM.
 
 \b
 Example: some batch days with a few faults, and a sync against them
@@ -175,12 +189,16 @@ def _write_batches(book: Book, path: Path) -> None:
 
 
 def _settings(served: Emulator, batch_file: Path | None) -> Iterator[str]:
-    """A client's settings. Their own account name keeps these rows apart from real ones in the same database."""
+    """A client's settings: a database of its own, and nothing that reports to others or lists real batches."""
     account, behaviour = served.book.first, served.behaviour
     yield f"NUMBERCHECK_API_URL={served.url}"
     yield f"NUMBERCHECK_ACCESS_KEY={account.access_key}"
     yield f"NUMBERCHECK_ACCESS_SECRET={account.secret}"
     yield "NUMBERCHECK_ACCOUNT=emulator"
     yield f"NUMBERCHECK_REQUEST_INTERVAL={behaviour.interval:g}"
-    if batch_file is not None:
-        yield f"NUMBERCHECK_BATCH_FILE={shlex.quote(str(batch_file.resolve()))}"
+    listed = "" if batch_file is None else shlex.quote(str(batch_file.resolve()))
+    yield f"NUMBERCHECK_BATCH_FILE={listed}"
+    database = sa.URL.create("sqlite", database=str(Path(DATABASE).resolve()))
+    yield f"NUMBERCHECK_DATABASE_URL={shlex.quote(database.render_as_string())}"
+    # Empty: unset, whatever a file `.env` says.
+    yield from (f"NUMBERCHECK_{name}=" for name in NOT_FOR_EMULATED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 import sqlalchemy as sa
 
+from etl import stopping, streams
 from etl.cli.output import AS_JSON, give_up, print_as_it_can, print_json, tell
 from etl.database.engine import explain
 from etl.errors import EtlError, Misconfigured, TryLater
@@ -25,8 +25,11 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         print_as_it_can()
+        # Where a signal ends the command before its own options are read.
+        ctx.meta[AS_JSON] = "--json" in ctx.args
         try:
-            return super().invoke(ctx)
+            with stopping.interrupted():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (nothing may end in a bare traceback)
@@ -57,7 +60,7 @@ def explained(error: BaseException) -> EtlError | None:
             return explain(error)
         case KeyboardInterrupt():
             return TryLater("Stopped by a signal. What was stored is kept.")
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+        case OSError(errno=number) if number in streams.FULL:
             return TryLater("The disk is full, so the output cannot be written.", "make room.")
         case OSError(filename=str() | bytes() as name, strerror=str() as reason):
             return Misconfigured(

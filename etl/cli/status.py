@@ -40,7 +40,8 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     """
     settings = load_settings()
     window = Window.at(Clock(now).now(), settings)
-    found = _look(settings, window) if has_schema(settings) else _NOTHING
+    there = has_schema(settings)
+    found = _look(settings, window) if there else _NOTHING
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
         if not found["doubtful_rows"]:
@@ -48,7 +49,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
         place |= {"window": window_as_json(window)}
         print_json(place | found | {"doubts": doubts_as_json(found["doubts"])})
     else:
-        echo(_text(settings, window, found))
+        echo(_text(settings, window, found, _next(settings, there)))
 
 
 def _look(settings: Settings, window: Window) -> dict[str, Any]:
@@ -76,13 +77,20 @@ def _as_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _text(settings: Settings, window: Window, found: dict[str, Any]) -> str:
+def _next(settings: Settings, there: bool) -> str:
+    """What to do where nothing has been synced yet. `there`: the database has a schema."""
+    if there or settings.auto_migrate:
+        return "No batch day has been synced yet. Run `numbercheck sync`."
+    return "The database holds no schema yet. Run `numbercheck db upgrade`, then `numbercheck sync`."
+
+
+def _text(settings: Settings, window: Window, found: dict[str, Any], nothing: str) -> str:
     lines = [f"Account {settings.account}, window {window.first} to {window.last}", ""]
     if found["coverage"]:
         head = ("state", "batch days", "stored rows", "missing", "unresolved", "rejected")
         lines.append(table(head, [tuple(row.values()) for row in found["coverage"]]))
     else:
-        lines.append("No batch day has been synced yet. Run `numbercheck sync`.")
+        lines.append(nothing)
     lines += _named("At risk, not complete and gone within 48 hours:", found["at_risk"])
     # Losses stay: the latest come first.
     lines += _named("Lost:", found["lost"][::-1])

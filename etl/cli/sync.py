@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 import click
 import sqlalchemy as sa
@@ -63,7 +61,7 @@ def sync(
     """
     selection = Selection(frozenset(batches), frozenset(dates), full)
     report = Report(selection.narrow)
-    with _sigterm_as_ctrl_c(), _reported(report):
+    with _reported(report):
         status = _sync(report, selection, max_requests, max_seconds, now, as_json)
         report.end(status)
     ctx.exit(status)
@@ -136,20 +134,6 @@ def run(
             progress(done, planned, requests)
 
         return job.sync(settings, engine, clock, rules, tell_progress)
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C, so that it ends in good order before the first and after the last request too."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _not_begun(error: EtlError, window: Window | None, as_json: bool) -> int:

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import ssl
 from dataclasses import dataclass
+from typing import Any
 
 from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
 from etl.scrub import scrub
@@ -85,14 +86,25 @@ _CHANGED = Meaning(
     "A table or a column that this version needs is missing", "see `numbercheck db check`", Misconfigured
 )
 
+_DEPENDED_ON = Meaning(
+    "Something of yours is built upon what this drops",
+    "drop what is named, or build it upon something else; then run this again",
+    Misconfigured,
+)
+
 _TOO_LARGE = Meaning(
     "A statement is larger than the database accepts",
     "allow larger ones (max_allowed_packet on MariaDB and MySQL), then run this again",
     Misconfigured,
 )
 
+NAMED_OBJECTS = 5
+"""How many of the views and tables that are built upon ours a message names."""
+_DEPENDENTS_EXIST = "2BP01"
+
 # Prefixes of PostgreSQL's SQLSTATE, the longest first.
 _POSTGRESQL = {
+    _DEPENDENTS_EXIST: _DEPENDED_ON,
     "42703": _CHANGED,
     "42P01": _CHANGED,
     "57014": _BUSY,
@@ -127,6 +139,7 @@ _REFUSALS = {
 _MYSQL = {
     _CHANGED: (1054, 1146),
     _DOWN: (2002, 2003, 2005),
+    _DEPENDED_ON: (1217, 1451, 3730),
     _TOO_LARGE: (1153, 1301, 1390, 2020),
     _LOST: (0, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2055),
     _CROWDED: (1037, 1038, 1040, 1041, 1203, 1226),
@@ -138,6 +151,12 @@ _MYSQL = {
     _UNKNOWN: (1046, 1049),
     _TLS: (2026,),
     _FORBIDDEN: (1044, 1142, 1143, 1227, 1370, 1410),
+}
+# SQLite has no separate codes for these.
+_SAID_BY_SQLITE = {
+    ("no such table", "no such column"): _CHANGED,
+    ("error in view",): _DEPENDED_ON,
+    ("too many SQL variables", "query string is too large"): _TOO_LARGE,
 }
 _SQLITE = {
     sqlite3.SQLITE_BUSY: _BUSY,
@@ -171,8 +190,11 @@ def explain(error: BaseException, database: Database = OWN) -> EtlError | None:
 
 def words(error: BaseException) -> str:
     """What a driver's error says, without the rows that PostgreSQL and MariaDB put into it."""
-    primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    text = primary or " ".join(part for part in error.args if isinstance(part, str))
+    told: Any = getattr(error, "diag", None)
+    text = getattr(told, "message_primary", None) or " ".join(part for part in error.args if isinstance(part, str))
+    if getattr(error, "sqlstate", None) == _DEPENDENTS_EXIST:
+        # Here alone the details hold names of tables and views, not rows.
+        text = f"{text}: {'; '.join((told.message_detail or '').splitlines()[:NAMED_OBJECTS])}"
     # MariaDB quotes whole keys: Duplicate entry '<message id>-<phone>' for key 'PRIMARY'.
     return scrub(re.sub(r"(entry|value:?) '.*?'( for|$)", r"\1 '…'\2", text))
 
@@ -180,11 +202,8 @@ def words(error: BaseException) -> str:
 def _meaning(error: BaseException) -> Meaning | None:
     match type(error).__module__.partition(".")[0]:
         case "sqlite3":
-            if str(error).startswith(("no such table", "no such column")):
-                return _CHANGED  # SQLite has no separate code for this
-            if str(error).startswith(("too many SQL variables", "query string is too large")):
-                return _TOO_LARGE  # nor for this
-            return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+            said = (meaning for words, meaning in _SAID_BY_SQLITE.items() if str(error).startswith(words))
+            return next(said, _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF))
         case "psycopg":
             return _of_postgresql(error)
         case "pymysql":

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 import sqlalchemy as sa
 
+from etl import stopping
 from etl.database.engine import explain
 from etl.errors import EtlError
 from etl.report import ping
@@ -64,9 +63,9 @@ class Report:
             _attempt("The start ping", partial(ping.start, url))
 
     def end(self, exit_status: int) -> None:
-        """Report how the run ended. Raises nothing. Ctrl-C cuts it short; SIGTERM does not: it is brief anyway."""
+        """Report how the run ended. Raises nothing. Ctrl-C cuts it short; no other signal does: it is brief."""
         try:
-            with _deaf_to_sigterm():
+            with stopping.handled(signal.SIG_IGN, (signal.SIGTERM, signal.SIGHUP)):
                 self._tell(exit_status)
         except KeyboardInterrupt:
             log.warning("Stopped before everything was reported")
@@ -125,15 +124,3 @@ def _reason(error: Exception) -> str:
         case OSError(strerror=str() as words):
             return words
     return type(error).__name__
-
-
-@contextmanager
-def _deaf_to_sigterm() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

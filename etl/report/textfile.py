@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from etl.errors import Misconfigured
 from etl.report.metrics import OF_THE_LEDGER, OF_THE_RUN, Ended, Kept, figures
 from etl.store.figures import Ledger
 
@@ -18,17 +22,38 @@ MODE = 0o644
 
 
 def write(path: Path, account: str, run: Ended, ledger: Ledger | None, *, keep: bool) -> None:
-    """Replace the file. A reader sees either the old one or the new one, always whole. Raises OSError.
+    """Replace the file, or that which a link names. A reader sees either the old one or the new one, always whole.
 
     The file's figures from the ledger stay where this run could not read it. `keep`: so do those of the run
-    before, if the file has any.
+    before, if the file has any. Raises OSError, also for what is no regular file: a device or a pipe would be gone
+    for everybody.
     """
+    path = Path(os.path.realpath(path))
+    _require_regular(path)
     before = _told_before(path, account)
     earlier = keep and any(family.name in OF_THE_RUN for family in before)
     registry = figures(account, None if earlier else run, ledger)
     names = {*(OF_THE_RUN if earlier else ()), *(OF_THE_LEDGER if ledger is None else ())}
     registry.register(Kept(family for family in before if family.name in names))
     _replace(path, generate_latest(registry))
+
+
+def require_usable(path: Path) -> None:
+    """Raise Misconfigured where `write` could not write the file."""
+    target = Path(os.path.realpath(path))
+    try:
+        _require_regular(target)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        problem = f"The metrics file {str(path)!r} cannot be written ({error.strerror})."
+        raise Misconfigured(problem, "correct NUMBERCHECK_METRICS_FILE, or let this user write there.") from None
+
+
+def _require_regular(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def _told_before(path: Path, account: str) -> list[Metric]:

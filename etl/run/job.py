@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from etl.clock import Clock
 from etl.core import planning
+from etl.core.batchday import BatchDay
 from etl.core.checkrow import Key
 from etl.core.page import Page
 from etl.core.pagesize import PageSize
@@ -22,13 +23,13 @@ from etl.core.reading import Reading
 from etl.core.steps import Ask, Awaited, Listed, Memory
 from etl.core.window import Window
 from etl.database.engine import explain, reading
-from etl.errors import BatchDayFailed, DateNotAsked, EtlError, RunEnded, TryLater
+from etl.errors import AppkeyRefused, BatchDayFailed, DateNotAsked, EtlError, Misconfigured, RunEnded, TryLater
 from etl.log import bind
 from etl.run import record
 from etl.run.fetch import Fetcher
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import require_batches
-from etl.run.prepare import prepare
+from etl.run.prepare import prepare, read
 from etl.run.result import ROW_COUNTS, Result
 from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
@@ -100,14 +101,17 @@ class Run:
         self._done = 0
         self._suspicion = Suspicion("", ())
         self._key_kept = False
+        self._appkeys_refused: set[str] = set()
 
     def go(self) -> None:
         """The whole run; a failure after its beginning is part of the result."""
         with self._client:
             fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, self._store, self._close)
-            todo = prepare(self._session, self._settings, self._rules, self._result)
-            self._recall_page_size()
+            lists = read(self._session, self._settings, self._result.window)
+            # From here on the record says that the run is running: a signal has to let it be finished.
             with ending_on_signals(self._gate, fetcher.wake):
+                todo = prepare(self._session, self._settings, self._rules, self._result, lists)
+                self._recall_page_size()
                 self._progress(0, self._result.planned, 0)
                 self._fetch(fetcher, todo.tasks)
                 self._finish()
@@ -189,11 +193,19 @@ class Run:
             self._result.full.left -= 1
         if failure is not None and not record.needs_nothing(day, failure):
             self._result.failed += 1
+            self._blame_the_list(day, failure)
         self._done += 1
         self._progress(self._done, self._result.planned, self._gate.requests)
         # A date that was not asked for says nothing about the endpoint.
         if failure is not None and not isinstance(failure, DateNotAsked):
             self._suspicion.add(day, failure)
+
+    def _blame_the_list(self, day: BatchDay, failure: BatchDayFailed) -> None:
+        """Say once for each batch that its appkey has to be corrected; each of its batch days is in the log."""
+        if isinstance(failure, AppkeyRefused) and day.batch_no not in self._appkeys_refused:
+            self._appkeys_refused.add(day.batch_no)
+            problem = f"The vendor refuses the appkey of the batch {day.batch_no!r}."
+            self._result.reasons.append(Misconfigured(problem, "correct it in the list that names the batch."))
 
     # -- the end -----------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from itertools import chain
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from etl.core import notes, planning
 from etl.core.batchday import BatchDay, State
 from etl.core.planning import Plan, Rules, Selection, Why
 from etl.core.window import Window
+from etl.lists.listing import Listing
 from etl.lists.overlay import Outside
 from etl.run.gather import Gathered, gather, read_lists
 from etl.run.result import InFull, Result, Unasked
@@ -25,15 +27,20 @@ _DAY = dt.timedelta(days=1)
 log = logging.getLogger(__name__)
 
 
-def prepare(session: Session, settings: Settings, rules: Rules, result: Result) -> Plan:
+def read(session: Session, settings: Settings, window: Window) -> list[Listing]:
+    """What the lists say now. This may take long, and has begun nothing: a signal may break it off."""
+    with session.transaction() as connection:
+        planned_to = accounts.planned_to(connection, session.account_id)
+    return read_lists(settings, window, planned_to)
+
+
+def prepare(session: Session, settings: Settings, rules: Rules, result: Result, lists: Sequence[Listing]) -> Plan:
     """The plan of a run, stored with everything that is known without a request. `result` gets its batch days."""
     window, selection = result.window, rules.selection
     result.narrowed = selection.narrow
     with session.transaction() as connection:
         planned_to = accounts.planned_to(connection, session.account_id)
-    read = read_lists(settings, window, planned_to)
-    with session.transaction() as connection:
-        known = gather(connection, session.account_id, read, settings, window, rules)
+        known = gather(connection, session.account_id, lists, settings, window, rules)
         listings.save(connection, session.account_id, known.before, known.entries, window.moment)
         listings.seen(connection, session.account_id, window.moment)
         todo = planning.make(known.facts, window, rules)

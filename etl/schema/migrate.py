@@ -81,6 +81,15 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
         _run(command.downgrade, connection, revision)
 
 
+def is_behind(engine: sa.Engine, revision: str) -> bool:
+    """Whether `revision` is not the database's own. Raises Misconfigured if there is no such revision."""
+    found = current(engine)
+    _require_known(found)
+    with _told_in_our_words():
+        wanted = [script.revision for script in _scripts().get_revisions(revision)]
+    return found is not None and wanted != [found]
+
+
 def require_current(engine: sa.Engine, database: Database = OWN) -> None:
     """Raise Misconfigured, with `database` as its subject, unless the schema is what this version needs."""
     found, needed = current(engine), head()
@@ -151,8 +160,14 @@ def _scripts() -> ScriptDirectory:
 def _run(task: Any, connection: sa.Connection, revision: str) -> None:
     config = _config()
     config.attributes["connection"] = connection
-    try:
+    with _told_in_our_words():
         task(config, revision)
+
+
+@contextlib.contextmanager
+def _told_in_our_words() -> Iterator[None]:
+    try:
+        yield
     except CommandError as error:
         raise Misconfigured(f"{error}.", "name a revision that this version has.") from error
 

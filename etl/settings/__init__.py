@@ -5,6 +5,6 @@ Must not know: what the settings are used for.
 May import: core.
 """
 
-from etl.settings.settings import Settings, load, usable
+from etl.settings.settings import DOTENV, Settings, draft, load, usable
 
-__all__ = ["Settings", "load", "usable"]
+__all__ = ["DOTENV", "Settings", "draft", "load", "usable"]

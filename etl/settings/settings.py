@@ -26,6 +26,8 @@ from etl.settings import kinds, urls
 from etl.settings.kinds import BadSetting
 
 PREFIX = "NUMBERCHECK_"
+DOTENV = Path(".env")
+"""The settings file, in the directory where the job is started."""
 MAX_SECRET_BYTES = 64 * 1024
 MAX_DOTENV_BYTES = 1024 * 1024
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -39,6 +41,12 @@ class Setting:
     parse: Callable[[str], Any]
     default: str | None = None
     secret: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables that may hold it."""
+        name = PREFIX + self.name
+        return (name, f"{name}_FILE") if self.secret else (name,)
 
 
 SETTINGS = (
@@ -148,28 +156,40 @@ def _web_secrets(url: str) -> tuple[str | None, ...]:
     return (password, unquote(password)) if password else ()
 
 
-def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Settings:
     """The settings in `environ` (default: this process's), which take precedence over those in the file `dotenv`.
 
-    An empty variable counts as not set. Raises a Misconfigured that names every setting that is wrong.
+    An empty variable counts as not set, whatever the file says. Raises a Misconfigured that names every setting
+    that is wrong.
     """
-    given = _given({} if dotenv is None else _read_dotenv(dotenv)) | _given(
-        os.environ if environ is None else environ
-    )
+    found, wrong = draft(environ, dotenv)
+    if wrong:
+        raise Misconfigured("\n".join(wrong.values()))
+    return found
+
+
+def draft(
+    environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV
+) -> tuple[Settings, dict[str, str]]:
+    """As `load`, with the default of each setting that is wrong, and what is wrong, by names such as ACCOUNT.
+
+    Raises Misconfigured where the file `dotenv` cannot be read: then nobody knows what it says.
+    """
+    file = {} if dotenv is None else _read_dotenv(dotenv)
+    given = _given(os.environ if environ is None else environ, file)
     values: dict[str, Any] = {}
-    errors: list[str] = []
+    wrong: dict[str, str] = {}
     for setting in SETTINGS:
         try:
             values[setting.name.lower()] = _value(setting, given)
         except BadSetting as error:
-            errors.append(str(error))
-    if ("batch_query" in values) and ("batch_database_url" in values):
-        errors.extend(_incomplete_source(values))
-    if errors:
-        raise Misconfigured("\n".join(errors))
+            wrong[setting.name] = str(error)
+            values[setting.name.lower()] = _value(setting, {})
+    if wrong.keys().isdisjoint(("BATCH_QUERY", "BATCH_DATABASE_URL")):
+        wrong.update(("BATCH_QUERY", problem) for problem in _incomplete_source(values))
     if values["auto_migrate"] is None:
         values["auto_migrate"] = values["database_url"].get_backend_name() == "sqlite"
-    return Settings(**values, warnings=tuple(_unknown(given)))
+    return Settings(**values, warnings=tuple(_unknown(given))), wrong
 
 
 def usable(names: Iterable[str]) -> dict[str, Any]:
@@ -178,10 +198,10 @@ def usable(names: Iterable[str]) -> dict[str, Any]:
     For what has to be reported even where `load` raises.
     """
     try:
-        dotenv = _given(_read_dotenv(Path(".env")))
+        dotenv = _read_dotenv(DOTENV)
     except Misconfigured:
         dotenv = {}
-    given, found = dotenv | _given(os.environ), dict.fromkeys(names)
+    given, found = _given(os.environ, dotenv), dict.fromkeys(names)
     for setting in SETTINGS:
         with contextlib.suppress(BadSetting):
             if setting.name.lower() in found:
@@ -189,10 +209,14 @@ def usable(names: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _given(variables: Mapping[str, str | None]) -> dict[str, str]:
-    return {
-        name: value for name, value in variables.items() if name.startswith(PREFIX) and value and value.strip()
-    }
+def _given(environ: Mapping[str, str], dotenv: Mapping[str, str | None]) -> dict[str, str]:
+    """What is given. A setting that the environment names, in whichever form, is not looked for in the file."""
+    decided = set(environ)
+    for setting in SETTINGS:
+        if not decided.isdisjoint(setting.names):
+            decided.update(setting.names)
+    merged = {name: value for name, value in dotenv.items() if name not in decided} | dict(environ)
+    return {name: value for name, value in merged.items() if name.startswith(PREFIX) and value and value.strip()}
 
 
 def _value(setting: Setting, given: Mapping[str, str]) -> Any:
@@ -230,8 +254,7 @@ def _incomplete_source(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unknown(given: Mapping[str, str]) -> Iterator[str]:
-    names = [setting.name for setting in SETTINGS]
-    names += [f"{setting.name}_FILE" for setting in SETTINGS if setting.secret]
+    names = [name.removeprefix(PREFIX) for setting in SETTINGS for name in setting.names]
     for name in sorted({name.removeprefix(PREFIX) for name in given}.difference(names)):
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
         hint = f"did you mean {PREFIX}{close[0]}?" if close else "it is ignored."

@@ -23,6 +23,11 @@ def find(connection: sa.Connection, name: str) -> int | None:
     return connection.execute(sa.select(account.c.account_id).where(account.c.name == name)).scalar_one_or_none()
 
 
+def any_account(connection: sa.Connection) -> bool:
+    """Whether the database has any account: whatever else is stored belongs to one."""
+    return connection.execute(sa.select(account.c.account_id).limit(1)).scalar_one_or_none() is not None
+
+
 def register(connection: sa.Connection, name: str) -> int:
     """The account's number; a new account gets one now."""
     known = find(connection, name)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
 from etl.errors import (
+    AppkeyRefused,
     BatchDayFailed,
     Cause,
     CredentialsRefused,
@@ -195,7 +196,7 @@ TABLE: tuple[Rule, ...] = (
     Rule(Outcome(Action.DATE_REFUSED, "the date is refused", "", DateRefused), codes=(88,), words=WRONG_DATE),
     Rule(Outcome(Action.AGAIN, "the request failed", NEXT_RUN, Unusable, EndpointRefuses), codes=(88,)),
     Rule(
-        Outcome(Action.REFUSED, "the batch's appkey is refused", BATCH_APPKEY, Refused),
+        Outcome(Action.REFUSED, "the batch's appkey is refused", BATCH_APPKEY, AppkeyRefused),
         codes=(202, 210),
         own_appkey=True,
     ),

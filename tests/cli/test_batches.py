@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etl.emulator import Book
+from etl.emulator import Book, utcnow
 from tests.cli.support import DAY, NOW, TODAY, Command
 from tests.servers import PASSWORD
 
@@ -22,10 +22,11 @@ def batches_asked(command: Command) -> set[str]:
 
 
 def table(command: Command) -> list[tuple[str, str | None, int | None, str]]:
-    """What `batches list --json` shows."""
+    """What `batches list --json` shows as looked for."""
     lines = command("batches", "list", "--json").json["batches"]
-    assert all(line.keys() == {"batch_no", "date", "rows", "source"} for line in lines)
-    return [tuple(line.values()) for line in lines]
+    names = ("batch_no", "date", "rows", "source")
+    assert all({*names} <= line.keys() <= {*names, "appkey"} for line in lines)
+    return [tuple(line[name] for name in names) for line in lines]
 
 
 @pytest.fixture
@@ -93,6 +94,37 @@ def test_a_query_on_another_database_and_a_template(inside: Command, closed_port
     done = inside.sync(status=75, **(settings | {"batch_database_url": away}))
     assert "The database of NUMBERCHECK_BATCH_DATABASE_URL does not answer" in done.messages
     assert "0012" in batches_asked(inside)
+
+
+def test_appkeys_and_retired_batches_are_shown(inside: Command) -> None:
+    inside.secrets += ["a-long-secret-of-the-vendor", "short-key"]
+    today = f"{utcnow():%Y-%m-%d}"
+    lines = [f"0012,{today},4,", "B,,,a-long-secret-of-the-vendor", "C,,,short-key", f"D,{today},,"]
+    inside.write_list(lines, "batch_no,date,rows,appkey")
+    line = {"date": None, "rows": None, "source": "file"}
+    before = [
+        {"batch_no": "0012", "date": today, "rows": 4, "source": "file"},
+        {"batch_no": "B", **line, "appkey": "…ndor"},
+        {"batch_no": "C", **line, "appkey": "…"},
+        {"batch_no": "D", **line, "date": today},
+    ]
+    settings = {"timezone": "UTC"}
+    assert inside("batches", "list", "--json", **settings).json == {"batches": before, "retired": []}
+    assert inside.files() == {"batches.csv"}
+    inside("batches", "add", "D", "--date", today, **settings)
+    inside("batches", "add", "0012", "--date", today, **settings)
+    inside("batches", "retire", "D", **settings)
+    inside("batches", "retire", "0012", "--date", today, **settings)
+    listed = inside("batches", "list", "--json", **settings).json
+    assert [entry["batch_no"] for entry in listed["batches"]] == ["B", "C"]
+    assert listed["retired"] == [{"batch_no": "0012", "date": today}, {"batch_no": "D", "date": None}]
+    shown = inside("batches", "list", **settings).out
+    assert "…ndor" in shown
+    assert "Retired, so not looked for:" in shown
+    inside.write_list([*lines, "E,yesterday,,"], "batch_no,date,rows,appkey")
+    done = inside("batches", "list", **settings)
+    assert "…ndor" in done.out
+    assert "1 line cannot be used" in done.messages
 
 
 def test_the_list_that_the_command_keeps(inside: Command) -> None:

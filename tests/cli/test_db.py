@@ -105,6 +105,89 @@ def test_looking_at_what_is_not_there_creates_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///x.db",
+        "sqlite:///file:x.db",
+        "sqlite:///file:x.db?uri=true",
+        "sqlite:///file:x.db?mode=rwc&uri=true",
+        "sqlite:///./x.db?timeout=1",
+        "sqlite+pysqlite:///file:%78.db?uri=1",
+        "sqlite:///link.db",
+    ],
+)
+def test_the_revision_of_nothing_creates_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", url)
+    (tmp_path / "link.db").symlink_to("nowhere.db")
+    done = CliRunner().invoke(main, ["db", "current"])
+    assert (done.exit_code, done.stdout) == (0, f"none (this version needs {HEAD})\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["link.db"]
+
+
+# What a customer builds, the revision to go back to, and the kinds of servers that refuse to drop what is below it.
+BUILT = [
+    ("CREATE VIEW mine AS SELECT phone FROM v_number_check", "base", {"postgresql"}),
+    ("CREATE VIEW mine AS SELECT run_id FROM v_sync_run", "0003", {"postgresql"}),
+    ("CREATE VIEW mine AS SELECT retired_at FROM batch_listing", "0007", {"postgresql", "sqlite"}),
+]
+
+
+@pytest.mark.parametrize(("ddl", "revision", "refusing"), BUILT)
+def test_what_a_customer_built_is_named(
+    run: Run, engine: sa.Engine, ddl: str, revision: str, refusing: set[str]
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(ddl)
+    status, words = run("downgrade", revision)
+    if engine.dialect.name not in refusing:
+        assert status == 0
+        return
+    assert (status, "view mine" in words, "Remedy: " in words) == (78, True, True)
+    assert run("current") == (0, f"{HEAD} (current)")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP VIEW mine")
+    assert run("downgrade", revision)[0] == 0
+
+
+def test_a_foreign_key_to_a_table_of_ours_is_named(run: Run, engine: sa.Engine) -> None:
+    key = sa.inspect(engine).get_columns("account")[0]["type"].compile(engine.dialect)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TABLE mine (id {key}, FOREIGN KEY (id) REFERENCES account (account_id))"
+        )
+    status, words = run("downgrade", "base")
+    refused = engine.dialect.name != "sqlite"
+    assert (status, "built upon" in words) == ((78, True) if refused else (0, False)), words
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "status"),
+    [
+        ([], "", 78),
+        ([], "n\n", 78),
+        ([], "what?\n", 78),
+        ([], b"\xff\n", 78),
+        ([], "y\n", 0),
+        ([], "Yes", 0),
+        (["--yes"], "", 0),
+    ],
+)
+def test_data_is_dropped_only_by_those_who_say_so(
+    inside: Command, options: list[str], answer: str | bytes, status: int
+) -> None:
+    inside.sync()
+    inside("db", "downgrade", "nonsense", status=78)
+    given = answer if isinstance(answer, bytes) else answer.encode()
+    done = inside("db", "downgrade", "base", *options, status=status, stdin=given)
+    tables = inside.query("SELECT name FROM sqlite_master WHERE name = 'number_check'")
+    assert tables == ([] if status == 0 else [("number_check",)])
+    assert ("--yes" in done.err) is bool(status)
+    inside("db", "downgrade", HEAD if status else "base", status=0)  # nothing would be dropped: nobody is asked
+
+
 def test_a_database_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBERCHECK_DATABASE_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:1/x")
     result = CliRunner().invoke(main, ["db", "upgrade"])

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import importlib
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from etl.emulator import Faults, parse_fault
-from tests.cli.support import Command, Done, real_time
+from etl.schema.tables import metadata
+from etl.store import lock
+from tests.admin.roles import role
+from tests.cli.support import Command, Done, connected, real_time
 from tests.servers import PASSWORD
+from tests.vendor.vendor import CERTIFICATE, Reply, Vendor, page, refusal
 
 
 def lines(done: Done) -> dict[str, str]:
@@ -40,6 +47,7 @@ def test_all_is_well(inside: Command) -> None:
     done = inside("doctor")
     assert lines(done) == dict.fromkeys(ALL, "ok")
     assert "the file lists 2 batches and dates" in done.out
+    assert done.out.count("the lock of the account can be taken") == 1
     assert "clock" in done.out
     assert len(inside.vendor.requests) == 1
 
@@ -134,3 +142,159 @@ def test_how_requests_travel(inside: Command, closed_port: int) -> None:
     assert plain.messages.count("plain http") == 1
     secure = inside("doctor", status=75, api_url=f"https://127.0.0.1:{closed_port}/api")
     assert "ok    https: the API URL is https" in secure.out
+
+
+@pytest.mark.parametrize(
+    ("url", "addresses"),
+    [
+        ("http://h.example/api?x=1", ["https://h.example/api?x=1"]),
+        ("http://h.example:80/api", ["https://h.example/api"]),
+        ("http://h.example:8080/api", ["https://h.example/api", "https://h.example:8080/api"]),
+        ("http://[::1]:8080/", ["https://[::1]/", "https://[::1]:8080/"]),
+    ],
+)
+def test_where_https_may_answer(url: str, addresses: list[str]) -> None:
+    assert importlib.import_module("etl.cli.doctor").https_addresses(url) == addresses
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "words"),
+    [
+        (page(0), 78, "FIX   https: {place} answers a signed request too, and plain http can be read in transit."),
+        (
+            Reply(b"<html>nothing here</html>", 404),
+            0,
+            "{place} was tried, and does not answer as the API does: not answered",
+        ),
+        (Reply(b"<html>welcome</html>", 200), 0, "{place} was tried, and does not answer as the API does: "),
+        (refusal(1003), 0, "the signature is refused"),
+    ],
+)
+def test_https_is_advised_only_where_the_api_was_seen(
+    inside: Command, monkeypatch: pytest.MonkeyPatch, reply: Reply, status: int, words: str
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    doctor = importlib.import_module("etl.cli.doctor")  # the name in the package is the command
+    with Vendor(reply, tls=True) as secure:
+        monkeypatch.setattr(doctor, "is_loopback", lambda _: False)
+        monkeypatch.setattr(doctor, "https_addresses", lambda _: [f"{secure.url}?key=a-secret-in-a-query"])
+        inside.secrets.append("a-secret-in-a-query")
+        done = inside("doctor", status=status)
+        place = secure.url.removesuffix("/api/number/query")
+        assert words.format(place=place) in done.out
+        assert ("set NUMBERCHECK_API_URL to the same address with" in done.out) is (status == 78)
+        assert ("the vendor does not answer over https" in done.out) is (status == 0)
+
+
+def test_one_wrong_setting_keeps_no_other_from_being_tried(inside: Command, tmp_path: Path) -> None:
+    done = inside("doctor", status=78, window_days="x", timezone="Mars", metrics_file="nowhere/x.prom")
+    assert lines(done) == dict.fromkeys(ALL, "ok") | {"settings:": "FIX"}
+    assert "NUMBERCHECK_WINDOW_DAYS must be" in done.out
+    assert "NUMBERCHECK_TIMEZONE must be" in done.out
+    assert "Remedy: " in done.out
+    assert f"there is no {tmp_path / '.env'}" in done.out
+    done = inside("doctor", status=78, metrics_file="nowhere/x.prom")
+    assert "FIX   settings: The metrics file 'nowhere/x.prom' cannot be written" in done.out
+
+
+@pytest.mark.parametrize(
+    ("settings", "skipped"),
+    [
+        ({"database_url": "nonsense"}, {"database:", "vendor:"}),
+        ({"api_url": "ftp://x"}, {"vendor:", "https:"}),
+        ({"sign_algorithm": "rot13"}, {"vendor:"}),
+        ({"batch_file": None, "batch_template": "{x"}, {"batches:"}),
+    ],
+)
+def test_what_needs_a_wrong_setting_is_skipped(
+    inside: Command, settings: dict[str, Any], skipped: set[str]
+) -> None:
+    done = inside("doctor", status=78, **settings)
+    assert {name for name, mark in lines(done).items() if mark == "skip"} == skipped
+    assert "see settings" in done.out
+    assert "database_url" not in settings or inside.files() == {"batches.csv"}  # the default is not used instead
+
+
+def test_a_settings_file_that_cannot_be_read(inside: Command) -> None:
+    (inside.directory / ".env").write_text("NUMBERCHECK_ACCOUNT='x\n", encoding="utf-8")
+    done = inside("doctor", status=78)
+    assert done.out.startswith("FIX   settings: The settings file .env: line 1")
+
+
+def test_it_says_what_it_waits_for(inside: Command) -> None:
+    done = inside("doctor")
+    assert [record["message"] for record in done.log if "Checking: " in record["message"]] == [
+        "Checking: database. This may take up to 60 s",
+        "Checking: vendor. This may take up to 600 s",
+    ]
+
+
+def test_it_leaves_nothing_behind(inside: Command) -> None:
+    def counted() -> dict[str, int]:
+        tables = metadata.tables
+        return {table: inside.query(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608
+
+    inside("doctor")
+    before = counted()
+    inside("doctor")
+    assert counted() == before
+    assert before["region"] > 0
+    assert inside.query("SELECT count(*) FROM region WHERE code = 'doctor'") == [(0,)]
+
+
+def test_a_sync_that_is_running_holds_the_lock(inside: Command) -> None:
+    inside("doctor")
+    url = sa.make_url(f"sqlite:///{inside.directory / 'numbercheck.db'}")
+    with connected(url) as engine, engine.connect() as connection:
+        held = lock.acquire(connection, 1, "somebody")
+        assert "the lock works: Another sync of the account 'default' is running" in inside("doctor").out
+        held.release()
+
+
+def test_a_database_file_that_can_only_be_read(inside: Command) -> None:
+    inside.sync()
+    file = inside.directory / "numbercheck.db"
+    done = inside("doctor", status=75, database_url=f"sqlite:///file:{file}?mode=ro&uri=true")
+    assert "FIX   database: The database is read-only" in done.out
+    assert "Remedy: name one that can be written to" in done.out
+
+
+ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
+
+
+@pytest.mark.parametrize(
+    ("rights", "without", "status"),
+    [
+        (ALL_RIGHTS, "", 0),
+        ("SELECT", "", 78),
+        ("SELECT, INSERT, UPDATE", "", 78),
+        (ALL_RIGHTS, "TEMPORARY", 78),
+    ],
+)
+def test_a_database_user_with_few_rights(
+    inside: Command, engine: sa.Engine, rights: str, without: str, status: int
+) -> None:
+    if engine.dialect.name == "sqlite" or (without and engine.dialect.name != "postgresql"):
+        return  # SQLite has no users, and only on PostgreSQL does a sync need temporary tables
+    database = engine.url.database
+    with role(engine, "Clerk") as clerk:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
+                connection.exec_driver_sql(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {clerk.sql}")
+                connection.exec_driver_sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {clerk.sql}")
+                if not without:
+                    connection.exec_driver_sql(f"GRANT TEMPORARY ON DATABASE {database} TO {clerk.sql}")
+            else:
+                connection.exec_driver_sql(f"GRANT {rights} ON {database}.* TO {clerk.sql}")
+        url = engine.url.set(username=clerk.name).render_as_string(hide_password=False)
+        done = inside("doctor", status=status, database_url=url)
+        if status:
+            assert "FIX   database: The database user is not permitted to do this" in done.out
+            assert "Remedy: grant it to the user" in done.out
+        else:
+            assert lines(done) == dict.fromkeys(ALL, "ok")
+            assert inside.sync(database_url=url).result["status"] == "complete"
+        if engine.dialect.name == "postgresql":
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"DROP OWNED BY {clerk.sql}")

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+import sqlalchemy as sa
+
 from etl.emulator import Fault
 from tests.cli.support import DAY, FIRST, NOW, THIS_HOUR, TODAY, Command
 
@@ -8,6 +11,26 @@ def test_a_status_before_there_is_anything(inside: Command) -> None:
     done = inside.at(NOW, "status", access_key=None)
     assert "No batch day has been synced yet. Run `numbercheck sync`." in done.out
     assert inside.files() == {"batches.csv"}
+
+
+@pytest.mark.parametrize(
+    ("url", "auto_migrate", "words"),
+    [
+        ("sqlite:///numbercheck.db", "false", "holds no schema yet. Run `numbercheck db upgrade`"),
+        ("sqlite:///numbercheck.db", "true", "has been synced yet. Run `numbercheck sync`"),
+    ],
+)
+def test_a_status_names_the_next_command(inside: Command, url: str, auto_migrate: str, words: str) -> None:
+    assert words in inside.at(NOW, "status", database_url=url, auto_migrate=auto_migrate).out
+    inside("db", "upgrade", database_url=url)
+    done = inside.at(NOW, "status", database_url=url, auto_migrate=auto_migrate)
+    assert "has been synced yet. Run `numbercheck sync`" in done.out
+
+
+def test_a_server_without_a_schema(inside: Command, database: sa.URL) -> None:
+    words = "`numbercheck sync`" if database.get_backend_name() == "sqlite" else "`numbercheck db upgrade`"
+    url = database.render_as_string(hide_password=False)
+    assert f"Run {words}" in inside.at(NOW, "status", database_url=url).out
 
 
 def test_a_status_tells_coverage_risk_and_runs(inside: Command) -> None:

@@ -32,6 +32,19 @@ def test_a_batch_day_that_fails_stops_no_other(inside: Command) -> None:
     assert states(inside) == {"B-old": "settled", "B-new": "open"}
 
 
+def test_a_refused_appkey_of_a_batch_has_to_be_corrected(inside: Command) -> None:
+    """Only the list can be wrong: the others are read, and the batch is named once, however many days it has."""
+    inside.secrets.append("mistyped-appkey")
+    inside.write_list([f"B-new,{TODAY},", "B-old,,mistyped-appkey"], "batch_no,date,appkey")
+    done = inside.sync(status=78)
+    assert done.result["status"] == "misconfigured"
+    assert (
+        done.err.count("The vendor refuses the appkey of the batch 'B-old'. Remedy: correct it in the list") == 1
+    )
+    assert states(inside)["B-new"] == "open"
+    assert done.result["rows"]["inserted"] == 120
+
+
 def test_nobody_answers(inside: Command, closed_port: int) -> None:
     inside.write_list(f"B{number},2026-03-0{number}," for number in range(1, 9))
     done = inside.sync(status=75, api_url=f"http://127.0.0.1:{closed_port}/", max_attempts="1")

@@ -18,6 +18,12 @@ NAMED = [
     ("sqlite:///file:numbercheck.db?uri=true", "numbercheck.db"),
     ("sqlite:///file:/var/lib/n.db?mode=ro&uri=true", "/var/lib/n.db"),
     ("sqlite:///file:///var/lib/n.db?uri=true", "/var/lib/n.db"),
+    ("sqlite:///file:numbercheck.db", "file:numbercheck.db"),  # without uri=true, a file of that name
+    ("sqlite:///file:/var/lib/n.db?mode=rwc", "file:/var/lib/n.db"),
+    ("sqlite:///file:numbercheck.db?uri=0", "file:numbercheck.db"),
+    ("sqlite:///numbercheck.db?uri=true", "numbercheck.db"),
+    ("sqlite+pysqlite:///file:numbercheck.db?mode=rwc&uri=True", "numbercheck.db"),
+    ("sqlite:///file://localhost/var/lib/n.db?uri=1", "/var/lib/n.db"),
     ("sqlite:///file:with%20a%20space.db?uri=true", "with a space.db"),
 ]
 
@@ -28,7 +34,16 @@ def test_the_file_whatever_way_it_is_written(url: str, file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite://", "sqlite:///:memory:", "postgresql://h/d", "mysql://h/numbercheck.db"]
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file:shared?mode=memory&cache=shared&uri=true",
+        "sqlite:///file:/shared?vfs=memdb&uri=true",
+        "postgresql://h/d",
+        "mysql://h/numbercheck.db",
+    ],
 )
 def test_no_file(url: str) -> None:
     assert file_of(sa.make_url(url)) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl.cli.process import start
+from etl.__main__ import start
 from etl.report import ping, push, report
 from tests import another_day
 from tests.running import HANG

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from etl.report import ping, push, report, within
+from etl.report import ping, push, report, textfile, within
 from etl.store import figures
-from tests.cli.support import Command, being_read
+from tests.absent import absent
+from tests.cli.support import Command
 from tests.report.receiver import PATH, Receiver
 from tests.report.support import batch_days, in_file
 from tests.running import HANG
@@ -102,7 +104,7 @@ def test_a_name_that_does_not_exist(watched: Command) -> None:
     [
         ("missing/numbercheck.prom", "No such file or directory"),
         ("batches.csv/numbercheck.prom", "Not a directory"),
-        ("folder", "Is a directory"),
+        ("folder", "it is not a regular file"),
     ],
 )
 def test_a_file_that_cannot_be_written(watched: Command, receiver: Receiver, path: str, words: str) -> None:
@@ -110,6 +112,35 @@ def test_a_file_that_cannot_be_written(watched: Command, receiver: Receiver, pat
     [told] = warnings(watched, metrics_file=path)
     assert told == f"The metrics file {path} failed: {words}"
     assert receiver.pings == ["/start", ""]
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("status", [0, 78])
+def test_what_is_no_regular_file_is_left_alone(watched: Command, kind: int, linked: bool, status: int) -> None:
+    """Whether the run could read the ledger or keeps the file's earlier figures, and so would read it."""
+    special, link = watched.directory / "special", watched.directory / "link"
+    try:
+        os.mknod(special, kind | 0o600, os.makedev(1, 3))  # as /dev/null
+    except PermissionError:
+        absent("Only root may make devices: run the tests as root")
+    link.symlink_to("special")
+    settings = {"metrics_file": "link" if linked else "special"} | ({"window_days": "x"} if status else {})
+    done = watched.sync(status=status, **settings)
+    assert f"The metrics file {settings['metrics_file']} failed: it is not a regular file" in done.messages
+    assert stat.S_IFMT(special.stat().st_mode) == kind
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_link_stays_a_link(watched: Command, there: bool) -> None:
+    path, link = watched.directory / "numbercheck.prom", watched.directory / "link.prom"
+    link.symlink_to(path.name)
+    if there:
+        path.write_text("old", encoding="utf-8")
+    assert warnings(watched, metrics_file="link.prom") == []
+    assert link.is_symlink()
+    assert in_file(watched.directory)["exit_status"] == 0
 
 
 def test_a_full_disk_leaves_the_old_file_as_it_was(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,13 +156,13 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(watched: Command, monkeypatch
     assert [name for name in watched.files() if "prom" in name] == ["numbercheck.prom"]
 
 
-def test_a_file_on_a_disk_that_hangs(watched: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is a pipe that nobody writes to, so reading its earlier figures never ends."""
+def test_a_file_on_a_disk_that_hangs(
+    watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(report, "FILE_SECONDS", SOON)
-    os.mkfifo(watched.directory / "pipe")
-    done = watched.sync(status=78, metrics_file="pipe", database_url="nonsense")
-    with being_read(watched.directory / "pipe"):
-        assert "The metrics file pipe failed: it took too long" in done.messages
+    monkeypatch.setattr(textfile, "write", lambda *_, **__: receiver.closing.wait())
+    [told] = warnings(watched)
+    assert told.endswith("numbercheck.prom failed: it took too long")
 
 
 def test_a_database_that_hangs(watched: Command, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

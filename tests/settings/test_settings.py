@@ -151,9 +151,55 @@ def test_environment_over_dotenv_over_default(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_variable_counts_as_not_set(empty: str, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("NUMBERCHECK_WINDOW_DAYS=7\n")
+    (tmp_path / ".env").write_text("NUMBERCHECK_WINDOW_DAYS=7\nNUMBERCHECK_MAX_ATTEMPTS=\n")
     found = settings(tmp_path / ".env", WINDOW_DAYS=empty, SPILL_DAYS=empty, ACCESS_KEY=empty, NO_SUCH_NAME=empty)
-    assert (found.window_days, found.spill_days, found.access_key, found.warnings) == (7, 1, None, ())
+    assert (found.window_days, found.spill_days, found.access_key, found.warnings) == (14, 1, None, ())
+    assert found.max_attempts == 6
+
+
+SEPARATELY = [
+    # The environment, the file, and the value: by setting, the environment decides alone.
+    ({"": "env"}, {"": "file"}, "env"),
+    ({"": "env"}, {"_FILE": "in-file"}, "env"),
+    ({"_FILE": "in-env"}, {"": "file"}, "in-env"),
+    ({"_FILE": "in-env"}, {"_FILE": "in-file"}, "in-env"),
+    ({"_FILE": "in-env", "": ""}, {"": "file"}, "in-env"),
+    ({"": "env", "_FILE": " "}, {"_FILE": "in-file"}, "env"),
+    ({"": ""}, {"": "file"}, None),
+    ({"": ""}, {"_FILE": "in-file"}, None),
+    ({"_FILE": ""}, {"": "file"}, None),
+    ({"_FILE": ""}, {"_FILE": "in-file"}, None),
+    ({}, {"": "file", "_FILE": ""}, "file"),
+    ({}, {"": "", "_FILE": "in-file"}, "in-file"),
+]
+
+
+@pytest.mark.parametrize(("environ", "file", "value"), SEPARATELY)
+@pytest.mark.parametrize("name", ["ACCESS_KEY", "APPKEY"])
+def test_where_the_environment_names_a_setting_the_file_does_not_count(
+    environ: dict[str, str], file: dict[str, str], value: str | None, name: str, tmp_path: Path
+) -> None:
+    for content in ("in-env", "in-file"):
+        (tmp_path / content).write_text(content)
+
+    def given(values: dict[str, str]) -> dict[str, str]:
+        return {name + end: str(tmp_path / text) if end and text.strip() else text for end, text in values.items()}
+
+    lines = [f"NUMBERCHECK_{variable}={text}\n" for variable, text in given(file).items()]
+    (tmp_path / ".env").write_text("".join(lines))
+    assert getattr(settings(tmp_path / ".env", **given(environ)), name.lower()) == value
+
+
+def test_both_forms_in_the_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"NUMBERCHECK_APPKEY={SECRET}\nNUMBERCHECK_APPKEY_FILE=x\n")
+    assert "are both set" in complaint(tmp_path / ".env")
+    assert settings(tmp_path / ".env", APPKEY="a").appkey == "a"
+
+
+def test_a_name_that_looks_like_a_file_form_is_its_own_setting(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NUMBERCHECK_BATCH_FILE=a.csv\nNUMBERCHECK_WINDOW_DAYS=7\n")
+    found = settings(tmp_path / ".env", BATCH="x", WINDOW_DAYS_FILE="y")
+    assert (str(found.batch_file), found.window_days, len(found.warnings)) == ("a.csv", 7, 2)
 
 
 def test_process_environment_and_dotenv_of_the_directory_are_the_default(

@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from etl.errors import BatchDayFailed, CredentialsRefused, DateRefused, EtlError, Refused, Unanswered, Unusable
+from etl.errors import (
+    AppkeyRefused,
+    BatchDayFailed,
+    CredentialsRefused,
+    DateRefused,
+    EtlError,
+    Refused,
+    Unanswered,
+    Unusable,
+)
 from etl.vendor.client import Question
 from tests.vendor.vendor import DAY, GOOD, Gate, Reply, ask, page, refusal, row, trickle
 
@@ -41,7 +50,7 @@ def test_refusals_that_end_at_once(reply: Reply | bytes, error: type[EtlError], 
 @pytest.mark.parametrize("code", [202, 210])
 def test_the_appkey_of_a_batch_stops_only_that_batch(code: int) -> None:
     caught, vendor = ask(refusal(code), question=Question("B", DAY, appkey="own-appkey"), appkey="account")
-    assert type(caught) is Refused
+    assert type(caught) is AppkeyRefused
     assert "in the list that names it" in str(caught)
     assert json.loads(vendor.requests[0].body)["appkey"] == "own-appkey"
 

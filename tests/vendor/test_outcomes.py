@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from etl.errors import (
+    AppkeyRefused,
     CredentialsRefused,
     DateRefused,
     EndpointRefuses,
@@ -103,8 +104,8 @@ THROTTLED, AGAIN, STOP, REFUSED = Action.THROTTLED, Action.AGAIN, Action.STOP, A
         (Seen(200, 88), AGAIN, Unusable),
         (Seen(200, 202), STOP, CredentialsRefused),
         (Seen(200, 210), STOP, CredentialsRefused),
-        (Seen(200, 202, own_appkey=True), REFUSED, Refused),
-        (Seen(200, 210, own_appkey=True), REFUSED, Refused),
+        (Seen(200, 202, own_appkey=True), REFUSED, AppkeyRefused),
+        (Seen(200, 210, own_appkey=True), REFUSED, AppkeyRefused),
         (Seen(200, 1001), REFUSED, Refused),
         (Seen(200, 1002), REFUSED, Refused),
         (Seen(200, 1003), STOP, CredentialsRefused),

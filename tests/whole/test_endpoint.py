@@ -227,9 +227,13 @@ def test_an_own_appkey_that_is_refused_for_many_batches(job: Job) -> None:
         encoding="utf-8",
     )
     result = job.sync(LATER)
-    assert (result.exit_code, len(job.vendor.requests)) == (75, ALL)
-    assert result.rows.inserted == 3 * (ALL - 9)
-    assert result.reasons == []
+    assert (result.exit_code, result.status, len(job.vendor.requests)) == (78, "misconfigured", ALL)
+    assert result.rows.inserted == 3 * (ALL - 9)  # the others are read all the same
+    assert sorted(map(str, result.reasons)) == [
+        f"The vendor refuses the appkey of the batch 'B{number}'. "
+        "Remedy: correct it in the list that names the batch."
+        for number in range(9)
+    ]
 
 
 def test_an_endpoint_that_recovers(job: Job) -> None:

@@ -1,0 +1,65 @@
+"""SIGTERM, SIGINT and SIGHUP: one rule, from the first moment of a process to its last.
+
+A signal never ends the process by itself. While the program is still being loaded it is noted; a command ends on
+it in good order (KeyboardInterrupt); a run stores what is under way first (run/signals.py). All end with 75. This
+imports next to nothing, because it has to be there before everything else is imported.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
+
+_noted: list[int] = []
+
+
+def note() -> None:
+    """From now on, only remember these signals: `interrupted` heeds them as soon as a command begins."""
+    for number in _heeded(SIGNALS):
+        signal.signal(number, lambda number, _frame: _noted.append(number))
+
+
+def ignore() -> None:
+    """From now on, ignore these signals: the exit status is known, and the process is about to end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def interrupted() -> Iterator[None]:
+    """Inside this context, a signal is a KeyboardInterrupt, and so is one that was noted before."""
+    with handled(_interrupt):
+        if _noted:
+            raise KeyboardInterrupt
+        yield
+
+
+@contextmanager
+def handled(handler: Handler, numbers: Collection[signal.Signals] = SIGNALS) -> Iterator[None]:
+    """Inside this context, these signals go to `handler`. In another thread than the main one, nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [(number, signal.signal(number, handler)) for number in _heeded(numbers)]
+    try:
+        yield
+    finally:
+        for number, old in before:
+            signal.signal(number, old)
+
+
+def _heeded(numbers: Collection[signal.Signals]) -> list[signal.Signals]:
+    """All but a SIGHUP that `nohup` has told this process to ignore."""
+    unheard = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in numbers if not (unheard and number is signal.SIGHUP)]
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
