@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import string
 import tempfile
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from etl.settings.settings import SETTINGS
@@ -18,7 +17,7 @@ VALUES = st.one_of(
     ),
     st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=30),
 )
-PASSWORDS = st.text(string.ascii_letters + string.digits + "@:/#?%&+ !", min_size=8, max_size=16)
+PASSWORDS = st.text("QXZJKVW@:/#?%&+ !", min_size=8, max_size=16)
 SCHEMES = st.sampled_from(
     ["postgresql", "postgresql+psycopg", "mysql", "mysql+pymysql", "mariadb", "sqlite", "oracle"]
 )
@@ -57,11 +56,13 @@ OTHERS = st.dictionaries(
 @given(COMMANDS, st.none() | urls(), OTHERS)
 def trial(command: list[str], url: tuple[str, str] | None, others: dict[str, str]) -> None:
     """The command ends with a documented status; of the password no piece of four characters is shown."""
+    secrets = _pieces(url[1]) if url else set()
+    assume(not any(secret in text for secret in secrets for text in others.values()))
     with tempfile.TemporaryDirectory() as directory:
         database = f"sqlite:///{directory}/n.db" if url is None else url[0]
         given = {f"NUMBERCHECK_{name}": value for name, value in others.items()}
         given |= {"NUMBERCHECK_DATABASE_URL": database, "NUMBERCHECK_API_URL": "http://127.0.0.1:9/"}
-        assert_documented(run(command, given), _pieces(url[1]) if url else ())
+        assert_documented(run(command, given), secrets)
 
 
 def _pieces(password: str) -> set[str]:
