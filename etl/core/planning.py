@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
 
-from etl.core import worth
+from etl.core import unseen, worth
 from etl.core.batchday import UNFINISHED, BatchDay, State, pages_of
 from etl.core.guess import Guess, Guesses
 from etl.core.line import Lists, NamesByDate, RowsByDay
@@ -131,7 +131,7 @@ class Plan:
 def make(known: Known, window: Window, rules: Rules) -> Plan:
     """The plan for this moment."""
     settle, lose, asked = [], [], []
-    for day in filter(rules.selection.covers, chain(_never_seen(known, window, rules.spill_days), known.days)):
+    for day in filter(rules.selection.covers, chain(_unseen(known, window, rules), known.days)):
         finished = day.state is State.SETTLED
         if not finished and not _in_full(day, known, window, rules) and can_settle(day, window):
             settle.append(day)
@@ -206,6 +206,10 @@ def _tasks(days: list[BatchDay], known: Known, window: Window, rules: Rules) -> 
     return tasks
 
 
+def _unseen(known: Known, window: Window, rules: Rules) -> Iterator[BatchDay]:
+    return unseen.batch_days(known.lists, _reported(known), known.missed, window, rules.spill_days)
+
+
 def _reported(known: Known) -> dict[dt.date, dict[str, int | None]]:
     """What the vendor reported for each batch day of the ledger; None where it was never asked."""
     reported: dict[dt.date, dict[str, int | None]] = defaultdict(dict)
@@ -214,40 +218,6 @@ def _reported(known: Known) -> dict[dt.date, dict[str, int | None]]:
     for day in known.days:
         reported[day.date][day.batch_no] = day.reported
     return reported
-
-
-def _never_seen(known: Known, window: Window, spill_days: int) -> Iterator[BatchDay]:
-    """Batch days that the lists call for but the ledger does not have."""
-    lists, ledger = known.lists, _reported(known)
-    appkeys = {line.batch_no: line.appkey for line in lists.lines if line.appkey}
-    everywhere = lists.named.get(None, set())
-    for date, names in known.missed.items():
-        yield from (_named(lists, name, date, appkeys) for name in sorted(names))
-    for date in window.dates:
-        there, named = ledger[date].keys() | lists.retired.on(date), lists.named.get(date, set()) | everywhere
-        yield from (_named(lists, name, date, appkeys) for name in sorted(named - there))
-        if window.moment < window.settles(date):
-            continue
-        for own in (date - dt.timedelta(days=days) for days in range(1, spill_days + 1)):
-            late = _perhaps_late(lists, own, ledger[own]) - named - there
-            named |= late
-            yield from (BatchDay(name, date, appkey=appkeys.get(name), spill=True) for name in sorted(late))
-
-
-def _named(lists: Lists, name: str, date: dt.date, appkeys: Mapping[str, str | None]) -> BatchDay:
-    """A batch day as the lists name it."""
-    submitted, dated = lists.submitted_on(name, date), lists.dates(name, date)
-    return BatchDay(name, date, appkey=appkeys.get(name), submitted=submitted, dated=dated)
-
-
-def _perhaps_late(lists: Lists, date: dt.date, reported: Mapping[str, int | None]) -> set[str]:
-    """The batches of a date that may have rows on a later one: not all submitted rows are known to be reported."""
-    submitted = lists.submitted.get(date, {})
-    return {
-        name
-        for name in lists.named.get(date, ())
-        if name not in submitted or (reported.get(name) or 0) < submitted[name]
-    }
 
 
 def _why(day: BatchDay, window: Window, rules: Rules) -> Why | None:
