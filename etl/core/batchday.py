@@ -108,6 +108,11 @@ class BatchDay:
         return self.missing == 0 and not self.needs_pass
 
     @property
+    def asked_in_vain(self) -> bool:
+        """Whether it was asked for, and no answer about its rows was ever counted."""
+        return self.reported is None and self.last_asked_at is not None
+
+    @property
     def pages(self) -> int:
         """Pages that the reported rows fill; 1 where nothing is known."""
         return pages_of(self.reported or 0, self.page_size)

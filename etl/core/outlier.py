@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl.core.batchday import BatchDay, State
+from etl.core.batchday import BatchDay
 from etl.core.page import Page
 from etl.core.steps import Ask
 from etl.core.totals import LEAP, Totals
@@ -18,7 +18,7 @@ class Outlier:
         self._totals = totals
         self._waiting: Answered | None = None
         # An earlier run may have ended while its answer waited: then the next one decides at once.
-        self._asked_in_vain = day.state is State.INCOMPLETE and day.reported is None
+        self._asked_in_vain = day.asked_in_vain
 
     @property
     def page(self) -> int | None:

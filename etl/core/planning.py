@@ -199,7 +199,7 @@ def _tasks(days: list[BatchDay], known: Known, window: Window, rules: Rules) -> 
     # Sorts by what counts most last: 130,000 keys made of all of it would take 15 MB.
     tasks.sort(key=lambda task: task.day.batch_no)
     # Otherwise the first few that are refused in every run would keep all others of their date from being asked.
-    tasks.sort(key=lambda task: _asked_in_vain(task.day))
+    tasks.sort(key=lambda task: task.day.asked_in_vain)
     tasks.sort(key=lambda task: worth.of(task.day, showed))
     tasks.sort(key=lambda task: task.day.date)
     tasks.sort(key=lambda task: _rank(task, showed))
@@ -272,10 +272,6 @@ def _requests(day: BatchDay, why: Why, page_size: int) -> int:
     if day.state is State.INCOMPLETE:
         return pages_of(day.missing or 0, page_size) if day.pages_read else day.pages
     return 1
-
-
-def _asked_in_vain(day: BatchDay) -> bool:
-    return day.reported is None and day.last_asked_at is not None
 
 
 def _rank(task: Task, showed: Collection[str]) -> tuple[int, float]:

@@ -8,7 +8,7 @@ plan, would keep all others from ever being read. If those fail as well, the end
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from random import randrange
+from random import sample
 
 from etl.core.batchday import BatchDay
 from etl.core.planning import Task
@@ -65,14 +65,18 @@ class Suspicion:
 
     def _from_anywhere(self) -> Task:
         # By chance: the same places in every run could be the wrong ones in every run.
-        places = (randrange(len(self._tasks)) for _ in range(SEARCHED))  # noqa: S311  (no secret)
+        number = len(self._tasks)
+        places = sample(range(number), min(number, SEARCHED))
         task = self._tasks.pop(max(places, key=lambda place: self._tells(self._tasks[place].day)))
         self._elsewhere.add(task.day.id)
         return task
 
-    def _tells(self, day: BatchDay) -> tuple[bool, bool]:
-        """How much it would tell about the endpoint if this batch day failed as well."""
-        return day.reported is not None, day.batch_no not in self._batches
+    def _tells(self, day: BatchDay) -> tuple[bool, bool, bool]:
+        """How much it would tell about the endpoint if this batch day failed as well.
+
+        What was asked in vain before tells least: so each run reaches further, however many fail.
+        """
+        return day.reported is not None, not day.asked_in_vain, day.batch_no not in self._batches
 
     def _is_proven(self) -> bool:
         number = len(self._failures)
