@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.database.engine import connect
-from tests import absent, another_day, servers
+from tests import absent, another_day, servers, tiers
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[servers.Server]]] = {
     "sqlite": servers.sqlite,
@@ -39,6 +39,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Start = Callable[[str], servers.Server]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every", type=int, default=1, help="only the first of so many cases of each test")
+
+
+@pytest.hookimpl(trylast=True)  # of what -k and -m have left
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items[:], left = tiers.sampled(items, config.getoption("every"))
+    if left:
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(scope="session")

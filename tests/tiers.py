@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
 
 MARKED = ("postgresql", "mariadb")
+
+
+def sampled(items: list[pytest.Item], every: int) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Of each test its first case and every further one at that distance, and those that are left out."""
+    numbers: Counter[str] = Counter()
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        test, _, _ = item.nodeid.partition("[")
+        (left if numbers[test] % every else kept).append(item)
+        numbers[test] += 1
+    return kept, left
 
 
 def cases(kinds: Iterable[str], *values: Iterable[Any], quick: Collection[tuple[Any, ...]]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -22,8 +23,10 @@ class Turn:
     def wait(self) -> None:
         """Wait until no other large answer is read; returns at once where this was done before."""
         while not self._mine:
-            self._mine = _ONE.acquire(timeout=ASKED_EVERY)
+            self._mine = _ONE.acquire(blocking=False)
             self.go_on()
+            if not self._mine:
+                time.sleep(ASKED_EVERY)
 
     def __enter__(self) -> Turn:
         return self
