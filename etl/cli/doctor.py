@@ -112,7 +112,7 @@ class Patient:
         return [
             ("settings", self._credentials, 0),
             ("database", self._database, DATABASE_SECONDS),
-            ("tls", self._tls, DATABASE_SECONDS),
+            ("tls", self._tls, DATABASE_SECONDS if self._settings.batch_database_url else 0),
             ("batches", self._batches, DATABASE_SECONDS if self._settings.batch_database_url else 0),
             ("vendor", self._vendor, requests),
             ("https", self._https, 0 if self._is_private() else requests),

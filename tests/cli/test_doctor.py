@@ -200,7 +200,7 @@ def test_one_wrong_setting_keeps_no_other_from_being_tried(inside: Command, tmp_
 @pytest.mark.parametrize(
     ("settings", "skipped"),
     [
-        ({"database_url": "nonsense"}, {"database:", "vendor:"}),
+        ({"database_url": "nonsense"}, {"database:", "tls:", "vendor:"}),
         ({"api_url": "ftp://x"}, {"vendor:", "https:"}),
         ({"sign_algorithm": "rot13"}, {"vendor:"}),
         ({"batch_file": None, "batch_template": "{x"}, {"batches:"}),
