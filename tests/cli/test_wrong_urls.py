@@ -45,5 +45,6 @@ def test_every_command_says_which_option_is_wrong(inside: Command, words: list[s
         told = done.out if words == ["doctor"] else done.messages
         assert f"NUMBERCHECK_{setting.upper()}" in told
         assert what in told
-    assert words == ["doctor"] or inside.vendor.requests == []  # the doctor goes on with its other checks
-    assert inside.files() == {"batches.csv"}
+    if words != ["doctor"]:  # which goes on with its other checks
+        assert inside.vendor.requests == []
+        assert inside.files() == {"batches.csv"}
