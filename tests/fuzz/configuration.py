@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 
 from hypothesis import assume, given
@@ -58,7 +59,7 @@ def trial(command: list[str], url: tuple[str, str] | None, others: dict[str, str
     """The command ends with a documented status; of the password no piece of four characters is shown."""
     secrets = _pieces(url[1]) if url else set()
     assume(not any(secret in text for secret in secrets for text in others.values()))
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):  # a setting may name any file
         database = f"sqlite:///{directory}/n.db" if url is None else url[0]
         given = {f"NUMBERCHECK_{name}": value for name, value in others.items()}
         given |= {"NUMBERCHECK_DATABASE_URL": database, "NUMBERCHECK_API_URL": "http://127.0.0.1:9/"}
