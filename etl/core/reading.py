@@ -80,8 +80,17 @@ class Reading:
             # After the new rows: their pages may also have shown some of the awaited outcomes.
             yield from self._outcomes()
             yield from self._until_proven()
+        yield from self._until_nothing_waits()
         if not self.day.proven:
             self.day.fruitless_runs += 1
+
+    def _until_nothing_waits(self) -> Steps:
+        """The last answer may be one that waits: it may tell of rows that came meanwhile, so it is heard."""
+        for _ in range(MAX_PASSES):
+            if self._outlier.page is None:
+                return
+            yield from self._second_opinion()
+            yield from self._until_proven()
 
     def _in_full(self) -> Steps:
         """Every page once more, except those that an earlier run of this reading in full has read."""
