@@ -13,7 +13,7 @@ from etl.core.batchday import BatchDay, Note, NoteKind, State, pages_of
 from etl.core.outlier import Answered, Outlier
 from etl.core.page import Page
 from etl.core.pageset import PageSet
-from etl.core.pagesize import PageSize, rows_on
+from etl.core.pagesize import PAGE_SIZE, PageSize, rows_on
 from etl.core.repeats import Repeats
 from etl.core.steps import Ask, Awaited, Listed, Memory, Step, Steps
 from etl.core.sweep import Sweep
@@ -143,7 +143,9 @@ class Reading:
                 size, page = self.day.page_size, 0
 
     def _ask(self, page: int) -> Ask:
-        return Ask(page, after=self._totals.taken)
+        # The first page begins at the same row whatever the size: it shows whether pages may be larger again.
+        size = PAGE_SIZE if page == 1 else min(self.day.page_size, PAGE_SIZE)
+        return Ask(page, after=self._totals.taken, page_size=size)
 
     def _adapt(self) -> None:
         """Count in pages of the size that was learnt in the meantime, from this batch day or another one."""
@@ -289,7 +291,7 @@ class Reading:
         self._rejected = self.day.rejected
         if not ask.whole_day:
             return self._repeats.take((ask.message_id or "", ask.phone), page) if ask.phone else None
-        self._size.take(self.day.id, page)
+        self._size.take(self.day.id, page, ask.page_size)
         self._adapt()
         self._take_total(ask, page)
         if self._totals.may_count(page, self._sweep.total):
