@@ -13,7 +13,7 @@ from etl.core.batchday import BatchDay, Note, NoteKind, State, pages_of
 from etl.core.outlier import Answered, Outlier
 from etl.core.page import Page
 from etl.core.pageset import PageSet
-from etl.core.pagesize import PageSize, rows_on
+from etl.core.pagesize import PAGE_SIZE, PageSize, rows_on
 from etl.core.repeats import Repeats
 from etl.core.steps import Ask, Awaited, Listed, Memory, Step, Steps
 from etl.core.sweep import Sweep
@@ -80,8 +80,17 @@ class Reading:
             # After the new rows: their pages may also have shown some of the awaited outcomes.
             yield from self._outcomes()
             yield from self._until_proven()
+        yield from self._until_nothing_waits()
         if not self.day.proven:
             self.day.fruitless_runs += 1
+
+    def _until_nothing_waits(self) -> Steps:
+        """The last answer may be one that waits: it may tell of rows that came meanwhile, so it is heard."""
+        for _ in range(MAX_PASSES):
+            if self._outlier.page is None:
+                return
+            yield from self._second_opinion()
+            yield from self._until_proven()
 
     def _in_full(self) -> Steps:
         """Every page once more, except those that an earlier run of this reading in full has read."""
@@ -134,7 +143,9 @@ class Reading:
                 size, page = self.day.page_size, 0
 
     def _ask(self, page: int) -> Ask:
-        return Ask(page, after=self._totals.taken)
+        # The first page begins at the same row whatever the size: it shows whether pages may be larger again.
+        size = PAGE_SIZE if page == 1 else min(self.day.page_size, PAGE_SIZE)
+        return Ask(page, after=self._totals.taken, page_size=size)
 
     def _adapt(self) -> None:
         """Count in pages of the size that was learnt in the meantime, from this batch day or another one."""
@@ -280,7 +291,7 @@ class Reading:
         self._rejected = self.day.rejected
         if not ask.whole_day:
             return self._repeats.take((ask.message_id or "", ask.phone), page) if ask.phone else None
-        self._size.take(self.day.id, page)
+        self._size.take(self.day.id, page, ask.page_size)
         self._adapt()
         self._take_total(ask, page)
         if self._totals.may_count(page, self._sweep.total):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from etl.core.checkrow import Key
+from etl.core.pagesize import PAGE_SIZE
 
 
 class Listed(NamedTuple):
@@ -20,13 +21,15 @@ class Listed(NamedTuple):
 class Ask:
     """One request for a batch day: a page of it, or what it lists for one message id (and phone).
 
-    `after`: how many answers about the whole batch day had been taken when it was made.
+    `after`: how many answers about the whole batch day had been taken when it was made. `page_size`: rows per page
+    that are asked for.
     """
 
     page: int = 1
     message_id: str | None = None
     phone: str | None = None
     after: int = 0
+    page_size: int = PAGE_SIZE
 
     @property
     def whole_day(self) -> bool:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from etl.core.page import Page
-from etl.core.pagesize import PAGE_SIZE
 from etl.core.reading import Reading
 from etl.core.steps import Ask, Step, Steps
 from etl.errors import BatchDayFailed, RunEnded
@@ -73,10 +72,8 @@ class Active:
         self.ask, self.under_way = None, self.under_way + 1
         # The vendor may mask the phones in its answers; it cannot find a phone by its masked form.
         phone = None if ask.phone and "*" in ask.phone else ask.phone
-        # The first page begins at the same row whatever the size: it shows whether pages may be larger again.
-        page_size = PAGE_SIZE if ask.page == 1 else min(day.page_size, PAGE_SIZE)
         question = Question(
-            day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey, page_size=page_size
+            day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey, page_size=ask.page_size
         )
         return ask, question
 

@@ -39,13 +39,16 @@ def register(connection: sa.Connection, name: str) -> int:
 
 def planned_to(connection: sa.Connection, account_id: int) -> dt.date | None:
     """The last date up to which everything that the lists name was planned; None: there was no run yet."""
-    kept = sa.select(account.c.planned_to).where(account.c.account_id == account_id)
+    mine = account.c.account_id == account_id
+    kept: dt.date | None = connection.execute(sa.select(account.c.planned_to).where(mine)).scalar()
+    if kept is not None:
+        return kept
     # Until the first run after this was kept: what the runs before it planned.
     whole = sa.func.max(sa.case((sync_run.c.narrowed == sa.false(), sync_run.c.window_last)))
     runs = sa.select(whole, sa.func.min(sync_run.c.window_first)).where(sync_run.c.account_id == account_id)
     last, first = connection.execute(runs).one()
     before = None if first is None else first - _DAY
-    date: dt.date | None = connection.execute(kept).scalar() or last or before
+    date: dt.date | None = last or before
     return date
 
 

@@ -2,74 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
-from zoneinfo import ZoneInfo
-
 import pytest
-import sqlalchemy as sa
 
-from etl.emulator import Book, Emulator, Fault, Faults, VendorRow
-from etl.run.result import Result
-from tests.conftest import Start
-from tests.job import Job
-from tests.unsynced import unsynced
-from tests.virtual import Still
-
-ZONE = ZoneInfo("Asia/Shanghai")
-DAY = dt.date(2026, 3, 10)
-HOUR = dt.timedelta(hours=1)
-DAYS = dt.timedelta(days=1)
-
-
-def at(date: dt.date, hours: float = 0.0) -> dt.datetime:
-    """The moment `hours` after the start of `date` in the vendor's zone."""
-    return dt.datetime.combine(date, dt.time(), ZONE).astimezone(dt.UTC) + hours * HOUR
-
-
-def rows(count: int, start: int = 0, **times: dt.datetime) -> list[VendorRow]:
-    return [
-        VendorRow({"messageId": f"m{n:05}", "phone": f"84900{n:06}", "checkLevel": 5, "validity": "YES"}, **times)
-        for n in range(start, start + count)
-    ]
-
-
-@pytest.fixture
-def database_url(start_server: Start) -> Iterator[sa.URL]:
-    server = start_server("sqlite")
-    url = server.create(at_head=True)
-    yield url
-    server.drop(url)
-
-
-class World:
-    """A vendor with a few batch days, and the job."""
-
-    def __init__(self, url: sa.URL, vendor: Emulator, directory: Path) -> None:
-        self.vendor = vendor
-        self.book = vendor.book
-        self.job = Job(url, vendor, [], directory, max_in_flight="1")
-        unsynced(self.job.engine)
-
-    def sync(self, moment: dt.datetime, **given: str) -> Result:
-        """One run, during which all time stands still."""
-        self.vendor.now = lambda: moment
-        return self.job.run_at(Still(moment), **given)
-
-    def asked(self) -> list[tuple[str, str, int]]:
-        """What was asked for since the last call."""
-        asked = [(r.body["batchNo"], r.body["date"][5:], r.body["page"]) for r in self.vendor.requests]
-        self.vendor.clear()
-        return asked
-
-
-@pytest.fixture
-def world(database_url: sa.URL, tmp_path: Path) -> Iterator[World]:
-    with Emulator(Book()) as vendor:
-        made = World(database_url, vendor, tmp_path)
-        yield made
-        made.job.engine.dispose()
+from etl.emulator import Fault, Faults, VendorRow
+from tests.whole.world import DAY, DAYS, HOUR, World, at, rows
 
 
 def test_a_bounded_run_spends_its_requests_where_loss_is_nearest(world: World) -> None:

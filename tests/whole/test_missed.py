@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,30 +10,11 @@ import sqlalchemy as sa
 
 from etl.core.line import Line
 from etl.core.planning import Rules, Selection
-from etl.emulator import Book, Emulator, Fault, Faults
+from etl.emulator import Fault, Faults
 from etl.store import accounts, listings
-from tests.conftest import Start
-from tests.unsynced import unsynced
-from tests.whole.test_deadlines import DAY, DAYS, HOUR, World, at, rows
+from tests.whole.world import DAY, DAYS, HOUR, World, at, rows
 
 LOST = "lost"
-
-
-@pytest.fixture
-def database_url(start_server: Start) -> Iterator[sa.URL]:
-    server = start_server("sqlite")
-    url = server.create(at_head=True)
-    yield url
-    server.drop(url)
-
-
-@pytest.fixture
-def world(database_url: sa.URL, tmp_path: Path) -> Iterator[World]:
-    with Emulator(Book()) as vendor:
-        made = World(database_url, vendor, tmp_path)
-        unsynced(made.job.engine)
-        yield made
-        made.job.engine.dispose()
 
 
 def name(date: dt.date) -> str:
@@ -49,6 +29,16 @@ def daily(world: World, first: int, last: int, count: int = 20) -> None:
         world.book.add(name(date), date, rows(count, start=1000 * (back + 500)))
         lines.append(f"{name(date)},{date},{count}")
     world.job.list(lines)
+
+
+def orders(file: Path, days: range) -> None:
+    """A database that lists a batch of 8 numbers for each date, so many days after DAY."""
+    engine = sa.create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE orders (batch_no TEXT, date TEXT, rows INTEGER)")
+        for n in days:
+            connection.exec_driver_sql("INSERT INTO orders VALUES (?, ?, ?)", (f"Q{n}", str(DAY + n * DAYS), 8))
+    engine.dispose()
 
 
 def lost(world: World) -> dict[int, int | None]:
@@ -248,12 +238,7 @@ def test_a_batch_without_a_date_is_missed_on_the_dates_on_which_it_was_to_be_loo
 
 
 def test_a_template_and_a_query_are_asked_for_the_dates_between(world: World, tmp_path: Path) -> None:
-    orders = sa.create_engine(f"sqlite:///{tmp_path}/orders.db")
-    with orders.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE orders (batch_no TEXT, date TEXT, rows INTEGER)")
-        for n in range(25):
-            connection.exec_driver_sql("INSERT INTO orders VALUES (?, ?, ?)", (f"Q{n}", str(DAY + n * DAYS), 8))
-    orders.dispose()
+    orders(tmp_path / "orders.db", range(25))
     world.job.list([])
     settings = {
         "batch_database_url": f"sqlite:///{tmp_path}/orders.db",
@@ -360,12 +345,7 @@ def test_a_query_that_failed_for_weeks_is_asked_for_those_dates_again(
     world: World, tmp_path: Path, first_run_read_it: bool
 ) -> None:
     file = tmp_path / "orders.db"
-    orders = sa.create_engine(f"sqlite:///{file}")
-    with orders.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE orders (batch_no TEXT, date TEXT, rows INTEGER)")
-        for n in range(-20, 31):
-            connection.exec_driver_sql("INSERT INTO orders VALUES (?, ?, ?)", (f"Q{n}", str(DAY + n * DAYS), 8))
-    orders.dispose()
+    orders(file, range(-20, 31))
     world.job.list([])
     settings = {
         "batch_database_url": f"sqlite:///{file}",

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from etl.core.batchday import pages_of
 from etl.core.planning import Rules, Selection
-from etl.emulator import Book, Emulator, Fault, Faults
+from etl.emulator import Fault, Faults
 from etl.run.result import Result
-from tests.conftest import Start
-from tests.unsynced import unsynced
-from tests.whole.test_deadlines import DAY, DAYS, HOUR, World, at, rows
-
-
-@pytest.fixture
-def database_url(start_server: Start) -> Iterator[sa.URL]:
-    server = start_server("sqlite")
-    url = server.create(at_head=True)
-    yield url
-    server.drop(url)
-
-
-@pytest.fixture
-def world(database_url: sa.URL, tmp_path: Path) -> Iterator[World]:
-    with Emulator(Book()) as vendor:
-        made = World(database_url, vendor, tmp_path)
-        unsynced(made.job.engine)
-        yield made
-        made.job.engine.dispose()
-
+from tests.whole.world import DAY, DAYS, HOUR, World, at, rows
 
 # -- overload --------------------------------------------------------------------------------------------------
 
