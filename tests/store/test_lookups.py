@@ -26,13 +26,8 @@ def names(connection: sa.Connection, looked_up: sa.Table) -> dict[object, object
 def test_every_seeded_code_stays_as_it_is(connection: sa.Connection) -> None:
     tables = (check_level, number_type, call_response, region)
     before = [names(connection, each) for each in tables]
-    rows = [
-        check(check_level=code, number_type=kind, response=word, region_code=place)
-        for code in before[0]
-        for kind in before[1]
-        for word in before[2]
-        for place in list(before[3])[:3]
-    ]
+    columns = ("check_level", "number_type", "response", "region_code")
+    rows = [check(**{column: code}) for column, codes in zip(columns, before, strict=True) for code in codes]
     Lookups().ensure(connection, rows)
     assert [names(connection, each) for each in tables] == before
     assert all(len(each) > 1 for each in before)
