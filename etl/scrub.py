@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 SHORTEST = 6
 """Fewer digits than this are no phone number."""
-APART = 8
+APART = 20
 """So many other signs at most may stand between two digits of one number; those that nobody sees do not count."""
 
 _ANYTHING = r"[\W_]"
