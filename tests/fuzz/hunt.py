@@ -36,7 +36,7 @@ def hunt(name: str, *trials: Trial) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long, at least (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default: %(default)s)")
     options = parser.parse_args()
-    began, bounded = time.monotonic(), [at_most(trial, EXAMPLES) for trial in trials]
+    passed, began, bounded = 0.0, time.monotonic(), [at_most(trial, EXAMPLES) for trial in trials]
     for number in itertools.count(options.seed):
         for each in bounded:
             seed(number)(each)()
