@@ -9,8 +9,9 @@ import re
 
 _OBEYED = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except tab and line feed
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the direction of text
-    r"\u2028\u2029]"  # separators of lines and paragraphs
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # the direction of text, and forms of letters and digits
+    r"\u2028\u2029"  # separators of lines and paragraphs
+    r"\ufff9-\ufffb\U000e0000-\U000e007f]"  # notes between lines, and tags: a second text that nobody sees
 )
 
 
@@ -25,5 +26,5 @@ def on_one_line(text: str) -> str:
 
 
 def escaped_json(text: str) -> str:
-    """The same for JSON, where each code has four digits. Such signs are in strings alone."""
-    return _OBEYED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+    """The same for JSON, where each code has four digits, or two have. Such signs are in strings alone."""
+    return _OBEYED.sub(lambda sign: "\\u" + sign[0].encode("utf-16-be").hex("u", 2).replace("u", "\\u"), text)

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from etl.scrub import scrub, scrub_foreign
+from tests.fuzz.texts import kept
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,15 @@ SPELT = [
     ("④⑨ ①②③ ④⑤⑥", "** *** *⑤⑥"),
     ("一三八 零零一三", "*** **一三"),
     ("1\ufe0f\u20e33\ufe0f\u20e38\ufe0f\u20e30013", "*\ufe0f\u20e3*\ufe0f\u20e3*\ufe0f\u20e3**13"),
+    ("138  --  0013  --  8000", "***  --  ****  --  **00"),
+    ("1\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b\u200b380013", "*" + "\u200b" * 9 + "****13"),
+    ("138\u20090013\u202f8000", "***\u2009****\u202f**00"),
+    ("1３8 ٠٠1３ ８00٠", "*** **** **0٠"),
+    ("Ⅰ Ⅲ Ⅷ 〇 〇 Ⅰ Ⅲ", "* * * * * Ⅰ Ⅲ"),
+    ("壹叁捌零零壹叁", "*****壹叁"),
+    ("〡〣〨〇〇〡〣", "*****〡〣"),
+    ("\U000e0031\U000e0033\U000e0038\U000e0030\U000e0030\U000e0031\U000e0033", "*****\U000e0031\U000e0033"),
+    ("8.4981234567E10", "*.********67E10"),
     ("2026-11-20-001", "****-**-**-*01"),
     ("2012-11-12 34", "****-**-** 34"),
 ]
@@ -57,6 +67,28 @@ SPELT = [
 def test_a_number_with_separators_is_one_number(mask: object, text: str, scrubbed: str) -> None:
     assert callable(mask)
     assert mask(f"phone {text} is wrong") == f"phone {scrubbed} is wrong"
+
+
+CODED = [
+    "138&nbsp;0013&ndash;8000",
+    "138<br/>0013</b> 8000",
+    "&#56;&#52&#x39;&#x38;&#x37;&#54;&#53;",
+    "%38%34%39%38%37%36%35",
+    "%2538%2534%2539%2538%2537%2536%2535",
+    "%EF%BC%98%EF%BC%94%EF%BC%99%EF%BC%98%EF%BC%97%36%35",
+    r"\u0038\u0034\x39\u{38}\U00000037\x36\x35",
+    r"138\u00a00013\u20118000",
+    r"138\n0013\t8000",
+    "138&#1;0013&#xffffff;8000",
+]
+
+
+@pytest.mark.parametrize("text", CODED)
+@pytest.mark.parametrize("mask", [scrub, scrub_foreign])
+def test_a_number_in_codes_is_one_number(mask: object, text: str) -> None:
+    assert callable(mask)
+    assert kept(text) >= 7
+    assert kept(mask(f"phone {text} is wrong")) <= 2
 
 
 @pytest.mark.parametrize(
@@ -78,7 +110,14 @@ def test_what_this_program_says_stays_readable(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "scrubbed"),
-    [("138:0013:8000", "***:****:**00"), ("12.34.56.78", "**.**.**.78"), ("138, 0013, 8000", "***, ****, **00")],
+    [
+        ("84,981,234,567", "**,***,***,*67"),
+        ("2026-11-20 98:76:54.321098", "2026-11-20 **:**:**.****98"),
+        ('{"138 0013": "8000"}', '{"*** ****": "**00"}'),
+        ("138:0013:8000", "***:****:**00"),
+        ("12.34.56.78", "**.**.**.78"),
+        ("138, 0013, 8000", "***, ****, **00"),
+    ],
 )
 def test_words_from_outside_are_trusted_less(text: str, scrubbed: str) -> None:
     assert scrub_foreign(text) == scrubbed

@@ -92,6 +92,12 @@ _DEPENDED_ON = Meaning(
     Misconfigured,
 )
 
+_TAKEN = Meaning(
+    "Something that is not ours has a name that this needs",
+    "drop or rename it, or give numbercheck a database or a schema of its own",
+    Misconfigured,
+)
+
 _TOO_LARGE = Meaning(
     "A statement is larger than the database accepts",
     "allow larger ones (max_allowed_packet on MariaDB and MySQL), then run this again",
@@ -107,6 +113,9 @@ _POSTGRESQL = {
     _DEPENDENTS_EXIST: _DEPENDED_ON,
     "42703": _CHANGED,
     "42P01": _CHANGED,
+    "42P07": _TAKEN,
+    "42710": _TAKEN,
+    "42809": _TAKEN,
     "57014": _BUSY,
     "25006": _READ_ONLY,
     "40001": _BUSY,
@@ -140,6 +149,7 @@ _MYSQL = {
     _CHANGED: (1054, 1146),
     _DOWN: (2002, 2003, 2005),
     _DEPENDED_ON: (1217, 1451, 3730),
+    _TAKEN: (1050, 1061, 1347, 1965, 4090, 4092),
     _TOO_LARGE: (1153, 1301, 1390, 2020),
     _LOST: (0, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2055),
     _CROWDED: (1037, 1038, 1040, 1041, 1203, 1226),
@@ -154,9 +164,10 @@ _MYSQL = {
 }
 # SQLite has no separate codes for these.
 _SAID_BY_SQLITE = {
-    ("no such table", "no such column"): _CHANGED,
-    ("error in view",): _DEPENDED_ON,
-    ("too many SQL variables", "query string is too large"): _TOO_LARGE,
+    r"no such (table|column)|table .* has no column": _CHANGED,
+    r"error in view": _DEPENDED_ON,
+    r"(table|view|index) .* already exists|there is already|use DROP ": _TAKEN,
+    r"too many SQL variables|query string is too large": _TOO_LARGE,
 }
 _SQLITE = {
     sqlite3.SQLITE_BUSY: _BUSY,
@@ -202,7 +213,7 @@ def words(error: BaseException) -> str:
 def _meaning(error: BaseException) -> Meaning | None:
     match type(error).__module__.partition(".")[0]:
         case "sqlite3":
-            said = (meaning for words, meaning in _SAID_BY_SQLITE.items() if str(error).startswith(words))
+            said = (meaning for pattern, meaning in _SAID_BY_SQLITE.items() if re.match(pattern, str(error)))
             return next(said, _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF))
         case "psycopg":
             return _of_postgresql(error)

@@ -34,18 +34,20 @@ _POSTGRESQL_SESSION = {
     "tcp_keepalives_count": "3",
 }
 # Only what this server has. A limit that the operator gives in the URL (`options`) stays.
+# Each function is named with its schema and given its own types: others may have one that fits better.
 _SET_POSTGRESQL_SESSION = """
-    SELECT set_config(s.name, w.value, false)
+    SELECT pg_catalog.set_config(s.name, w.value, false)
     FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS w(name, value, yields)
-    JOIN pg_catalog.pg_settings s ON lower(s.name) = w.name
-    WHERE NOT (w.yields AND s.source = 'client')
+    JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) = w.name
+    WHERE NOT (w.yields AND s.source = 'client'::text)
 """
 # One schema: where our tables are, else where they would be made. Nothing in another one is taken for ours.
 _SET_SCHEMA = """
-    SELECT set_config('search_path', schema || ', pg_temp', false)
+    SELECT pg_catalog.set_config('search_path', pg_catalog.concat(schema, ', pg_temp'), false)
     FROM (SELECT coalesce(
-        (SELECT relnamespace::regnamespace::text FROM pg_catalog.pg_class WHERE oid = to_regclass('number_check')),
-        quote_ident(current_schema())
+        (SELECT relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class
+            WHERE oid = pg_catalog.to_regclass('number_check')::oid),
+        pg_catalog.quote_ident(pg_catalog.current_schema()::text)
     ) AS schema) AS ours
     WHERE schema IS NOT NULL
 """

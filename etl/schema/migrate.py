@@ -189,12 +189,16 @@ def _require_known(revision: str | None, database: Database = OWN) -> None:
 
 
 def _require_room(connection: sa.Connection) -> None:
-    """Raise Misconfigured if tables have our names although no schema of ours is installed: another program's."""
-    tables = set(sa.inspect(connection).get_table_names())
-    taken = sorted(tables.intersection(metadata.tables))
+    """Raise Misconfigured if something has our names although no schema of ours is installed."""
+    inspector = sa.inspect(connection)
+    tables = set(inspector.get_table_names())
+    others = {*inspector.get_view_names()}
+    if connection.dialect.supports_sequences:
+        others.update(inspector.get_sequence_names())  # they share the names of tables
+    taken = sorted((tables | others).intersection((*metadata.tables, *VIEW_NAMES)))
     if taken and "alembic_version" not in tables:
         raise Misconfigured(
-            f"The schema holds tables of another program: {', '.join(taken)}.",
+            f"The schema holds tables or views of another program: {', '.join(taken)}.",
             "give numbercheck a database or a schema of its own.",
         )
 

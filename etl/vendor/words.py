@@ -22,8 +22,10 @@ def presentable_url(url: str, secrets: Collection[str] = ()) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "an invalid address"
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-    return _shortened(scrub(_on_a_line(bare.geturl(), secrets)))
+    # The host may be an IP address; the rest may hold anything.
+    host = parts._replace(netloc=parts.netloc.rpartition("@")[2], path="", query="", fragment="").geturl()
+    path = scrub_foreign(_on_a_line(parts.path, secrets))
+    return _shortened(scrub(_on_a_line(host, secrets)) + path)
 
 
 def visible(text: str) -> str:

@@ -27,11 +27,11 @@ def function(name: str, arguments: str, result: str, value: str) -> str:
     return f"CREATE FUNCTION public.{name}({arguments}) RETURNS {result} LANGUAGE plpgsql AS $$ {body} $$"
 
 
-def operator(sign: str, name: str, kind: str) -> list[str]:
+def operator(sign: str, name: str, kind: str, other: str = "", result: str = "boolean") -> list[str]:
     value = f"a::text OPERATOR(pg_catalog.{sign}) b::text"
     return [
-        function(name, f"a {kind}, b {kind}", "boolean", value),
-        f"CREATE OPERATOR public.{sign} (FUNCTION = public.{name}, LEFTARG = {kind}, RIGHTARG = {kind})",
+        function(name, f"a {kind}, b {other or kind}", result, value),
+        f"CREATE OPERATOR public.{sign} (FUNCTION = public.{name}, LEFTARG = {kind}, RIGHTARG = {other or kind})",
     ]
 
 
@@ -103,6 +103,21 @@ def test_a_single_role_is_told_as_well(evil: Role) -> None:
     run(evil.admin, f"REVOKE CREATE ON SCHEMA public FROM {evil.sql}")
     with evil.admin.connect() as connection:
         assert strangers.dangers(connection) == []
+
+
+OF_CONNECTING = [
+    function("quote_ident", "a name", "text", "pg_catalog.quote_ident(a::text)"),
+    *operator("=", "same", "oid", "regclass"),
+    *operator("||", "joined", "text", "varchar", "text"),
+]
+
+
+def test_connecting_calls_no_strangers_function(evil: Role) -> None:
+    assert evil.may(*OF_CONNECTING) == OF_CONNECTING
+    engine = connect(evil.admin.url)
+    with engine.connect() as connection:
+        assert list(connection.exec_driver_sql("SELECT what FROM public.loot").scalars()) == []
+    engine.dispose()
 
 
 @pytest.mark.parametrize("command", ["upgrade", "check"])

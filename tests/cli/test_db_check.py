@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from etl.cli import main
+from etl.errors import Misconfigured
 from etl.schema import migrate
 from tests.admin.roles import run as execute
 from tests.cli.support import connected
@@ -57,8 +58,18 @@ def test_a_newer_schema(check: Check, engine: sa.Engine) -> None:
 def test_tables_of_another_program(check: Check, database: sa.URL) -> None:
     with connected(database) as engine:
         execute(engine, "CREATE TABLE region (id INTEGER)")
-    assert check().startswith("The schema holds tables of another program: region. Remedy: give numbercheck ")
+    assert check().startswith("The schema holds tables or views of another program: region. Remedy: give ")
     assert check().endswith(" of its own.")
+
+
+def test_views_of_another_program_are_not_replaced(check: Check, database: sa.URL) -> None:
+    with connected(database) as engine:
+        execute(engine, "CREATE VIEW v_coverage AS SELECT 1 AS mine")
+        assert check().startswith("The schema holds tables or views of another program: v_coverage. Remedy: ")
+        with pytest.raises(Misconfigured, match="another program: v_coverage"):
+            migrate.upgrade(engine)
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT mine FROM v_coverage").scalar_one() == 1
 
 
 def test_an_index_that_is_missing(check: Check, engine: sa.Engine) -> None:

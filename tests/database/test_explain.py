@@ -79,3 +79,19 @@ def test_each_server_says_so(engine: sa.Engine) -> None:
     with engine.connect() as connection, pytest.raises(sa.exc.SQLAlchemyError) as caught:
         connection.execute(statement, values)
     assert "larger than the database accepts" in str(explain(caught.value)), repr(caught.value)[:300]
+
+
+TAKEN = [
+    psycopg.errors.DuplicateTable('relation "ix_batch_batch_no" already exists'),
+    psycopg.errors.DuplicateObject('type "account" already exists'),
+    pymysql.err.OperationalError(1050, "Table 'batch' already exists"),
+    pymysql.err.OperationalError(1347, "'test.v_coverage' is not of type 'VIEW'"),
+    sqlite3.OperationalError("index ix_batch_batch_no already exists"),
+    sqlite3.OperationalError("there is already a table named batch"),
+]
+
+
+@pytest.mark.parametrize("error", TAKEN)
+def test_a_name_that_is_taken_is_no_defect(error: BaseException) -> None:
+    assert str(told(error)).startswith("Something that is not ours has a name that this needs (it says: ")
+    assert type(told(error)) is Misconfigured

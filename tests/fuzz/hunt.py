@@ -30,17 +30,18 @@ def at_most(trial: Trial, examples: int, **more: Any) -> Trial:
     )(trial)
 
 
-def hunt(name: str, trial: Trial) -> None:
-    """Run as a script: the options are --seconds and --seed. What fails ends it with a traceback."""
+def hunt(name: str, *trials: Trial) -> None:
+    """Run these as a script: the options are --seconds and --seed. What fails ends it with a traceback."""
     parser = argparse.ArgumentParser(description=name, prog="python -m tests.fuzz.<name>")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long, at least (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default: %(default)s)")
     options = parser.parse_args()
-    began, bounded = time.monotonic(), at_most(trial, EXAMPLES)
+    passed, began, bounded = 0.0, time.monotonic(), [at_most(trial, EXAMPLES) for trial in trials]
     for number in itertools.count(options.seed):
-        seed(number)(bounded)()
+        for each in bounded:
+            seed(number)(each)()
         passed = time.monotonic() - began
         if passed >= options.seconds:
             break
-    inputs = (number - options.seed + 1) * EXAMPLES
+    inputs = (number - options.seed + 1) * EXAMPLES * len(trials)
     print(f"{name}: {inputs:,} inputs in {passed:.0f} s, seeds {options.seed} to {number}: nothing found")
