@@ -220,7 +220,9 @@ def retire(batch: str, date: dt.date | None) -> None:
     if not known:
         on = f" on {date}" if date else ""
         raise Misconfigured(
-            f"The batch {batch!r} is not known{on}. `numbercheck batches list` shows those that are."
+            f"The batch {batch!r} is not known{on} in the database.",
+            "check the name with `numbercheck batches list`; a batch that so far only a file, a query or a "
+            "template names can be retired after the next sync.",
         )
     echo(f"Batch {batch} is retired: it will not be looked for on {date or 'further dates'}.")
 

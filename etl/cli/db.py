@@ -105,6 +105,8 @@ def downgrade(revision: str, yes: bool) -> None:
     Example: drop everything that this job has stored
       numbercheck db downgrade base
     """
+    if not revision.strip():
+        raise click.UsageError("Name a revision, such as 0003, or base.")
     with any_database(load_settings(), patient=True) as engine:
         if not yes and migrate.is_behind(engine, revision) and _holds_rows(engine):
             _ask(

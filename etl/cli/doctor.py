@@ -8,24 +8,28 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import sqlalchemy as sa
 
-from etl.cli.common import draft_settings, open_database, prepare_schema
+from etl.cli.common import any_database, draft_settings, open_database, prepare_schema
 from etl.cli.group import explained
 from etl.cli.on_the_way import Warned, on_the_way
 from etl.cli.output import count, echo
 from etl.clock import Clock
 from etl.core.line import Entry
 from etl.core.window import Window
+from etl.database.engine import reading
 from etl.database.explain import OWN
-from etl.errors import BatchDayFailed, EtlError, Locked, Misconfigured, TryLater
+from etl.database.sqlitefile import is_there
+from etl.errors import BatchDayFailed, EndpointRefuses, EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
+from etl.schema import migrate
 from etl.settings import DOTENV, Settings
 from etl.store import accounts, listings, lock, rehearsal
 from etl.store.slots import Slots
@@ -88,9 +92,14 @@ def _look(name: str, check: Check, seconds: float) -> int:
         known = explained(error)
         if known is None:
             raise
-        echo(f"FIX   {name}: {known}")
+        echo(f"FIX   {name}: {_finding(known)}")
         return known.exit_status
     return 0
+
+
+def _finding(error: EtlError) -> str:
+    """The error's message, in which the remedy is always called one."""
+    return str(Misconfigured(error.problem, error.remedy, error.subject))
 
 
 class Patient:
@@ -103,7 +112,7 @@ class Patient:
         self._settings = settings
         self._accept_new_key = accept_new_key
         self._wrong = wrong
-        self._database_answers = self._lock_tried = False
+        self._connects = self._database_answers = self._lock_tried = False
         self._window = Window.at(Clock().now(), settings)
 
     def checks(self) -> list[tuple[str, Check, float]]:
@@ -122,14 +131,32 @@ class Patient:
         place = DOTENV.resolve()
         there = place.exists()
         yield f"the file {place} is read" if there else f"there is no {place}: only the environment counts"
+        problems = [*self._missing(), *self._unwritable()]
         if self._wrong:
-            raise Misconfigured(" ".join(self._wrong.values()), "correct what is named; the rest is tried below.")
+            told = " ".join([*self._wrong.values(), *map(str, problems)])
+            raise Misconfigured(told, "correct what is named; the rest is tried below.")
+        if problems:
+            raise Misconfigured(" ".join(map(str, problems)))
+        yield f"credentials are set; the account is {self._settings.account!r}"
+
+    def _missing(self) -> Iterator[Misconfigured]:
+        """What is not set. A credential that is wrong is not missing."""
+        given: dict[str, Any] = {
+            name.lower(): "?" for name in ("ACCESS_KEY", "ACCESS_SECRET") if name in self._wrong
+        }
+        try:
+            dataclasses.replace(self._settings, **given).credentials()
+        except Misconfigured as missing:
+            yield missing
+
+    def _unwritable(self) -> Iterator[Misconfigured]:
         if self._settings.metrics_file:
             from etl.report import textfile  # noqa: PLC0415  (its library takes long to load)
 
-            textfile.require_usable(self._settings.metrics_file)
-        self._settings.credentials()
-        yield f"credentials are set; the account is {self._settings.account!r}"
+            try:
+                textfile.require_usable(self._settings.metrics_file)
+            except Misconfigured as unwritable:
+                yield unwritable
 
     def _require_right(self, *names: str) -> None:
         """Skip a check that would use another value than the one that was meant."""
@@ -139,6 +166,9 @@ class Patient:
 
     def _database(self) -> Iterator[str]:
         self._require_right("DATABASE_URL")
+        with any_database(self._settings) as engine:
+            migrate.current(engine)
+        self._connects = True
         prepare_schema(self._settings)
         with open_database(self._settings) as engine:
             kind = self._settings.database_url.get_backend_name()
@@ -154,7 +184,7 @@ class Patient:
     def _lock(self, engine: sa.Engine, account_id: int) -> str:
         """Take the account's lock and give it back; what came of it. A new account is tried with its key."""
         self._lock_tried = True
-        with engine.connect() as connection:
+        with engine.connect() as connection, engine.connect():  # a run has a second one, for its pace
             try:
                 lock.acquire(connection, account_id, f"numbercheck doctor, process {os.getpid()}").release()
             except Locked as other:
@@ -162,10 +192,10 @@ class Patient:
         return "the lock of the account can be taken"
 
     def _tls(self) -> Iterator[str]:
-        if not self._database_answers:
+        if not self._connects or not is_there(self._settings.database_url):
             raise Skipped("this needs the database")
         warnings: list[str] = []
-        with self._connected() as connection:
+        with any_database(self._settings) as engine, reading(engine).connect() as connection:
             yield from on_the_way(connection, OWN.setting, warnings)
         if self._settings.batch_database_url is not None:
             with suppress(NotConnected), opened(self._settings.batch_database_url) as connection:
@@ -282,7 +312,8 @@ def _ask(client: Client, question: Question) -> None:
     except BatchDayFailed as failure:
         if failure.cause is None:
             raise
-        raise failure.cause.ends(failure.problem, failure.remedy, failure.subject) from None
+        lasting = " If that does not help, ask the vendor." if failure.cause.ends is EndpointRefuses else ""
+        raise failure.cause.ends(failure.problem, failure.remedy + lasting, failure.subject) from None
 
 
 def _clock(difference: float | None) -> Iterator[str]:

@@ -29,11 +29,16 @@ NOT_FOR_EMULATED = (
     "BATCH_DATABASE_URL",
     "BATCH_QUERY",
     "BATCH_TEMPLATE",
+    "WINDOW_DAYS",
+    "TIMEZONE",
+    "MAX_REQUESTS",
+    "MAX_SECONDS",
     "METRICS_FILE",
     "PUSHGATEWAY_URL",
     "PING_URL",
+    "COPY_TO_DATABASE_URL",
 )
-"""Settings of the real job that must not apply to invented rows."""
+"""Settings of the real job, and of its vendor, that must not apply to invented rows."""
 HELP = """Serve the vendor's endpoint on this machine, as documented.
 
 The batches are generated: the same seed and dates always give the same ones. The settings that a client needs go
@@ -42,7 +47,7 @@ SIGTERM.
 
 \b
 Example: some batch days with a few faults, and a sync against them
-  numbercheck emulator --batch-file batches.csv --fault status:503=0.05 --fault reset=0.01 > emulator.env
+  numbercheck emulator --batch-file emulator.csv --fault status:503=0.05 --fault reset=0.01 > emulator.env
   set -a; . ./emulator.env; numbercheck sync      # in another terminal
 
 \b

@@ -30,6 +30,9 @@ def on_the_way(connection: sa.Connection, setting: str, warnings: list[str]) -> 
             f"also phone numbers. Remedy: give that URL the options {option}; docs/settings.md says more."
         )
     elif not way.checked:
-        yield f"the way to {way.host} ({setting}) is encrypted; with {option} its certificate would be checked too"
+        yield (
+            f"the way to {way.host} ({setting}) is encrypted; with {option} "
+            "the server would have to prove its name too"
+        )
     else:
         yield f"the way to {way.host} ({setting}) is encrypted, and its certificate is checked"

@@ -98,6 +98,13 @@ def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
             f"create it, or correct {database.setting}.",
             database.called,
         )
+    # Of a directory, SQLite itself says that it cannot be opened.
+    if file is not None and file.exists() and not (file.is_file() or file.is_dir()):
+        raise Misconfigured(
+            f"{file} is a device or a pipe, so it cannot be an SQLite database.",
+            f"correct {database.setting}.",
+            database.called,
+        )
     engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))
     sa.event.listen(engine, "do_connect", lambda *_: create_private(url))
     opening.listen(engine, database, None)

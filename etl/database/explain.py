@@ -97,6 +97,7 @@ _TAKEN = Meaning(
     "drop or rename it, or give numbercheck a database or a schema of its own",
     Misconfigured,
 )
+_TRIGGER = Meaning("A trigger of yours in this database refuses this", "correct it, or drop it", Misconfigured)
 
 _TOO_LARGE = Meaning(
     "A statement is larger than the database accepts",
@@ -111,6 +112,7 @@ _DEPENDENTS_EXIST = "2BP01"
 # Prefixes of PostgreSQL's SQLSTATE, the longest first.
 _POSTGRESQL = {
     _DEPENDENTS_EXIST: _DEPENDED_ON,
+    "P0001": _TRIGGER,
     "42703": _CHANGED,
     "42P01": _CHANGED,
     "42P07": _TAKEN,
@@ -147,6 +149,7 @@ _REFUSALS = {
 }
 _MYSQL = {
     _CHANGED: (1054, 1146),
+    _TRIGGER: (1644,),
     _DOWN: (2002, 2003, 2005),
     _DEPENDED_ON: (1217, 1451, 3730),
     _TAKEN: (1050, 1061, 1347, 1965, 4090, 4092),
@@ -170,6 +173,7 @@ _SAID_BY_SQLITE = {
     r"too many SQL variables|query string is too large": _TOO_LARGE,
 }
 _SQLITE = {
+    sqlite3.SQLITE_CONSTRAINT_TRIGGER: _TRIGGER,
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
     sqlite3.SQLITE_PROTOCOL: _BUSY,
@@ -205,7 +209,9 @@ def words(error: BaseException) -> str:
     text = getattr(told, "message_primary", None) or " ".join(part for part in error.args if isinstance(part, str))
     if getattr(error, "sqlstate", None) == _DEPENDENTS_EXIST:
         # Here alone the details hold names of tables and views, not rows.
-        text = f"{text}: {'; '.join((told.message_detail or '').splitlines()[:NAMED_OBJECTS])}"
+        objects = (told.message_detail or "").splitlines()
+        more = [f"and {len(objects) - NAMED_OBJECTS} more"] if len(objects) > NAMED_OBJECTS else []
+        text = f"{text}: {'; '.join(objects[:NAMED_OBJECTS] + more)}"
     # MariaDB quotes whole keys: Duplicate entry '<message id>-<phone>' for key 'PRIMARY'.
     return scrub(re.sub(r"(entry|value:?) '.*?'( for|$)", r"\1 '…'\2", text))
 
@@ -214,7 +220,8 @@ def _meaning(error: BaseException) -> Meaning | None:
     match type(error).__module__.partition(".")[0]:
         case "sqlite3":
             said = (meaning for pattern, meaning in _SAID_BY_SQLITE.items() if re.match(pattern, str(error)))
-            return next(said, _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF))
+            code = getattr(error, "sqlite_errorcode", 0)
+            return next(said, _SQLITE.get(code) or _SQLITE.get(code & 0xFF))
         case "psycopg":
             return _of_postgresql(error)
         case "pymysql":

@@ -56,7 +56,7 @@ def create_private(url: sa.URL) -> None:
 def exposed(url: sa.URL) -> list[Path]:
     """Those of the files of a database that others than their owner may read or write."""
     file = file_of(url)
-    if file is None:
+    if file is None or not file.is_file():
         return []
-    files = [file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm", "-journal"))]
-    return [each for each in files if each.exists() and each.stat().st_mode & OTHERS]
+    files = [Path(f"{file}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
+    return [each for each in files if each.is_file() and each.stat().st_mode & OTHERS]

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from etl.database.engine import reading
-from etl.database.explain import OWN, Database
+from etl.database.explain import NAMED_OBJECTS, OWN, Database
 from etl.database.sqlitefile import is_there
 from etl.database.types import MYSQL_FAMILY
 from etl.errors import Misconfigured, TryLater
@@ -78,6 +78,8 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
     """Take the schema back to `revision` ("base": drop everything, including rows)."""
     with alone(engine) as connection:
         _require_known(_current(connection))
+        if revision == "base":
+            _require_unreferenced(connection)
         _run(command.downgrade, connection, revision)
 
 
@@ -203,6 +205,32 @@ def _require_room(connection: sa.Connection) -> None:
         )
 
 
+# MariaDB would not name them, and what it has dropped before it comes to them is gone.
+_REFERRING = """
+    SELECT DISTINCT concat(table_schema, '.', table_name) AS referring, referenced_table_name AS ours
+    FROM information_schema.key_column_usage
+    WHERE referenced_table_schema = database() AND referenced_table_name IN :ours
+    AND NOT (table_schema = database() AND table_name IN :ours)
+    ORDER BY 1, 2
+"""
+
+
+def _require_unreferenced(connection: sa.Connection) -> None:
+    """Raise Misconfigured where the server would refuse to drop a table, after it has dropped others."""
+    if connection.dialect.name not in MYSQL_FAMILY:
+        return
+    query = sa.text(_REFERRING).bindparams(sa.bindparam("ours", expanding=True))
+    found = connection.execute(query, {"ours": list(metadata.tables)}).all()
+    if found:
+        named = (f"a foreign key of {referring} leads to {ours}" for referring, ours in found[:NAMED_OBJECTS])
+        names = ", ".join(named)
+        more = f", and there are {len(found) - NAMED_OBJECTS} more" if len(found) > NAMED_OBJECTS else ""
+        raise Misconfigured(
+            f"Something of yours is built upon what this drops: {names}{more}.",
+            "drop what is named; then run this again. Nothing was dropped.",
+        )
+
+
 # -- one upgrade at a time --------------------------------------------------------------------------------
 
 
@@ -223,9 +251,14 @@ def _on_sqlite(connection: sa.Connection) -> Iterator[None]:
     try:
         with connection.begin():  # IMMEDIATE: see engine.py
             yield
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            # Tables of others may have been like this before: SQLite checks nothing unless it is told to.
+            found = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            broken = next((one for one in found if one[0] in metadata.tables), None)
             if broken:
-                raise RuntimeError(f"a migration left rows of {broken[0]} without their {broken[2]}")
+                raise Misconfigured(
+                    f"Rows of the table {broken[0]} refer to rows of {broken[2]} that are not there.",
+                    "restore a backup, or delete those rows; then run this again.",
+                )
     finally:
         driver.execute("PRAGMA foreign_keys = ON")
 

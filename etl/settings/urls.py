@@ -31,13 +31,22 @@ def target(value: str) -> sa.URL:
     url = _make_url(value)
     if url.drivername not in _DRIVERS:
         raise BadSetting("must begin with sqlite:///, postgresql:// or mysql:// (or mariadb://)")
-    if url.drivername.startswith("sqlite") and (url.host or url.database in _MEMORY):
+    if url.drivername.startswith("sqlite") and (url.host or _in_memory(url)):
         raise BadSetting(
             "must name a file, such as sqlite:///numbercheck.db: a database in memory is empty at the next run"
         )
     if url.drivername.startswith(("mysql", "mariadb")) and not url.database:
         raise BadSetting("must end with the name of a database, such as mysql://user:password@host/numbercheck")
     return _with_driver(url)
+
+
+def _in_memory(url: sa.URL) -> bool:
+    """Whether SQLite would keep it in memory, also where it is written as a URI of SQLite's own."""
+    name = str(url.database or "")
+    if "uri" not in url.query or not name.startswith("file:"):
+        return name in _MEMORY
+    path, _, options = name.removeprefix("file:").partition("?")
+    return path in _MEMORY or "mode=memory" in options or "memdb" in (options, url.query.get("vfs"))
 
 
 def source(value: str) -> sa.URL:

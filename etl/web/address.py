@@ -20,8 +20,9 @@ BROKEN = (requests.RequestException, urllib3_errors.HTTPError, http.client.HTTPE
 
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine itself."""
-    host = urlsplit(url).hostname or ""
+    host = (urlsplit(url).hostname or "").removesuffix(".")
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")

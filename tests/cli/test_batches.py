@@ -147,7 +147,9 @@ def test_the_list_that_the_command_keeps(inside: Command) -> None:
     assert table(inside) == expected
     assert inside.sync().result["batch_days"]["planned"] == 2 + 14
     assert batches_asked(inside) == {"0012", "NULL", "a,b"}
-    assert "is not known" in inside("batches", "retire", "a;b", status=78).messages
+    told = inside("batches", "retire", "a;b", status=78).messages
+    assert "is not known in the database" in told
+    assert "can be retired after the next sync" in told
     assert "retired" in inside("batches", "retire", "a,b").out
     assert table(inside) == expected[:2]
     inside.at(NOW + 2 * DAY, "sync", "--json")

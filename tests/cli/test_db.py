@@ -161,6 +161,7 @@ def test_a_foreign_key_to_a_table_of_ours_is_named(run: Run, engine: sa.Engine) 
     status, words = run("downgrade", "base")
     refused = engine.dialect.name != "sqlite"
     assert (status, "built upon" in words) == ((78, True) if refused else (0, False)), words
+    assert not refused or ("mine" in words and run("current") == (0, f"{HEAD} (current)"))
 
 
 @pytest.mark.parametrize(
@@ -202,3 +203,4 @@ def test_the_command_as_a_process(command: Command) -> None:
     assert "did you mean NUMBERCHECK_WINDOW_DAYS" in done.messages
     command.processes = False
     assert "Can't locate revision" in command("db", "downgrade", "9999", status=78).messages
+    command("db", "downgrade", "", status=2)

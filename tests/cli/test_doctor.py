@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from etl.schema.tables import metadata
 from etl.store import lock
 from tests.admin.roles import role
 from tests.cli.support import Command, Done, connected, real_time
-from tests.servers import PASSWORD
+from tests.servers import PASSWORD, POSTGRESQL
 from tests.vendor.vendor import CERTIFICATE, Reply, Vendor, page, refusal
 
 
@@ -298,3 +299,114 @@ def test_a_database_user_with_few_rights(
         if engine.dialect.name == "postgresql":
             with engine.begin() as connection:
                 connection.exec_driver_sql(f"DROP OWNED BY {clerk.sql}")
+
+
+def test_every_wrong_setting_and_every_missing_one_is_told_at_once(inside: Command) -> None:
+    given: dict[str, Any] = {"access_key": None, "metrics_file": "nowhere/x.prom"}
+    told = ["Not set: NUMBERCHECK_ACCESS_KEY. Remedy: ", "The metrics file 'nowhere/x.prom' cannot be written"]
+    out = inside("doctor", status=78, **given).out
+    assert all(out.count(words) == 1 for words in told)
+    out = inside("doctor", status=78, **given, window_days="x").out
+    assert all(out.count(words) == 1 for words in ["NUMBERCHECK_WINDOW_DAYS must be", *told])
+    # A key that is wrong is not missing.
+    out = inside("doctor", status=78, access_key="no\theader", access_secret=None).out
+    assert "Not set: NUMBERCHECK_ACCESS_SECRET." in out
+    assert "NUMBERCHECK_ACCESS_KEY must" in out
+
+
+@pytest.mark.parametrize("reply", [Reply(b"", 503), Reply(b"no", 403), b"null", refusal(88, "no such batch")])
+def test_every_finding_about_the_vendor_has_a_remedy(inside: Command, reply: Reply | bytes) -> None:
+    with Vendor(reply) as vendor:
+        done = inside("doctor", status=75, api_url=vendor.url)
+    [line] = [line for line in done.out.splitlines() if line.startswith("FIX   vendor: ")]
+    assert "Remedy: " in line
+    assert line.endswith("If that does not help, ask the vendor.")
+
+
+def test_the_way_to_a_database_without_a_schema(inside: Command, database: sa.URL) -> None:
+    given = database.render_as_string(hide_password=False)
+    done = inside("doctor", status=78, database_url=given, auto_migrate="false")
+    expected = "skip" if database.get_backend_name() == "sqlite" else "ok"
+    assert {name: lines(done)[name] for name in ("database:", "tls:")} == {"database:": "FIX", "tls:": expected}
+    assert database.get_backend_name() != "sqlite" or not Path(str(database.database)).exists()
+
+
+REFUSING = {
+    "sqlite": ["CREATE TRIGGER frozen BEFORE INSERT ON batch_day BEGIN SELECT RAISE(ABORT, 'frozen'); END"],
+    "postgresql": [
+        "CREATE FUNCTION frozen() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'frozen'; END$$",
+        "CREATE TRIGGER frozen BEFORE INSERT ON batch_day FOR EACH ROW EXECUTE FUNCTION frozen()",
+    ],
+    "mariadb": [
+        "CREATE TRIGGER frozen BEFORE INSERT ON batch_day FOR EACH ROW "
+        "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'frozen'"
+    ],
+}
+
+
+def test_a_trigger_that_refuses_what_a_sync_writes(inside: Command, engine: sa.Engine) -> None:
+    url = engine.url.render_as_string(hide_password=False)
+    inside("batches", "add", "B-own", database_url=url)
+    with engine.begin() as connection:
+        for statement in REFUSING[engine.dialect.name]:
+            connection.exec_driver_sql(statement)
+    words = "A trigger of yours in this database refuses this (it says: frozen). Remedy: "
+    assert f"FIX   database: {words}" in inside("doctor", status=78, database_url=url).out
+    assert words in inside("sync", status=78, database_url=url).messages
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
+@pytest.mark.parametrize("name", ["account", "batch", "batch_listing", "batch_day", "carrier", "rejected_row"])
+def test_a_sequence_that_this_user_may_not_use(inside: Command, engine: sa.Engine, name: str) -> None:
+    with role(engine, "Clerk") as clerk:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"GRANT {ALL_RIGHTS} ON ALL TABLES IN SCHEMA public TO {clerk.sql}")
+            connection.exec_driver_sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {clerk.sql}")
+            connection.exec_driver_sql(f"REVOKE ALL ON SEQUENCE {name}_{name}_id_seq FROM {clerk.sql}")
+        url = engine.url.set(username=clerk.name).render_as_string(hide_password=False)
+        done = inside("doctor", status=78, database_url=url)
+        assert f"permission denied for sequence {name}_{name}_id_seq" in done.out
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP OWNED BY {clerk.sql}")
+
+
+def test_a_user_who_has_only_what_a_sync_needs(inside: Command, engine: sa.Engine) -> None:
+    """Lookups are added and never changed; no check is ever deleted."""
+    kind = engine.dialect.name
+    if kind == "sqlite":
+        return  # it has no users
+    place = "" if kind == "postgresql" else f"{engine.url.database}."
+    with role(engine, "Clerk") as clerk:
+        with engine.begin() as connection:
+            for table in (*metadata.tables, "alembic_version", "v_coverage"):
+                lookup = table in ("region", "currency", "carrier", "number_type", "call_response", "check_level")
+                rights = "SELECT, INSERT" if lookup else "SELECT, INSERT, UPDATE"
+                rights += "" if lookup or table in ("number_check", "sync_run", "account") else ", DELETE"
+                connection.exec_driver_sql(f"GRANT {rights} ON {place}{table} TO {clerk.sql}")
+            if kind == "postgresql":
+                connection.exec_driver_sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {clerk.sql}")
+        url = engine.url.set(username=clerk.name).render_as_string(hide_password=False)
+        assert lines(inside("doctor", database_url=url)) == dict.fromkeys(ALL, "ok")
+        assert inside.sync(database_url=url).result["status"] == "complete"
+        if kind == "postgresql":
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"DROP OWNED BY {clerk.sql}")
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "pipe"])
+@pytest.mark.parametrize("said", ["doctor", "db current", "status"])
+def test_a_device_in_place_of_a_database_file(inside: Command, place: str, said: str) -> None:
+    """No remedy may name what would take a device away from everybody."""
+    path = inside.directory / "pipe"
+    os.mkfifo(path)
+    done = inside(*said.split(), status=78, database_url=f"sqlite:///{path if place == 'pipe' else place}")
+    assert "is a device or a pipe, so it cannot be an SQLite database" in done.out + done.messages
+    assert "chmod" not in done.out + done.messages
+
+
+@pytest.mark.parametrize("place", [".", "/", "folder"])
+@pytest.mark.parametrize("said", ["doctor", "db current", "sync"])
+def test_a_directory_in_place_of_a_database_file(inside: Command, place: str, said: str) -> None:
+    (inside.directory / "folder").mkdir()
+    done = inside(*said.split(), status=78, database_url=f"sqlite:///{place}")
+    assert "The database file cannot be opened" in done.out + done.messages

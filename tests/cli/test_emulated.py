@@ -17,6 +17,9 @@ NUMBERCHECK_DATABASE_URL=sqlite:///real.db
 NUMBERCHECK_AUTO_MIGRATE=false
 NUMBERCHECK_ACCESS_KEY_FILE=nowhere
 NUMBERCHECK_BATCH_TEMPLATE={date:%Y%m%d}
+NUMBERCHECK_MAX_REQUESTS=1
+NUMBERCHECK_WINDOW_DAYS=1
+NUMBERCHECK_TIMEZONE=America/Los_Angeles
 NUMBERCHECK_METRICS_FILE=real.prom
 NUMBERCHECK_PING_URL=http://127.0.0.1:9/ping
 """
@@ -48,6 +51,13 @@ def test_the_example_leaves_what_is_real_alone(command: Command, listed: bool) -
     assert not {"real.db", "real.prom"} & command.files()
     if listed:
         assert command.query("SELECT count(*) FROM v_number_check", DATABASE) == [(2 * 3 * 3,)]
+
+
+def test_the_example_in_the_help_overwrites_no_list(command: Command) -> None:
+    """`batches.csv` is what the README calls the real one."""
+    words = command("emulator", "--help").out
+    assert "--batch-file emulator.csv" in words
+    assert "batches.csv" not in words
 
 
 def test_what_is_unset_are_settings() -> None:

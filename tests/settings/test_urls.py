@@ -41,7 +41,19 @@ def test_database_urls_get_their_driver(name: str, given: str, expected: str) ->
     assert found.render_as_string(hide_password=False) == expected
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file::memory:?cache=shared&uri=true",
+        "sqlite:///file:?uri=true",
+        "sqlite:///file:x.db%3Fmode=memory?uri=true",
+        "sqlite:///file:x.db?vfs=memdb&uri=true",
+    ],
+)
 def test_rows_are_not_kept_in_memory(url: str) -> None:
     assert "must name a file" in complaint(DATABASE_URL=url)
 
