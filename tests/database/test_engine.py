@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.database.engine import connect, explain, reading
+from etl.database.sqlitefile import exposed, is_there
 from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
 from etl.schema import tables
 from tests.admin.roles import role
@@ -340,9 +341,32 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
         connect(sa.URL.create("sqlite", database=str(tmp_path / "no" / "new.db")))
 
 
-def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
-    told = explained(connect(sa.URL.create("sqlite", database=str(tmp_path))), "SELECT 1")
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (".", "is a directory or a device"),
+        ("/", "is a directory or a device"),
+        ("/dev/null", "is a directory or a device"),
+        ("nowhere/n.db", "does not exist"),
+        ("x" * 300 + "/n.db", "does not exist"),
+        ("x" * 300, "cannot be opened"),
+    ],
+)
+def test_what_cannot_be_a_file_of_sqlite(
+    name: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = sa.URL.create("sqlite", database=name)
+    assert is_there(url) in (True, False)
+    assert exposed(url) == []
+    try:
+        told = explained(connect(url), "SELECT 1")
+    except Misconfigured as error:
+        told = error
     assert isinstance(told, Misconfigured)
+    assert problem in told.problem
+    assert "NUMBERCHECK_DATABASE_URL" in told.remedy
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
