@@ -102,7 +102,7 @@ _TOO_LARGE = Meaning(
 
 NAMED_OBJECTS = 5
 """How many of the views and tables that are built upon ours a message names."""
-LONGEST_WORDS = 1000
+LONGEST_SAID = 1000
 """Characters of what a database says that a message repeats: it may quote a setting that is long by mistake."""
 _DEPENDENTS_EXIST = "2BP01"
 
@@ -187,7 +187,7 @@ def explain(error: BaseException, database: Database = OWN) -> EtlError | None:
         meaning = _LOST
     if meaning is None:
         return None
-    said = " ".join(words(driver_error).split())[:LONGEST_WORDS].rstrip(".") or "nothing"
+    said = " ".join(words(driver_error).split())[:LONGEST_SAID].rstrip(".") or "nothing"
     kept = "; what was stored is kept" if database.keeps else ""
     remedy = meaning.remedy.format(setting=database.setting, kept=kept)
     return meaning.error(f"{meaning.sentence} (it says: {said}).", f"{remedy}.", database.called)

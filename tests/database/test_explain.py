@@ -70,7 +70,7 @@ def test_what_the_driver_cannot_use_is_no_server_that_is_down(said: str) -> None
 
 def test_a_setting_that_the_database_repeats_is_cut() -> None:
     found = told(psycopg.OperationalError(f'database "{"x" * 5000}" does not exist'))
-    assert len(found.problem) < module.LONGEST_WORDS + 100
+    assert len(found.problem) < module.LONGEST_SAID + 100
 
 
 LARGE = [
