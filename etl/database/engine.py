@@ -13,10 +13,9 @@ from sqlalchemy.engine import ExceptionContext
 from etl.database import inherited, opening, packets, silence
 from etl.database.driver import require_driver
 from etl.database.explain import OWN, Database, explain, words
-from etl.database.sqlitefile import create_private, file_of
+from etl.database.sqlitefile import create_private, file_of, require_place
 from etl.database.types import MYSQL_FAMILY
 from etl.database.upsert import COPIED
-from etl.errors import Misconfigured
 
 __all__ = ["connect", "explain", "reading"]
 
@@ -92,19 +91,8 @@ def _mysql(url: sa.URL) -> sa.Engine:
 
 def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
     file = file_of(url)
-    if file is not None and not file.parent.is_dir():
-        raise Misconfigured(
-            f"The directory of the SQLite file {file} does not exist.",
-            f"create it, or correct {database.setting}.",
-            database.called,
-        )
-    # Of a directory, SQLite itself says that it cannot be opened.
-    if file is not None and file.exists() and not (file.is_file() or file.is_dir()):
-        raise Misconfigured(
-            f"{file} is a device or a pipe, so it cannot be an SQLite database.",
-            f"correct {database.setting}.",
-            database.called,
-        )
+    if file is not None:
+        require_place(file, database)
     engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))
     sa.event.listen(engine, "do_connect", lambda *_: create_private(url))
     opening.listen(engine, database, None)

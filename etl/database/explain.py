@@ -76,7 +76,9 @@ _NO_SCHEMA = Meaning(
     "The user's search_path names no schema that exists", "create it, or correct the path", Misconfigured
 )
 _CANNOT_OPEN = Meaning(
-    "The database file cannot be opened", "allow this user to write it and its directory", Misconfigured
+    "The database file cannot be opened",
+    "allow this user to write it and its directory, or correct {setting}",
+    Misconfigured,
 )
 _NO_DATABASE = Meaning(
     "The file is damaged, or is not an SQLite database", "name another, or restore a backup", Misconfigured
@@ -107,6 +109,8 @@ _TOO_LARGE = Meaning(
 
 NAMED_OBJECTS = 5
 """How many of the views and tables that are built upon ours a message names."""
+LONGEST_SAID = 1000
+"""Characters of what a database says that a message repeats: it may quote a setting that is long by mistake."""
 _DEPENDENTS_EXIST = "2BP01"
 
 # Prefixes of PostgreSQL's SQLSTATE, the longest first.
@@ -145,7 +149,8 @@ _REFUSALS = {
     r"SSL SYSCALL|unexpected eof": _DOWN,
     r"SSL|[Ss]slmode|sslrootcert|certificate|private key|TLS": _TLS,
     r"invalid .*(value|option|port)|bad value|unrecognized configuration parameter|startup parameter|"
-    r"command-line argument|could not parse|channel binding|authentication method": _OPTION,
+    r"command-line argument|could not (parse|match)|channel binding|authentication method|"
+    r"service file|definition of service|SCRAM (client|server) key|GSSAPI encryption required|setsockopt": _OPTION,
 }
 _MYSQL = {
     _CHANGED: (1054, 1146),
@@ -197,7 +202,7 @@ def explain(error: BaseException, database: Database = OWN) -> EtlError | None:
         meaning = _LOST
     if meaning is None:
         return None
-    said = " ".join(words(driver_error).split()).rstrip(".") or "nothing"
+    said = " ".join(words(driver_error).split())[:LONGEST_SAID].rstrip(".") or "nothing"
     kept = "; what was stored is kept" if database.keeps else ""
     remedy = meaning.remedy.format(setting=database.setting, kept=kept)
     return meaning.error(f"{meaning.sentence} (it says: {said}).", f"{remedy}.", database.called)
@@ -235,7 +240,7 @@ def _of_postgresql(error: BaseException) -> Meaning | None:
         return next((what for prefix, what in _POSTGRESQL.items() if state.startswith(prefix)), None)
     if type(error).__name__ not in ("OperationalError", "ConnectionTimeout"):
         return None
-    text = str(error)
+    text = " ".join(str(error).split())  # a name that the server repeats may have line feeds
     return next((what for pattern, what in _REFUSALS.items() if re.search(pattern, text)), _DOWN)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +37,6 @@ def _unusable(error: Exception, database: Database) -> Misconfigured:
     said = type(error).__name__ if isinstance(error, UnicodeError) else words(error) or str(error)
     return Misconfigured(
         f"What {database.setting} says cannot be used to connect (the driver says: {said.strip().rstrip('.')}).",
-        "correct it.",
+        "correct ssl_cert, ssl_key and ssl_cipher in it." if isinstance(error, ssl.SSLError) else "correct it.",
         database.called,
     )

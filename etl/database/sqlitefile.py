@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import sqlalchemy as sa
 
+from etl.database.explain import Database
+from etl.errors import Misconfigured
+
 MEMORY = (None, "", ":memory:")
 OTHERS = 0o077
 """The permissions of everybody but the owner."""
@@ -33,9 +36,26 @@ def file_of(url: sa.URL) -> Path | None:
 
 
 def is_there(url: sa.URL) -> bool:
-    """Whether it can be read without creating an empty file. A server or a database in memory always can."""
+    """Whether it can be read without creating an empty file. A server or a database in memory always can.
+
+    A file that this user cannot even look for counts as one: opening it says why.
+    """
     file = file_of(url)
-    return file is None or file.exists()
+    try:
+        return file is None or file.exists()
+    except OSError:
+        return True
+
+
+def require_place(file: Path, database: Database) -> None:
+    """Raise Misconfigured, about `database`, where no file of SQLite is or can be."""
+    # Not the methods of Path, which raise where a name is too long or a directory is closed to this user.
+    if not os.path.isdir(file.parent):  # noqa: PTH112
+        problem = f"The directory of the SQLite file {file} does not exist."
+        raise Misconfigured(problem, f"create it, or correct {database.setting}.", database.called)
+    if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113
+        problem = f"{file} is a directory or a device, which cannot be an SQLite database."
+        raise Misconfigured(problem, f"name a file in {database.setting}.", database.called)
 
 
 def create_private(url: sa.URL) -> None:
@@ -56,7 +76,7 @@ def create_private(url: sa.URL) -> None:
 def exposed(url: sa.URL) -> list[Path]:
     """Those of the files of a database that others than their owner may read or write."""
     file = file_of(url)
-    if file is None or not file.is_file():
+    if file is None or not os.path.isfile(file):  # noqa: PTH113
         return []
     files = [Path(f"{file}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
-    return [each for each in files if each.is_file() and each.stat().st_mode & OTHERS]
+    return [each for each in files if os.path.isfile(each) and each.stat().st_mode & OTHERS]  # noqa: PTH113

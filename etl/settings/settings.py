@@ -258,18 +258,34 @@ def _unknown(given: Mapping[str, str]) -> Iterator[str]:
     for name in sorted({name.removeprefix(PREFIX) for name in given}.difference(names)):
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
         hint = f"did you mean {PREFIX}{close[0]}?" if close else "it is ignored."
-        yield f"There is no setting {PREFIX}{_clip(name)[1:-1]}: {hint}"
+        shown = _shown(name)
+        if shown != name:
+            hint = "it is ignored. A setting is written NAME=value."
+        yield f"There is no setting {PREFIX}{shown}: {hint}"
+
+
+def _shown(name: str) -> str:
+    """A name that does not exist, as a message repeats it: where a '=' was forgotten, a secret may follow."""
+    if re.fullmatch("[A-Z0-9_]{1,60}", name):
+        return name
+    known = [setting.name for setting in SETTINGS if name.startswith(setting.name)]
+    return (max(known, key=len) if known else re.sub("[^A-Z0-9_].*", "", name, flags=re.DOTALL)[:60]) + "…"
 
 
 def _read_secret(variable: str, path: str) -> str:
     try:
         value = _read_text(Path(path), MAX_SECRET_BYTES)
     except BadSetting as error:
-        raise BadSetting(f"{variable}: the file {_clip(path, 400)} {error}.") from None
+        raise BadSetting(f"{variable}: the file {_place(path)}{error}.") from None
     value = value.removesuffix("\n").removesuffix("\r") if value.endswith("\n") else value
     if not value.strip():
-        raise BadSetting(f"{variable}: the file {_clip(path, 400)} is empty.")
+        raise BadSetting(f"{variable}: the file {_place(path)}is empty.")
     return value
+
+
+def _place(path: str) -> str:
+    """A path as a message repeats it: what looks like none may be the secret itself, put there by mistake."""
+    return "that it names " if "/" not in path or "://" in path else f"{_clip(path, 400)} "
 
 
 def _read_text(path: Path, limit: int) -> str:

@@ -5,18 +5,27 @@ A driver's own complaint comes only from the commands that connect, and often as
 
 from __future__ import annotations
 
+import configparser
 import difflib
 import functools
+import ipaddress
+import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from etl.settings import kinds
 from etl.settings.kinds import BadSetting
 
-SECRET_OPTIONS = ("password", "passwd", "sslpassword", "ssl_key_password", "oauth_client_secret")
+SECRET_OPTIONS = (
+    *("password", "passwd", "sslpassword", "ssl_key_password"),
+    *("oauth_client_secret", "scram_client_key", "scram_server_key"),
+)
+
+LONGEST_SOCKET = 107
+"""Bytes of the path of a socket that Linux takes."""
 
 Accepts = Callable[[str], object]
 
@@ -41,14 +50,81 @@ def _one_of(*allowed: str) -> Accepts:
     return check
 
 
-def _there(*words: str) -> Accepts:
-    """The path of a file or a directory that exists, or one of these words."""
+def _there(value: str) -> None:
+    """The path of something that exists."""
+    if not os.path.exists(value):  # noqa: PTH110  (Path's own raises where a name is too long)
+        raise BadSetting("must be the path of a file that exists")
+
+
+def _directory(value: str) -> None:
+    if not os.path.isdir(value):  # noqa: PTH112
+        raise BadSetting("must be the path of a directory that exists")
+
+
+def _file(value: str) -> None:
+    """The path of a file that this user may read."""
+    if not os.path.isfile(value) or not os.access(value, os.R_OK):  # noqa: PTH113
+        raise BadSetting("must be the path of a file that exists and that this user may read")
+
+
+def _certificates(*words: str) -> Accepts:
+    """The path of a file with certificates, or one of these words."""
 
     def check(value: str) -> None:
-        if value not in words and not Path(value).exists():
-            raise BadSetting("must be the path of a file that exists")
+        if value in words:
+            return
+        _file(value)
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+        except OSError:  # an error of TLS is one too
+            raise BadSetting("must be the path of a file with certificates (PEM)") from None
 
     return check
+
+
+def _option_file(value: str) -> None:
+    """An option file of MySQL that the driver can read: it would quote a wrong line, which may hold a password."""
+    path = os.path.expanduser(value)  # noqa: PTH111  (as the driver does)
+    _file(path)
+    try:
+        configparser.RawConfigParser(allow_no_value=True).read(path)
+    except (configparser.Error, UnicodeError):
+        raise BadSetting("must be the path of an option file: lines such as [client] and user=name") from None
+
+
+def require_hosts(value: str) -> None:
+    """Raise BadSetting unless this is a host, or several with commas between them, that can be looked for."""
+    for host in value.split(","):
+        try:
+            host.encode("idna")  # as it is sent to who knows its address
+        except UnicodeError:
+            usable = False
+        else:
+            usable = _HOST.fullmatch(host) is not None
+        if not usable:
+            raise BadSetting(
+                "must name a host such as db.example.org or [::1]; the way to a socket is an option: "
+                "?host=/run/postgresql, or ?unix_socket=/run/mysqld/mysqld.sock"
+            )
+
+
+def _host_or_socket(value: str) -> None:
+    if not value.startswith(("/", "@")):
+        host, _, port = value.rpartition(":")
+        require_hosts(host if host and re.fullmatch(r"[0-9]+", port) else value)
+
+
+def _socket(value: str) -> None:
+    if len(os.fsencode(value)) > LONGEST_SOCKET:
+        raise BadSetting(f"must be the path of a socket, of at most {LONGEST_SOCKET} bytes")
+
+
+def _addresses(value: str) -> None:
+    for each in value.split(","):
+        try:
+            ipaddress.ip_address(each)
+        except ValueError:
+            raise BadSetting("must be an IP address") from None
 
 
 def _ports(value: str) -> None:
@@ -56,16 +132,20 @@ def _ports(value: str) -> None:
         _whole(1, 65535)(port)
 
 
+# Letters of any script, or an IPv6 address with the zone that it may have.
+_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+(%[\w.-]+)?")
 _FLAG = _one_of("0", "1")
 _TLS_VERSION = _one_of("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 # What libpq itself would find out late, or not at all. It knows all names (see _libpq).
 _POSTGRESQL_OPTIONS: dict[str, Accepts] = {
+    "host": _host_or_socket,
+    "hostaddr": _addresses,
     "port": _ports,
     "connect_timeout": _whole(0),
     "keepalives": _FLAG,
-    "keepalives_idle": _whole(0),
-    "keepalives_interval": _whole(0),
-    "keepalives_count": _whole(0),
+    "keepalives_idle": _whole(1, 32767),
+    "keepalives_interval": _whole(1, 32767),
+    "keepalives_count": _whole(1, 127),
     "tcp_user_timeout": _whole(0),
     "sslmode": _one_of("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "sslnegotiation": _one_of("postgres", "direct"),
@@ -74,12 +154,12 @@ _POSTGRESQL_OPTIONS: dict[str, Accepts] = {
     "sslsni": _FLAG,
     "ssl_min_protocol_version": _TLS_VERSION,
     "ssl_max_protocol_version": _TLS_VERSION,
-    "sslrootcert": _there("system"),
-    "sslcert": _there(),
-    "sslkey": _there(),
-    "sslcrl": _there(),
-    "sslcrldir": _there(),
-    "passfile": _there(),
+    "sslrootcert": _certificates("system"),
+    "sslcert": _certificates(),
+    "sslkey": _there,
+    "sslcrl": _file,
+    "sslcrldir": _directory,
+    "passfile": _there,
     "channel_binding": _one_of("disable", "prefer", "require"),
     "gssencmode": _one_of("disable", "prefer", "require"),
     "gssdelegation": _FLAG,
@@ -93,16 +173,16 @@ _MYSQL_OPTIONS: dict[str, Accepts] = {
     "read_timeout": _whole(1),
     "write_timeout": _whole(1),
     "charset": kinds.text,
-    "unix_socket": kinds.text,
-    "bind_address": kinds.text,
+    "unix_socket": _socket,
+    "bind_address": _addresses,
     "program_name": kinds.text,
     "init_command": kinds.text,
-    "read_default_file": _there(),
+    "read_default_file": _option_file,
     "read_default_group": kinds.text,
-    "ssl_ca": _there(),
-    "ssl_capath": _there(),
-    "ssl_cert": _there(),
-    "ssl_key": _there(),
+    "ssl_ca": _certificates(),
+    "ssl_capath": _directory,
+    "ssl_cert": _certificates(),
+    "ssl_key": _file,
     "ssl_cipher": kinds.text,
     "ssl_check_hostname": kinds.boolean,
 }
@@ -187,7 +267,7 @@ def _instead(url: sa.URL, name: str, known: Mapping[str, Accepts]) -> str:
     backend = url.get_backend_name()
     here = _CALLED_HERE.get(backend, {}).get(name.lower())
     if here is None and backend == "sqlite" and name in _SQLITE_FILE_OPTIONS:
-        return "without sqlite:///file:PATH and uri=true"
+        return "write sqlite:///file:PATH?uri=true with it"
     if here is None and (close := difflib.get_close_matches(name, known, n=1, cutoff=0.75)):
         return f"did you mean {close[0]}?"
     return f"write {here}" if here else "leave it out, or write & in a value as %26"

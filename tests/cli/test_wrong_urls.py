@@ -29,6 +29,10 @@ WRONG = [
     ("database_url", f"postgresql://u:{SECRET}@127.0.0.1:1/d?ssl=true", "option 'ssl'"),
     ("database_url", f"mysql://u:{SECRET}@127.0.0.1:1/d?ssl_ca=/nonexistent", "option ssl_ca"),
     ("database_url", "sqlite:///x.db?timeout=abc", "option timeout"),
+    ("database_url", "sqlite:///file:x%00.db?uri=true", "%00"),
+    ("database_url", "sqlite:///file:x.db?uri=true&vfs=memdb", "must name a file"),
+    ("database_url", f"mysql://u:{SECRET}@127.0.0.1:1/information_schema", "keeps for itself"),
+    ("copy_to_database_url", f"postgresql://u:{SECRET}@%2Frun%2Fpostgresql/d", "?host=/run/postgresql"),
     ("database_url", f"postgresql://u:hunter2@{SECRET}@localhost/d", "write @ as %40"),
     ("database_url", f"mysql://u:hunter2/{SECRET}@localhost/d", "write @ as %40"),
     ("api_url", f"http://u:hunter2@{SECRET}@localhost/d", "write @ as %40"),
@@ -45,6 +49,10 @@ def test_every_command_says_which_option_is_wrong(inside: Command, words: list[s
         told = done.out if words == ["doctor"] else done.messages
         assert f"NUMBERCHECK_{setting.upper()}" in told
         assert what in told
+    # Whether the file can be there is looked at where it is opened.
+    for url in ("sqlite:///.", "sqlite:////", "sqlite:////dev/null"):
+        done = inside(*words, status=78, database_url=url, copy_to_database_url="sqlite:///copy.db")
+        assert "which cannot be an SQLite database" in (done.out if words == ["doctor"] else done.messages)
     if words != ["doctor"]:  # which goes on with its other checks
         assert inside.vendor.requests == []
         assert inside.files() == {"batches.csv"}

@@ -3,10 +3,12 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+import certifi
 import pytest
 import sqlalchemy as sa
 
 from etl.database.engine import connect, explain, reading
+from etl.database.sqlitefile import exposed, is_there
 from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
 from etl.schema import tables
 from tests.admin.roles import role
@@ -251,6 +253,12 @@ def test_a_file_of_certificates_that_holds_none(tmp_path: Path) -> None:
     assert isinstance(told, Misconfigured)
 
 
+def test_a_certificate_without_its_key() -> None:
+    told = failing(sa.make_url(f"mysql+pymysql://u:{PASSWORD}@127.0.0.1:1/d?ssl_cert={certifi.where()}"))
+    assert type(told) is Misconfigured
+    assert "ssl_cert, ssl_key" in told.remedy
+
+
 @SERVERS
 def test_a_database_that_does_not_exist(database: sa.URL) -> None:
     told = explained(connect(database.set(database="nothing_here")), "SELECT 1")
@@ -340,9 +348,31 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
         connect(sa.URL.create("sqlite", database=str(tmp_path / "no" / "new.db")))
 
 
-def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
-    told = explained(connect(sa.URL.create("sqlite", database=str(tmp_path))), "SELECT 1")
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (".", "is a directory or a device"),
+        ("/", "is a directory or a device"),
+        ("/dev/null", "is a directory or a device"),
+        ("nowhere/n.db", "does not exist"),
+        ("x" * 300 + "/n.db", "does not exist"),
+        ("x" * 300, "cannot be opened"),
+    ],
+)
+def test_what_cannot_be_a_file_of_sqlite(
+    name: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = sa.URL.create("sqlite", database=name)
+    is_there(url), exposed(url)  # neither raises
+    try:
+        told = explained(connect(url), "SELECT 1")
+    except Misconfigured as error:
+        told = error
     assert isinstance(told, Misconfigured)
+    assert problem in told.problem
+    assert "NUMBERCHECK_DATABASE_URL" in told.remedy
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

@@ -51,6 +51,28 @@ def test_no_remedy_has_a_place_left(
     assert not set("{}") & set(error.remedy)
 
 
+WRITTEN_WRONGLY = [
+    'connection is bad: definition of service "numbers" not found',
+    "connection is bad: invalid SCRAM client key",
+    "connection is bad: GSSAPI encryption required but no credential cache",
+    "could not match 1 host names with 2 hostaddr values",
+    'connection to server at "127.0.0.1" failed: setsockopt(TCP_KEEPIDLE) failed: Invalid argument',
+    'FATAL:  database "numbers\n#" does not exist',
+]
+
+
+@pytest.mark.parametrize("said", WRITTEN_WRONGLY)
+def test_what_the_driver_cannot_use_is_no_server_that_is_down(said: str) -> None:
+    found = told(psycopg.OperationalError(said))
+    assert type(found) is Misconfigured
+    assert "NUMBERCHECK_DATABASE_URL" in found.remedy
+
+
+def test_a_setting_that_the_database_repeats_is_cut() -> None:
+    found = told(psycopg.OperationalError(f'database "{"x" * 5000}" does not exist'))
+    assert len(found.problem) < module.LONGEST_SAID + 100
+
+
 LARGE = [
     pymysql.err.OperationalError(1153, "Got a packet bigger than 'max_allowed_packet' bytes"),
     pymysql.err.OperationalError(2020, "Got packet bigger than 'max_allowed_packet' bytes"),

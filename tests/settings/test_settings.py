@@ -253,6 +253,32 @@ def test_a_name_that_does_not_exist_is_a_warning(name: str, hint: str) -> None:
     assert settings(**{name: SECRET}).warnings == (f"There is no setting NUMBERCHECK_{name}: {hint}",)
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (f"NUMBERCHECK_DATABASE_URL:postgresql://u:{SECRET}@h/d?sslmode=require", "DATABASE_URL…"),
+        (f"NUMBERCHECK_ACCESS_SECRET{SECRET}=", "ACCESS_SECRET…"),
+        (f"NUMBERCHECK_ACCESS_SECRET{SECRET}==", "ACCESS_SECRET…"),
+        (f"export NUMBERCHECK_PASSWORD:{SECRET}=1", "PASSWORD…"),
+        (f"NUMBERCHECK_{SECRET}=1", "…"),
+    ],
+)
+def test_a_secret_behind_a_sign_that_is_missing(line: str, shown: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"{line}\n")
+    told = " ".join(settings(tmp_path / ".env").warnings)
+    assert SECRET not in told
+    if not line.endswith("="):  # an empty one says nothing
+        assert told == f"There is no setting NUMBERCHECK_{shown}: it is ignored. A setting is written NAME=value."
+
+
+@pytest.mark.parametrize("name", sorted(FROM_FILE))
+@pytest.mark.parametrize("value", [SECRET, f"postgresql://u:{SECRET}@h/d", f"https://h/{SECRET}"])
+def test_a_secret_in_place_of_the_path_of_its_file(name: str, value: str) -> None:
+    message = complaint(**{f"{name}_FILE": value})
+    assert message.startswith(f"NUMBERCHECK_{name}_FILE: the file that it names cannot be read (")
+    assert SECRET not in message
+
+
 def test_known_names_and_other_programs_names_are_no_warning(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("abc")
     environ = {

@@ -31,7 +31,7 @@ def test_a_source_may_be_any_database_that_sqlalchemy_knows() -> None:
         ("postgresql+psycopg://u:p@h/d?sslmode=require", "postgresql+psycopg://u:p@h/d?sslmode=require"),
         ("mysql://u:p@h/d", "mysql+pymysql://u:p@h/d?charset=utf8mb4"),
         ("mysql+pymysql://u:p@h/d?charset=latin1", "mysql+pymysql://u:p@h/d?charset=latin1"),
-        ("mariadb://u:p@h/d?ssl_ca=.", "mariadb+pymysql://u:p@h/d?charset=utf8mb4&ssl_ca=."),
+        ("mariadb://u:p@h/d?read_timeout=9", "mariadb+pymysql://u:p@h/d?charset=utf8mb4&read_timeout=9"),
     ],
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "COPY_TO_DATABASE_URL", "BATCH_DATABASE_URL"])
@@ -76,6 +76,57 @@ def test_a_database_of_mysql_has_a_name(url: str) -> None:
 @pytest.mark.parametrize("url", ["sqlite://x.db", "sqlite://folder/x.db", "sqlite://u:p@h/x.db"])
 def test_a_file_has_three_slashes(url: str) -> None:
     assert "such as sqlite:///numbercheck.db" in complaint(DATABASE_URL=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{scheme}{rest}"
+        for scheme in ("postgresql", "mysql", "mariadb")
+        for rest in ("://u%00:p@h/d", "://u:%00@h/d")
+    ]
+    + ["mysql://u:p@h/d%00", "postgresql://h/d?application_name=%00", "sqlite:///file:x%00.db?uri=true"],
+)
+def test_what_a_driver_would_cut_off(url: str) -> None:
+    assert complaint(DATABASE_URL=url) == "NUMBERCHECK_DATABASE_URL must not contain %00."
+
+
+@pytest.mark.parametrize("name", ["information_schema", "performance_schema", "MySQL", "sys"])
+def test_a_database_of_the_server_itself(name: str) -> None:
+    assert "keeps for itself" in complaint(DATABASE_URL=f"mysql://u:p@h/{name}")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql", "mariadb"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a b",
+        "..",
+        ".h",
+        "a..b",
+        "x" * 64,
+        "[]",
+        "%2Frun%2Fpostgresql",
+        "h\x01",
+        "h\u202e",
+        "h\n",
+        "'h'",
+        "<h>",
+        "$(h)",
+    ]
+    + ["h;", "*", "%"],
+)
+def test_what_no_host_can_be_called(scheme: str, host: str) -> None:
+    message = complaint(DATABASE_URL=f"{scheme}://u:{SECRET}@{host}/d")
+    assert "NUMBERCHECK_DATABASE_URL must name a host such as" in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "[fe80::1%eth0]", "h", "h.", "my_host", "é.example", "a,b"]
+)
+def test_what_a_host_may_be_called(host: str) -> None:
+    assert settings(DATABASE_URL=f"postgresql://u:p@{host}:5432/d").database_url.host == host.strip("[]")
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999999999"])
