@@ -1,8 +1,8 @@
 """SIGTERM, SIGINT and SIGHUP: one rule, from the first moment of a process to its last.
 
-A signal never ends the process by itself. While the program is still being loaded it is noted; a command ends on
-it in good order (KeyboardInterrupt); a run stores what is under way first (run/signals.py). All end with 75. This
-imports next to nothing, because it has to be there before everything else is imported.
+A signal never ends the process by itself. While the program is still being loaded it is noted (etl/noting.py); a
+command ends on it in good order (KeyboardInterrupt); a run stores what is under way first (run/signals.py). All
+end with 75.
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from etl.noting import noted
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
-
-_noted: list[int] = []
-
-
-def note() -> None:
-    """From now on, only remember these signals: `interrupted` heeds them as soon as a command begins."""
-    for number in _heeded(SIGNALS):
-        signal.signal(number, lambda number, _frame: _noted.append(number))
 
 
 def ignore() -> None:
@@ -36,7 +30,7 @@ def ignore() -> None:
 def interrupted() -> Iterator[None]:
     """Inside this context, a signal is a KeyboardInterrupt, and so is one that was noted before."""
     with handled(_interrupt):
-        if _noted:
+        if noted:
             raise KeyboardInterrupt
         yield
 

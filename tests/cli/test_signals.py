@@ -53,7 +53,7 @@ def starting(command: Command, module: str, number: int, *arguments: str) -> Don
 
 
 @pytest.mark.parametrize("number", EACH)
-@pytest.mark.parametrize("module", ["etl.streams", "sqlalchemy", "etl.cli.sync"])
+@pytest.mark.parametrize("module", ["etl.streams", "etl.stopping", "sqlalchemy", "etl.cli.sync"])
 def test_while_the_program_is_loaded(command: Command, module: str, number: signal.Signals) -> None:
     done = starting(command, module, number, *SYNC)
     assert (done.status, done.json) == (75, {"status": "incomplete", "exit_code": 75}), done.err
