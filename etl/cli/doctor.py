@@ -24,6 +24,7 @@ from etl.database.explain import OWN
 from etl.errors import BatchDayFailed, EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
+from etl.report.place import Place
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.settings import DOTENV, Settings
@@ -127,7 +128,7 @@ class Patient:
         if self._settings.metrics_file:
             from etl.report import textfile  # noqa: PLC0415  (its library takes long to load)
 
-            textfile.require_usable(self._settings.metrics_file)
+            textfile.require_usable(self._settings.metrics_file, Place.of(self._settings).files())
         self._settings.credentials()
         yield f"credentials are set; the account is {self._settings.account!r}"
 

@@ -53,10 +53,14 @@ def create_private(url: sa.URL) -> None:
         os.close(descriptor)
 
 
-def exposed(url: sa.URL) -> list[Path]:
-    """Those of the files of a database that others than their owner may read or write."""
+def files_of(url: sa.URL) -> list[Path]:
+    """The file that `url` names, and those that SQLite keeps beside it, whether they exist or not."""
     file = file_of(url)
     if file is None:
         return []
-    files = [file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm", "-journal"))]
-    return [each for each in files if each.exists() and each.stat().st_mode & OTHERS]
+    return [file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm", "-journal"))]
+
+
+def exposed(url: sa.URL) -> list[Path]:
+    """Those of the files of a database that others than their owner may read or write."""
+    return [each for each in files_of(url) if each.exists() and each.stat().st_mode & OTHERS]
