@@ -42,7 +42,8 @@ def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> 
     """An engine for `url`; nothing is connected yet. The URL's query takes precedence over our defaults.
 
     `patient`: for statements during which a server may be silent for longer than `silence.SILENCE`.
-    Raises Misconfigured, about `database`, if the driver's package or an SQLite file's directory is missing.
+    Raises Misconfigured, about `database`, if the driver's package or an SQLite file's directory is missing,
+    or the file is a device, a pipe or the like.
     """
     require_driver(url, database.called)
     if url.get_backend_name() == "sqlite":
@@ -96,6 +97,12 @@ def _sqlite(url: sa.URL, database: Database) -> sa.Engine:
         raise Misconfigured(
             f"The directory of the SQLite file {file} does not exist.",
             f"create it, or correct {database.setting}.",
+            database.called,
+        )
+    if file is not None and file.exists() and not file.is_file():
+        raise Misconfigured(
+            f"{file} cannot be an SQLite database: it is not a regular file.",
+            f"correct {database.setting}.",
             database.called,
         )
     engine = _engine(url, _defaults(url, {"timeout": LOCK_SECONDS}))

@@ -48,7 +48,7 @@ def create_private(url: sa.URL) -> None:
     if file is None or url.query.get("mode", "rwc") != "rwc":
         return
     with contextlib.suppress(OSError):
-        descriptor = os.open(file.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(os.path.realpath(file), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.fchmod(descriptor, 0o600)
         os.close(descriptor)
 
@@ -63,4 +63,4 @@ def files_of(url: sa.URL) -> list[Path]:
 
 def exposed(url: sa.URL) -> list[Path]:
     """Those of the files of a database that others than their owner may read or write."""
-    return [each for each in files_of(url) if each.exists() and each.stat().st_mode & OTHERS]
+    return [each for each in files_of(url) if each.is_file() and each.stat().st_mode & OTHERS]

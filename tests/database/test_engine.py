@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -340,8 +342,16 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
         connect(sa.URL.create("sqlite", database=str(tmp_path / "no" / "new.db")))
 
 
-def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
-    told = explained(connect(sa.URL.create("sqlite", database=str(tmp_path))), "SELECT 1")
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to("/dev/null")])
+def test_no_regular_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "n.db")
+    with pytest.raises(Misconfigured, match="not a regular file.*correct NUMBERCHECK_DATABASE_URL"):
+        connect(sa.URL.create("sqlite", database=str(tmp_path / "n.db")))
+
+
+def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "n.db").symlink_to("n.db")
+    told = explained(connect(sa.URL.create("sqlite", database=str(tmp_path / "n.db"))), "SELECT 1")
     assert isinstance(told, Misconfigured)
 
 
