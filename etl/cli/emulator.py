@@ -133,10 +133,11 @@ def emulator(
     today = clock().astimezone(behaviour.timezone).date()
     book = _book(today, days, batches, rows, seed)
     served = Emulator(book, port=port, behaviour=behaviour, now=clock)
-    with _until_told_to_end() as end, ExitStack() as stack:
+    with ExitStack() as stack:
         _start(stack, served)
         if batch_file is not None:
-            _write_batches(book, batch_file)
+            _write_batches(book, batch_file)  # a pipe waits for its reader: until then, a signal ends the command
+        end = stack.enter_context(_until_told_to_end())
         click.echo(f"Serving {batches * days} batch days at {served.url}; Ctrl-C ends it.", err=True)
         click.echo("\n".join(_settings(served, batch_file)))
         end.wait()
