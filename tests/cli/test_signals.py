@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from etl.cli.group import explained
 from tests.cli.support import NOW, Command, Done, ended, holding
 from tests.running import HANG, wait_until
 from tests.servers import PASSWORD
@@ -111,3 +113,14 @@ def test_a_hangup_that_nohup_ignores_stays_ignored(command: Command) -> None:
             assert command.finish(process).result["status"] == "complete"
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_second_signal_may_break_off_what_the_first_has_left_to_be_done() -> None:
+    with pytest.raises(sqlite3.ProgrammingError) as caught:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+    known = explained(caught.value)
+    assert known is not None
+    assert (known.exit_status, known.problem) == (75, "Stopped by a signal. What was stored is kept.")
