@@ -16,6 +16,7 @@ from typing import get_args
 import click
 import sqlalchemy as sa
 
+from etl import stopping
 from etl.cli.common import Moment
 from etl.emulator import KINDS, Behaviour, Book, Emulator, Fault, Faults, parse_fault, utcnow
 from etl.emulator.order import Order
@@ -161,13 +162,13 @@ def _book(today: dt.date, days: int, batches: int, rows: int, seed: int) -> Book
 def _until_told_to_end() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set; their previous handlers come back at the end."""
     end = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: end.set()) for number in numbers]
-    try:
+
+    def heard(*_: object) -> None:
+        stopping.hear()
+        end.set()
+
+    with stopping.handled(heard, (signal.SIGINT, signal.SIGTERM)):
         yield end
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _start(stack: ExitStack, served: Emulator) -> None:

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from etl import stopping
 from etl.cli.group import explained
 from tests.cli.support import NOW, Command, Done, ended, holding
 from tests.running import HANG, wait_until
@@ -113,6 +114,28 @@ def test_a_hangup_that_nohup_ignores_stays_ignored(command: Command) -> None:
             assert command.finish(process).result["status"] == "complete"
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_signals_in_quick_succession_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is heeded in good order: nothing that it has left to be done is broken off, unless that hangs."""
+    monkeypatch.setattr(stopping, "SAME", HANG)
+    undisturbed = False
+    with pytest.raises(KeyboardInterrupt), stopping.interrupted():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            for number in (*EACH, *EACH):
+                signal.raise_signal(number)
+            undisturbed = True
+    assert undisturbed
+    monkeypatch.setattr(stopping, "SAME", 0.0)
+    with pytest.raises(KeyboardInterrupt), stopping.interrupted():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            undisturbed = False
+    assert undisturbed
 
 
 def test_a_second_signal_may_break_off_what_the_first_has_left_to_be_done() -> None:
