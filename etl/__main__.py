@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from etl import stopping
+from etl import noting
 
 
 def start() -> None:
     """Run the command that this process's arguments name, and end the process with its exit status."""
-    stopping.note()
+    noting.note()
     from etl import streams  # noqa: PLC0415  (signals may come while anything is imported)
 
     streams.prepare()

@@ -1,29 +1,30 @@
 """SIGTERM, SIGINT and SIGHUP: one rule, from the first moment of a process to its last.
 
-A signal never ends the process by itself. While the program is still being loaded it is noted; a command ends on
-it in good order (KeyboardInterrupt); a run stores what is under way first (run/signals.py). All end with 75. This
-imports next to nothing, because it has to be there before everything else is imported.
+A signal never ends the process by itself. While the program is still being loaded it is noted (etl/noting.py); a
+command ends on it in good order (KeyboardInterrupt); a run stores what is under way first (run/signals.py). All
+end with 75.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+
+from etl.noting import noted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SAME = 5.0
+"""Seconds for which further signals count as the same one, and do not break off what the first has left to do.
+
+`timeout` sends one to the process and another to its group. Later ones do break it off: it may hang.
+"""
+_heard: list[float] = []
+
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
-
-_noted: list[int] = []
-
-
-def note() -> None:
-    """From now on, only remember these signals: `interrupted` heeds them as soon as a command begins."""
-    for number in _heeded(SIGNALS):
-        signal.signal(number, lambda number, _frame: _noted.append(number))
 
 
 def ignore() -> None:
@@ -35,8 +36,10 @@ def ignore() -> None:
 @contextmanager
 def interrupted() -> Iterator[None]:
     """Inside this context, a signal is a KeyboardInterrupt, and so is one that was noted before."""
+    _heard.clear()
     with handled(_interrupt):
-        if _noted:
+        if noted:
+            hear()
             raise KeyboardInterrupt
         yield
 
@@ -61,5 +64,15 @@ def _heeded(numbers: Collection[signal.Signals]) -> list[signal.Signals]:
     return [number for number in numbers if not (unheard and number is signal.SIGHUP)]
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def hear() -> bool:
+    """Take notice of a signal; whether it is another one than the last."""
+    now = time.monotonic()
+    if _heard and now - _heard[-1] < SAME:
+        return False
+    _heard.append(now)
+    return True
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    if hear():
+        raise KeyboardInterrupt

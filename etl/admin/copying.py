@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -87,7 +88,7 @@ def _require_schemas(source: sa.Engine, target: sa.Engine) -> None:
 
 def _place(url: sa.URL) -> object:
     if file := file_of(url):
-        return file.resolve()
+        return os.path.realpath(file)
     return url.get_backend_name(), url.host, url.port, url.database, url.query
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from etl import log, settings
 from etl.cli.common import prepare_schema
 from etl.cli.output import count, table
-from etl.cli.sync import run, summary
+from etl.cli.sync import run, summary, tell_reasons
 from etl.core.fields import FIELDS
 from etl.database.engine import connect, reading
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults, utcnow
@@ -87,6 +87,7 @@ def moment_for(now: dt.datetime) -> dt.datetime:
 def _sync(found: Settings, moment: dt.datetime) -> None:
     """Run the job once, as `numbercheck sync` does, and exit unless it ended with 0."""
     result = run(found, moment)
+    tell_reasons(result)
     click.echo(summary(result))
     if result.exit_code:
         click.get_current_context().exit(result.exit_code)
@@ -106,12 +107,13 @@ def _vendor(directory: Path, moment: dt.datetime) -> Iterator[tuple[Emulator, Se
         lines.writerows((batch_no, date) for batch_no, date, _ in book.batch_days())
     faults = Faults({Fault(kind): share for kind, share in FAULTS.items()}, seed=1)
     with Emulator(book, behaviour=Behaviour(faults=faults), now=lambda: moment) as vendor:
+        url = sa.URL.create("sqlite", database=str(database))
         environment = {
             "NUMBERCHECK_API_URL": vendor.url,
             "NUMBERCHECK_ACCESS_KEY": book.first.access_key,
             "NUMBERCHECK_ACCESS_SECRET": book.first.secret,
             "NUMBERCHECK_ACCOUNT": "demo",
-            "NUMBERCHECK_DATABASE_URL": f"sqlite:///{database}",
+            "NUMBERCHECK_DATABASE_URL": url.render_as_string(),
             "NUMBERCHECK_BATCH_FILE": str(batches),
             "NUMBERCHECK_REQUEST_INTERVAL": "0",
         }

@@ -27,6 +27,7 @@ from etl.database.sqlitefile import is_there
 from etl.errors import BatchDayFailed, EndpointRefuses, EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
+from etl.report.place import Place
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.schema import migrate
@@ -154,7 +155,7 @@ class Patient:
             from etl.report import textfile  # noqa: PLC0415  (its library takes long to load)
 
             try:
-                textfile.require_usable(self._settings.metrics_file)
+                textfile.require_usable(self._settings.metrics_file, Place.of(self._settings).files())
             except Misconfigured as unwritable:
                 yield unwritable
 

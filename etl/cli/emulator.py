@@ -16,6 +16,7 @@ from typing import get_args
 import click
 import sqlalchemy as sa
 
+from etl import stopping
 from etl.cli.common import Moment
 from etl.emulator import KINDS, Behaviour, Book, Emulator, Fault, Faults, parse_fault, utcnow
 from etl.emulator.order import Order
@@ -138,10 +139,11 @@ def emulator(
     today = clock().astimezone(behaviour.timezone).date()
     book = _book(today, days, batches, rows, seed)
     served = Emulator(book, port=port, behaviour=behaviour, now=clock)
-    with _until_told_to_end() as end, ExitStack() as stack:
+    with ExitStack() as stack:
         _start(stack, served)
         if batch_file is not None:
-            _write_batches(book, batch_file)
+            _write_batches(book, batch_file)  # a pipe waits for its reader: until then, a signal ends the command
+        end = stack.enter_context(_until_told_to_end())
         click.echo(f"Serving {batches * days} batch days at {served.url}; Ctrl-C ends it.", err=True)
         click.echo("\n".join(_settings(served, batch_file)))
         end.wait()
@@ -165,13 +167,13 @@ def _book(today: dt.date, days: int, batches: int, rows: int, seed: int) -> Book
 def _until_told_to_end() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set; their previous handlers come back at the end."""
     end = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: end.set()) for number in numbers]
-    try:
+
+    def heard(*_: object) -> None:
+        stopping.hear()
+        end.set()
+
+    with stopping.handled(heard, (signal.SIGINT, signal.SIGTERM)):
         yield end
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _start(stack: ExitStack, served: Emulator) -> None:

@@ -56,10 +56,10 @@ def explained(error: BaseException) -> EtlError | None:
     match error:
         case EtlError():
             return error
+        case _ if _is_stop(error):
+            return TryLater("Stopped by a signal. What was stored is kept.")
         case sa.exc.SQLAlchemyError():
             return explain(error)
-        case KeyboardInterrupt():
-            return TryLater("Stopped by a signal. What was stored is kept.")
         case OSError(errno=number) if number in streams.FULL:
             return TryLater("The disk is full, so the output cannot be written.", "make room.")
         case OSError(filename=str() | bytes() as name, strerror=str() as reason):
@@ -67,6 +67,13 @@ def explained(error: BaseException) -> EtlError | None:
                 f"{name!r} cannot be used ({reason}).", "check that it exists and that this user may use it."
             )
     return None
+
+
+def _is_stop(error: BaseException | None) -> bool:
+    """Whether a signal has led to this: a second one may break off what the first has left to be tidied up."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _defect(error: BaseException) -> int:

@@ -90,7 +90,7 @@ def _sync(
         report.locked = isinstance(error, Locked)
         return _not_begun(known, window, as_json)
     bind(run_id=result.run_id)
-    _tell_reasons(result)
+    tell_reasons(result)
     if as_json:
         print_json(result.as_json())
     else:
@@ -144,7 +144,7 @@ def _not_begun(error: EtlError, window: Window | None, as_json: bool) -> int:
     return error.exit_status
 
 
-def _tell_reasons(result: Result) -> None:
+def tell_reasons(result: Result) -> None:
     """Say why the run did not end with 0, each sentence once; failures of single batch days are in the log."""
     reasons = list(dict.fromkeys(map(str, result.reasons)))
     for reason in reasons[:SHOWN]:

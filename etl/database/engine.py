@@ -41,7 +41,8 @@ def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> 
     """An engine for `url`; nothing is connected yet. The URL's query takes precedence over our defaults.
 
     `patient`: for statements during which a server may be silent for longer than `silence.SILENCE`.
-    Raises Misconfigured, about `database`, if the driver's package or an SQLite file's directory is missing.
+    Raises Misconfigured, about `database`, if the driver's package or an SQLite file's directory is missing,
+    or the file is a device, a pipe or the like.
     """
     require_driver(url, database.called)
     if url.get_backend_name() == "sqlite":

@@ -54,7 +54,7 @@ def require_place(file: Path, database: Database) -> None:
         problem = f"The directory of the SQLite file {file} does not exist."
         raise Misconfigured(problem, f"create it, or correct {database.setting}.", database.called)
     if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113
-        problem = f"{file} is a directory or a device, which cannot be an SQLite database."
+        problem = f"{file} is a directory, a device or a pipe, so it cannot be an SQLite database."
         raise Misconfigured(problem, f"name a file in {database.setting}.", database.called)
 
 
@@ -68,15 +68,19 @@ def create_private(url: sa.URL) -> None:
     if file is None or url.query.get("mode", "rwc") != "rwc":
         return
     with contextlib.suppress(OSError):
-        descriptor = os.open(file.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(os.path.realpath(file), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.fchmod(descriptor, 0o600)
         os.close(descriptor)
 
 
+def files_of(url: sa.URL) -> list[Path]:
+    """The file that `url` names, and those that SQLite keeps beside it, whether they exist or not."""
+    file = file_of(url)
+    if file is None:
+        return []
+    return [file, *(Path(f"{file}{ending}") for ending in ("-wal", "-shm", "-journal"))]
+
+
 def exposed(url: sa.URL) -> list[Path]:
     """Those of the files of a database that others than their owner may read or write."""
-    file = file_of(url)
-    if file is None or not os.path.isfile(file):  # noqa: PTH113
-        return []
-    files = [Path(f"{file}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
-    return [each for each in files if os.path.isfile(each) and each.stat().st_mode & OTHERS]  # noqa: PTH113
+    return [each for each in files_of(url) if os.path.isfile(each) and each.stat().st_mode & OTHERS]  # noqa: PTH113

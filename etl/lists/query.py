@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -120,7 +120,7 @@ def _careful(url: sa.URL) -> sa.URL:
         and "uri" not in url.query
         and url.database != ":memory:"
     ):
-        file = f"file:{quote(str(Path(url.database).resolve()))}"
+        file = f"file:{quote(os.path.realpath(url.database))}"
         return url.set(database=file).update_query_dict({"mode": "rw", "uri": "true"})
     return url
 

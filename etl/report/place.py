@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from etl.settings import Settings, usable
+from etl.database.sqlitefile import files_of
+from etl.settings import DOTENV, Settings, usable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Place:
     account: str | None
     database_url: sa.URL | None = field(repr=False)
     metrics_file: Path | None
+    batch_file: Path | None
     pushgateway_url: str | None = field(repr=False)
     ping_url: str | None = field(repr=False)
 
@@ -24,6 +26,11 @@ class Place:
     def of(cls, settings: Settings) -> Place:
         """The place that these settings name."""
         return cls(**{name: getattr(settings, name) for name in cls.__slots__})
+
+    def files(self) -> list[Path]:
+        """The files that the job needs for something else, whether they exist or not."""
+        listed = [] if self.batch_file is None else [self.batch_file]
+        return [DOTENV, *listed, *([] if self.database_url is None else files_of(self.database_url))]
 
     @classmethod
     def despite_errors(cls) -> Place:

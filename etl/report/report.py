@@ -90,7 +90,7 @@ class Report:
         # What went well for some batches or dates must not silence an alarm about all of them.
         keep = self._narrowed and exit_status == 0
         if path := place.metrics_file:
-            write = partial(textfile.write, path, account, run, known, keep=keep)
+            write = partial(textfile.write, path, place.files(), account, run, known, keep=keep)
             _attempt(f"The metrics file {path}", partial(within, FILE_SECONDS, write))
         if url := place.pushgateway_url:
             registry = metrics.figures(account, None if keep else run, known)

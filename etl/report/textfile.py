@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,17 +20,20 @@ from etl.store.figures import Ledger
 
 # The exporter runs as another user.
 MODE = 0o644
+SHOWN_OF_NAME = 40
 
 
-def write(path: Path, account: str, run: Ended, ledger: Ledger | None, *, keep: bool) -> None:
+def write(
+    path: Path, needed: Collection[Path], account: str, run: Ended, ledger: Ledger | None, *, keep: bool
+) -> None:
     """Replace the file, or that which a link names. A reader sees either the old one or the new one, always whole.
 
     The file's figures from the ledger stay where this run could not read it. `keep`: so do those of the run
     before, if the file has any. Raises OSError, also for what is no regular file: a device or a pipe would be gone
-    for everybody.
+    for everybody. `needed`: files of another purpose, such as the database, which are not replaced either.
     """
+    _require_replaceable(path, needed)
     path = Path(os.path.realpath(path))
-    _require_regular(path)
     before = _told_before(path, account)
     earlier = keep and any(family.name in OF_THE_RUN for family in before)
     registry = figures(account, None if earlier else run, ledger)
@@ -38,22 +42,33 @@ def write(path: Path, account: str, run: Ended, ledger: Ledger | None, *, keep: 
     _replace(path, generate_latest(registry))
 
 
-def require_usable(path: Path) -> None:
+def require_usable(path: Path, needed: Collection[Path]) -> None:
     """Raise Misconfigured where `write` could not write the file."""
-    target = Path(os.path.realpath(path))
     try:
-        _require_regular(target)
-        with tempfile.TemporaryFile(dir=target.parent):
+        _require_replaceable(path, needed)
+        with tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent):
             pass
     except OSError as error:
         problem = f"The metrics file {str(path)!r} cannot be written ({error.strerror})."
         raise Misconfigured(problem, "correct NUMBERCHECK_METRICS_FILE, or let this user write there.") from None
 
 
-def _require_regular(path: Path) -> None:
+def _require_replaceable(path: Path, needed: Collection[Path]) -> None:
+    if os.path.realpath(path) in map(os.path.realpath, needed):
+        raise OSError(errno.EINVAL, "the job needs this file for something else")
     with suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.stat().st_mode):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
+        if any(os.path.samestat(found, stream) for stream in _streams()):
+            raise OSError(errno.EINVAL, "it is a standard stream of this process")
+
+
+def _streams() -> Iterator[os.stat_result]:
+    """The files that `/dev/stdout` and the like, or a log that cron writes, lead to."""
+    for descriptor in range(3):
+        with suppress(OSError):
+            yield os.fstat(descriptor)
 
 
 def _told_before(path: Path, account: str) -> list[Metric]:
@@ -68,7 +83,8 @@ def _told_before(path: Path, account: str) -> list[Metric]:
 
 def _replace(path: Path, content: bytes) -> None:
     # The exporter reads every *.prom in this directory, so an unfinished file has another suffix.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    # It begins with no more than a part of the name, which may be as long as a name can be.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:SHOWN_OF_NAME]}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), MODE)

@@ -17,6 +17,7 @@ def ending_on_signals(gate: Gate, wake: Callable[[], None]) -> AbstractContextMa
     """
 
     def stop(number: int, _frame: object) -> None:
+        stopping.hear()
         gate.stop(f"{signal.Signals(number).name} was received")
         wake()
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from etl.cli.demo import moment_for
-from tests.cli.support import Command
+from tests.cli.support import Command, ended, terminate
 
 
 def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
@@ -25,6 +25,22 @@ def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     assert command.query("SELECT count(*) > 10000 FROM v_number_check", "numbercheck-demo.db") == [(1,)]
     assert command.query("SELECT DISTINCT account FROM v_coverage", "numbercheck-demo.db") == [("demo",)]
     assert command.vendor.requests == []
+
+
+def test_a_directory_with_signs_that_mean_something_in_a_url(command: Command) -> None:
+    done = command("demo", "--directory", "100%41 ?mode=ro#")
+    assert "The database: 100%41 ?mode=ro#/numbercheck-demo.db" in done.out
+    assert command.query("SELECT count(*) > 10000 FROM v_number_check", "100%41 ?mode=ro#/numbercheck-demo.db")
+
+
+def test_a_signal_is_told(command: Command) -> None:
+    with ended(command.start("demo")) as process:
+        assert process.stdout is not None
+        while b"First sync" not in process.stdout.readline():
+            pass
+        terminate(process)
+        done = command.finish(process, status=75)
+    assert "SIGTERM was received" in done.err or "Stopped by a signal" in done.err
 
 
 @pytest.mark.parametrize(

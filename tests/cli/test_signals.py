@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from etl import stopping
+from etl.cli.group import explained
 from tests.cli.support import NOW, Command, Done, ended, holding
 from tests.running import HANG, wait_until
 from tests.servers import PASSWORD
@@ -53,7 +56,7 @@ def starting(command: Command, module: str, number: int, *arguments: str) -> Don
 
 
 @pytest.mark.parametrize("number", EACH)
-@pytest.mark.parametrize("module", ["etl.streams", "sqlalchemy", "etl.cli.sync"])
+@pytest.mark.parametrize("module", ["etl.streams", "etl.stopping", "sqlalchemy", "etl.cli.sync"])
 def test_while_the_program_is_loaded(command: Command, module: str, number: signal.Signals) -> None:
     done = starting(command, module, number, *SYNC)
     assert (done.status, done.json) == (75, {"status": "incomplete", "exit_code": 75}), done.err
@@ -111,3 +114,36 @@ def test_a_hangup_that_nohup_ignores_stays_ignored(command: Command) -> None:
             assert command.finish(process).result["status"] == "complete"
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_signals_in_quick_succession_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is heeded in good order: nothing that it has left to be done is broken off, unless that hangs."""
+    monkeypatch.setattr(stopping, "SAME", HANG)
+    undisturbed = False
+    with pytest.raises(KeyboardInterrupt), stopping.interrupted():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            for number in (*EACH, *EACH):
+                signal.raise_signal(number)
+            undisturbed = True
+    assert undisturbed
+    monkeypatch.setattr(stopping, "SAME", 0.0)
+    with pytest.raises(KeyboardInterrupt), stopping.interrupted():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            undisturbed = False
+    assert undisturbed
+
+
+def test_a_second_signal_may_break_off_what_the_first_has_left_to_be_done() -> None:
+    with pytest.raises(sqlite3.ProgrammingError) as caught:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+    known = explained(caught.value)
+    assert known is not None
+    assert (known.exit_status, known.problem) == (75, "Stopped by a signal. What was stored is kept.")

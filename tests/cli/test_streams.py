@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
+import socket
+import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.support import NOW, Command, Done
-from tests.running import HANG
+from tests.running import HANG, wait_until
 
 SYNC = f"sync --json --now {NOW.isoformat()}"
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -81,3 +87,70 @@ def test_an_output_that_does_not_block_is_waited_for(command: Command) -> None:
     line = f"'{sys.executable}' -c '{made}' '{sys.executable}' -m etl plan --json --now {NOW.isoformat()}"
     done = in_shell(command, f"{line} | {{ read -r first; sleep 0; cat; }} > rest; exit ${{PIPESTATUS[0]}}")
     assert done.status == 0, done.err
+
+
+def a_vanished_terminal() -> int:
+    """A descriptor for output to a terminal whose window was closed."""
+    window, terminal = pty.openpty()
+    os.close(window)
+    return terminal
+
+
+def a_reset_connection() -> int:
+    """A descriptor for output to a program that has ended and reset the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        with listener.accept()[0] as theirs:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return ours.detach()
+
+
+@pytest.mark.parametrize("gone", [a_vanished_terminal, a_reset_connection])
+def test_a_reader_that_has_gone_is_no_failure(command: Command, gone: Callable[[], int]) -> None:
+    descriptor = gone()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etl", *SYNC.split()],
+        cwd=command.directory,
+        env=command.changed(),
+        stdout=descriptor,
+        stderr=subprocess.PIPE,
+    )
+    os.close(descriptor)
+    _, complaints = process.communicate(timeout=HANG)
+    command.look_at(complaints.decode())
+    assert process.returncode == 0, complaints
+    assert command.query("SELECT status, exit_code, rows_inserted FROM v_sync_run") == [("complete", 0, 370)]
+
+
+def fed(command: Command, parts: list[bytes], *arguments: str) -> Done:
+    """Run the command on an input that does not block, and write each part once the one before has been read."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etl", *arguments],
+        cwd=command.directory,
+        env=command.changed(),
+        stdin=reading,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading):
+        for part in parts:
+            pipe.write(part)
+            wait_until(lambda: process.poll() is not None or not _unread(reading))
+    return command.finish(process)
+
+
+def _unread(pipe: int) -> bool:
+    return bool(select.select([pipe], [], [], 0)[0])
+
+
+def test_an_input_that_does_not_block_is_read_to_its_end(command: Command) -> None:
+    """The first lines would pass for the whole list."""
+    parts = [b"batch_no,", b"date\nB-901,2026-03-09\n", b"B-902,2026-03-09\n"]
+    assert "2 batches and dates are on the list" in fed(command, parts, "batches", "import", "-").out
+
+
+def test_an_answer_from_an_input_that_does_not_block(command: Command) -> None:
+    command.at(NOW, "sync")
+    assert "every table was dropped" in fed(command, [b"y", b"es\n"], "db", "downgrade", "base").out

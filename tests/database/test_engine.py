@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import certifi
@@ -351,9 +353,9 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        (".", "is a directory or a device"),
-        ("/", "is a directory or a device"),
-        ("/dev/null", "is a directory or a device"),
+        (".", "is a directory, a device or a pipe"),
+        ("/", "is a directory, a device or a pipe"),
+        ("/dev/null", "is a directory, a device or a pipe"),
         ("nowhere/n.db", "does not exist"),
         ("x" * 300 + "/n.db", "does not exist"),
         ("x" * 300, "cannot be opened"),
@@ -373,6 +375,21 @@ def test_what_cannot_be_a_file_of_sqlite(
     assert problem in told.problem
     assert "NUMBERCHECK_DATABASE_URL" in told.remedy
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to("/dev/null")])
+def test_no_regular_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "n.db")
+    with pytest.raises(
+        Misconfigured, match="a directory, a device or a pipe.*name a file in NUMBERCHECK_DATABASE_URL"
+    ):
+        connect(sa.URL.create("sqlite", database=str(tmp_path / "n.db")))
+
+
+def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "n.db").symlink_to("n.db")
+    told = explained(connect(sa.URL.create("sqlite", database=str(tmp_path / "n.db"))), "SELECT 1")
+    assert isinstance(told, Misconfigured)
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

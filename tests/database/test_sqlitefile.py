@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -115,3 +115,9 @@ def test_files_that_others_may_use_are_found(mode: int, tmp_path: Path) -> None:
     assert exposed(sa.make_url(f"sqlite:///{tmp_path / 'n.db'}")) == [tmp_path / "n.db", tmp_path / "n.db-wal"]
     (tmp_path / "n.db").chmod(0o600)
     assert exposed(sa.make_url(f"sqlite:///{tmp_path / 'n.db'}")) == [tmp_path / "n.db-wal"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to("/dev/null")])
+def test_nobody_is_told_to_change_what_is_no_regular_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "n.db")
+    assert exposed(sa.make_url(f"sqlite:///{tmp_path / 'n.db'}")) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import os
 import signal
 import socket
 import subprocess
@@ -24,6 +25,19 @@ from tests.running import HANG, ROOT
 from tests.virtual import Clock
 
 COMMAND = (sys.executable, "-m", PROGRAM, "emulator")
+
+# The command, which says that it is about to wait for the reader of a pipe.
+WAITING = """
+import os, sys
+
+def look(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("batches.csv"):
+        os.write(1, b"waits\\n")
+
+sys.addaudithook(look)
+from etl.__main__ import start
+start()
+"""
 
 
 @contextmanager
@@ -62,6 +76,20 @@ def test_it_serves_until_told_to_end(number: signal.Signals) -> None:
         note = process.stderr.read()
         assert "42 batch days" in note
         assert told["NUMBERCHECK_ACCESS_SECRET"] not in note
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_does_not_wait_for_a_reader_of_the_list_for_ever(number: signal.Signals, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "batches.csv")
+    command = [sys.executable, "-c", WAITING, "emulator", "--batch-file", str(tmp_path / "batches.csv")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"waits\n"
+            process.send_signal(number)
+            assert process.wait(HANG) == 75
+        finally:
+            process.kill()
 
 
 def test_the_list_of_batches_and_the_other_options(tmp_path: Path) -> None:

@@ -132,6 +132,43 @@ def test_what_is_no_regular_file_is_left_alone(watched: Command, kind: int, link
     assert link.is_symlink()
 
 
+@pytest.mark.parametrize(
+    "name", ["numbercheck.db", "numbercheck.db-wal", "batches.csv", ".env", "to-the-database"]
+)
+def test_a_file_that_the_job_needs_for_something_else_is_left_alone(watched: Command, name: str) -> None:
+    (watched.directory / ".env").write_text("# nothing", encoding="utf-8")
+    (watched.directory / "to-the-database").symlink_to("numbercheck.db")
+    [told] = warnings(watched, metrics_file=name)
+    assert told == f"The metrics file {name} failed: the job needs this file for something else"
+    assert watched.query("SELECT count(*) > 0 FROM v_number_check") == [(True,)]
+    assert watched.sync().result["batch_days"]["incomplete"] == 0
+
+
+@pytest.mark.parametrize("path", ["log", "link", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_where_the_output_goes_is_left_alone(watched: Command, path: str) -> None:
+    """Cron's log may be named here too, also as /dev/stdout: replaced, it would get nothing any more."""
+    log = watched.directory / "log"
+    (watched.directory / "link").symlink_to("log")
+    before = os.dup(1)
+    with log.open("ab") as file:
+        file.write(b"earlier")
+        file.flush()
+        os.dup2(file.fileno(), 1)
+    try:
+        [told] = warnings(watched, metrics_file=path)
+    finally:
+        os.dup2(before, 1)
+        os.close(before)
+    assert told == f"The metrics file {path} failed: it is a standard stream of this process"
+    assert log.read_bytes().startswith(b"earlier")
+
+
+@pytest.mark.parametrize("name", ["m" * 255, "ж" * 127])
+def test_a_name_as_long_as_it_can_be(watched: Command, name: str) -> None:
+    assert warnings(watched, metrics_file=name) == []
+    assert [file for file in watched.files() if file.startswith(name[:9])] == [name]
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_a_link_stays_a_link(watched: Command, there: bool) -> None:
     path, link = watched.directory / "numbercheck.prom", watched.directory / "link.prom"
