@@ -41,7 +41,7 @@ def status(as_json: bool, now: dt.datetime | None) -> None:
     settings = load_settings()
     window = Window.at(Clock(now).now(), settings)
     there = has_schema(settings)
-    found = _look(settings, window) if there else _NOTHING
+    found = _look(settings, window) if there else dict(_NOTHING)
     if as_json:
         place: dict[str, Any] = {"account": settings.account}
         if not found["doubtful_rows"]:
