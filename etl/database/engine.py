@@ -77,6 +77,8 @@ def _engine(url: sa.URL, connect_args: dict[str, Any], **options: Any) -> sa.Eng
 
 def _postgresql(url: sa.URL, database: Database) -> sa.Engine:
     arguments = _defaults(url, _POSTGRESQL) | _ALWAYS
+    if url.host and "service" not in url.query:
+        arguments.setdefault("hostaddr", "")  # a PGHOSTADDR of the environment would replace the URL's host
     engine = _engine(url, arguments, isolation_level="READ COMMITTED")
     inherited.prepare_postgresql(engine, database)
     sa.event.listen(engine, "do_execute", _copy)

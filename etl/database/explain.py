@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import ssl
@@ -107,6 +108,30 @@ _TOO_LARGE = Meaning(
     Misconfigured,
 )
 
+_POOLED = Meaning(
+    "The connection goes through a pooler that gives out single statements, and this job needs transactions",
+    "let the pooler give this user sessions (PgBouncer: pool_mode = session), or connect to the server itself",
+)
+_POOL_EMPTY = Meaning(
+    "The pooler before the database has no connection left for this one",
+    "let it give this user more at once (PgBouncer: pool_size), then run this again",
+)
+_ENGINE = Meaning(
+    "The server makes no tables of the engine InnoDB",
+    "unset enforce_storage_engine on the server, or name another",
+    Misconfigured,
+)
+_ROW_FORMAT = Meaning(
+    "The server makes tables whose keys may not be as long as this job's",
+    "set innodb_default_row_format to dynamic on the server, or name another",
+    Misconfigured,
+)
+_BINLOG = Meaning(
+    "The server logs statements, which does not go with the isolation that this job needs",
+    "set binlog_format to MIXED or ROW on the server",
+    Misconfigured,
+)
+
 NAMED_OBJECTS = 5
 """How many of the views and tables that are built upon ours a message names."""
 LONGEST_SAID = 1000
@@ -124,6 +149,7 @@ _POSTGRESQL = {
     "42809": _TAKEN,
     "57014": _BUSY,
     "25006": _READ_ONLY,
+    "25P": _LOST,
     "40001": _BUSY,
     "40P01": _BUSY,
     "55P03": _BUSY,
@@ -138,6 +164,13 @@ _POSTGRESQL = {
     "57": _LOST,
     "58": _DISK,
 }
+# A pooler gives the same SQLSTATE to whatever it says.
+_OF_POOLER = "08P01"
+_SAID_BY_POOLER = {
+    "statement pooling mode": _POOLED,
+    "query_wait_timeout": _POOL_EMPTY,
+    "no more connections allowed": _POOL_EMPTY,
+}
 # A refused connection carries no SQLSTATE, only words; a server that speaks another language is _DOWN.
 _REFUSALS = {
     r"number of parameters must be between": _TOO_LARGE,
@@ -149,9 +182,18 @@ _REFUSALS = {
     r"SSL SYSCALL|unexpected eof": _DOWN,
     r"SSL|[Ss]slmode|sslrootcert|certificate|private key|TLS": _TLS,
     r"invalid .*(value|option|port)|bad value|unrecognized configuration parameter|startup parameter|"
-    r"command-line argument|could not (parse|match)|channel binding|authentication method|"
+    r"command-line argument|could not (parse|match)|channel binding|authentication method|requires a .*value|"
     r"service file|definition of service|SCRAM (client|server) key|GSSAPI encryption required|setsockopt": _OPTION,
 }
+# What else the client reads of the environment that can make a connection impossible.
+_ENVIRONMENT = (
+    *("PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGOPTIONS", "PGTZ", "PGDATESTYLE", "PGGEQO"),
+    *("PGSSLMODE", "PGREQUIRESSL", "PGSSLNEGOTIATION", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGSSLCERTMODE"),
+    *("PGSSLCRL", "PGSSLCRLDIR", "PGSSLMINPROTOCOLVERSION", "PGSSLMAXPROTOCOLVERSION", "PGREQUIREAUTH"),
+    *("PGREQUIREPEER", "PGCHANNELBINDING", "PGGSSENCMODE", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS"),
+    *("PGMINPROTOCOLVERSION", "PGMAXPROTOCOLVERSION"),
+)
+_PREVENTED = 1290  # by an option that it names
 _MYSQL = {
     _CHANGED: (1054, 1146),
     _TRIGGER: (1644,),
@@ -163,11 +205,13 @@ _MYSQL = {
     _CROWDED: (1037, 1038, 1040, 1041, 1203, 1226),
     _FULL: (1021, 1114),
     _DISK: (3, 1005, 1026, 1030),
-    _READ_ONLY: (1290, 1792, 1836),
+    _READ_ONLY: (_PREVENTED, 1792, 1836),
     _BUSY: (1205, 1213, 1317, 1969, 3024),
     _LOGIN: (1045, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 2061, 3118),
     _UNKNOWN: (1046, 1049),
     _TLS: (2026,),
+    _ROW_FORMAT: (1071, 1709),
+    _BINLOG: (1665,),
     _FORBIDDEN: (1044, 1142, 1143, 1227, 1370, 1410),
 }
 # SQLite has no separate codes for these.
@@ -204,8 +248,15 @@ def explain(error: BaseException, database: Database = OWN) -> EtlError | None:
         return None
     said = " ".join(words(driver_error).split())[:LONGEST_SAID].rstrip(".") or "nothing"
     kept = "; what was stored is kept" if database.keeps else ""
-    remedy = meaning.remedy.format(setting=database.setting, kept=kept)
+    remedy = meaning.remedy.format(setting=database.setting, kept=kept) + _environment(meaning, driver_error)
     return meaning.error(f"{meaning.sentence} (it says: {said}).", f"{remedy}.", database.called)
+
+
+def _environment(meaning: Meaning, error: BaseException) -> str:
+    """Which variables may be what is to be corrected, apart from the URL."""
+    of_libpq = type(error).__module__.startswith("psycopg") and meaning in (_OPTION, _TLS)
+    names = [name for name in _ENVIRONMENT if of_libpq and os.environ.get(name)]
+    return f"; the environment also sets {', '.join(names)}" if names else ""
 
 
 def words(error: BaseException) -> str:
@@ -236,6 +287,8 @@ def _meaning(error: BaseException) -> Meaning | None:
 
 def _of_postgresql(error: BaseException) -> Meaning | None:
     state = getattr(error, "sqlstate", None)
+    if state == _OF_POOLER:
+        return next((what for said, what in _SAID_BY_POOLER.items() if said in str(error)), _LOST)
     if state:
         return next((what for prefix, what in _POSTGRESQL.items() if state.startswith(prefix)), None)
     if type(error).__name__ not in ("OperationalError", "ConnectionTimeout"):
@@ -248,6 +301,8 @@ def _of_mysql(error: BaseException) -> Meaning | None:
     number = error.args[0] if error.args else None
     if number in _MYSQL[_DOWN] and _distrusts(getattr(error, "original_exception", None)):
         return _TLS
+    if number == _PREVENTED and "NO_ENGINE_SUBSTITUTION" in words(error):
+        return _ENGINE
     return next((what for what, numbers in _MYSQL.items() if number in numbers), None)
 
 

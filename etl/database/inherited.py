@@ -12,14 +12,14 @@ from etl.database import packets
 from etl.database.explain import Database
 from etl.errors import Misconfigured
 
-# Limits that a server may set for people; this job has its own (silence.py).
-_UNLIMITED = (
-    "statement_timeout",
-    "lock_timeout",
-    "transaction_timeout",
-    "idle_in_transaction_session_timeout",
-    "idle_session_timeout",
-)
+# Limits that a server may set for people, and the version that brought them; this job has its own (silence.py).
+_LIMITS = {
+    "statement_timeout": 0,
+    "lock_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
+    "idle_session_timeout": 140_000,
+    "transaction_timeout": 170_000,
+}
 _POSTGRESQL_SESSION = {
     "timezone": "UTC",
     "datestyle": "ISO, MDY",
@@ -28,18 +28,18 @@ _POSTGRESQL_SESSION = {
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",
     "quote_all_identifiers": "off",
+    "restrict_nonsystem_relation_kind": "",
     # The server also has to notice that this host is gone: until then it keeps our lock.
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-# Only what this server has. A limit that the operator gives in the URL (`options`) stays.
-# Each function is named with its schema and given its own types: others may have one that fits better.
+# Only what this server has. Each function is named with its schema and given its own types: others may have one that
+# fits better.
 _SET_POSTGRESQL_SESSION = """
     SELECT pg_catalog.set_config(s.name, w.value, false)
-    FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS w(name, value, yields)
+    FROM unnest(%s::text[], %s::text[]) AS w(name, value)
     JOIN pg_catalog.pg_settings s ON pg_catalog.lower(s.name) = w.name
-    WHERE NOT (w.yields AND s.source = 'client'::text)
 """
 # One schema: where our tables are, else where they would be made. Nothing in another one is taken for ours.
 _SET_SCHEMA = """
@@ -63,6 +63,11 @@ _MYSQL_SESSION = {
     "sql_big_selects": "1",
     "sql_safe_updates": "0",
     "sql_select_limit": "18446744073709551615",
+    "sql_quote_show_create": "1",
+    "default_storage_engine": "InnoDB",
+    # Who waits for longer seems to have lost the server (silence.py), and nobody is told that a lock is held.
+    "lock_wait_timeout": "50",
+    "innodb_lock_wait_timeout": "50",
 }
 _MARIADB_ALONE = {
     "max_statement_time": "0",
@@ -70,6 +75,7 @@ _MARIADB_ALONE = {
     "idle_readonly_transaction_timeout": "0",
     "idle_write_transaction_timeout": "0",
     "check_constraint_checks": "1",
+    "alter_algorithm": "'DEFAULT'",
 }
 _MYSQL_ALONE = {"max_execution_time": "0"}
 
@@ -84,14 +90,22 @@ def prepare_postgresql(engine: sa.Engine, database: Database) -> None:
         with _closed_on_failure(connection):
             _require_utf8(connection, database)
             # Not as start-up options: poolers refuse those, and a URL may have options of its own.
-            values = _POSTGRESQL_SESSION | dict.fromkeys(_UNLIMITED, "0")
-            yields = [name in _UNLIMITED for name in values]
             connection.autocommit = True
-            connection.execute(_SET_POSTGRESQL_SESSION, (list(values), list(values.values()), yields))
+            connection.execute(_without_limits(connection.info.server_version, engine.url))
+            values = _POSTGRESQL_SESSION
+            connection.execute(_SET_POSTGRESQL_SESSION, (list(values), list(values.values())))
             connection.execute(_SET_SCHEMA)
             connection.autocommit = False
 
     sa.event.listen(engine, "connect", prepare, insert=True)
+
+
+def _without_limits(version: int, url: sa.URL) -> str:
+    """What lifts the limits, before one of them ends the other preparations; those in the URL's `options` stay."""
+    asked = str(url.query.get("options", "")).lower().replace("-", "_")
+    return "; ".join(
+        f"SET {name} = 0" for name, since in _LIMITS.items() if since <= version and name not in asked
+    )
 
 
 @contextmanager

@@ -37,8 +37,13 @@ def cursor_class() -> Any:
                 )
             return super().execute(text)
 
-        def _bytes(self, text: str) -> int:
-            """The size of a statement; its characters are counted alone where that is enough to know."""
+        def _bytes(self, text: str | bytearray) -> int:
+            """The size of a statement; its characters are counted alone where that is enough to know.
+
+            One with many rows comes from the driver as bytes.
+            """
+            if not isinstance(text, str):
+                return len(text)
             many = len(text) * 4 >= (self._largest or 0)
             return len(text.encode("utf-8", "surrogateescape")) if many else len(text)
 

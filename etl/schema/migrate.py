@@ -23,7 +23,7 @@ from etl.database.explain import NAMED_OBJECTS, OWN, Database
 from etl.database.sqlitefile import is_there
 from etl.database.types import MYSQL_FAMILY
 from etl.errors import Misconfigured, TryLater
-from etl.schema import comments, views
+from etl.schema import comments, holders, views
 from etl.schema.differences import Difference, of_comparison, of_views
 from etl.schema.tables import metadata
 
@@ -33,7 +33,12 @@ WAIT_SECONDS = 120
 TABLE_WAIT_SECONDS = 30
 """How long an upgrade waits for a table that is being read; later readers of the table wait behind it."""
 
-_ADVISORY_LOCK = 0x6E756D6265726368  # any constant number: "numberch" in ASCII
+_VERSIONS = sa.Table(  # as Alembic makes it
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -191,14 +196,16 @@ def _require_known(revision: str | None, database: Database = OWN) -> None:
 
 
 def _require_room(connection: sa.Connection) -> None:
-    """Raise Misconfigured if something has our names although no schema of ours is installed."""
+    """Raise Misconfigured if something has our names although no schema of ours is installed: another program's."""
     inspector = sa.inspect(connection)
     tables = set(inspector.get_table_names())
     others = {*inspector.get_view_names()}
     if connection.dialect.supports_sequences:
         others.update(inspector.get_sequence_names())  # they share the names of tables
     taken = sorted((tables | others).intersection((*metadata.tables, *VIEW_NAMES)))
-    if taken and "alembic_version" not in tables:
+    # Where an upgrade that failed leaves tables behind, the table of versions is there, and empty.
+    installed = _current(connection) is not None or connection.dialect.name in MYSQL_FAMILY
+    if taken and not (installed and _VERSIONS.name in tables):
         raise Misconfigured(
             f"The schema holds tables or views of another program: {', '.join(taken)}.",
             "give numbercheck a database or a schema of its own.",
@@ -265,18 +272,25 @@ def _on_sqlite(connection: sa.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_postgresql(connection: sa.Connection) -> Iterator[None]:
-    with connection.begin():
+    with holders.named(connection.engine), connection.begin():
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
-        if not _has_versions(connection):  # nobody can be kept out by a table that is not there
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-        if _has_versions(connection):  # anybody may take an advisory lock, only who may write can lock a table
-            connection.exec_driver_sql("LOCK TABLE alembic_version IN SHARE ROW EXCLUSIVE MODE")
+        _make_versions(connection)
+        # Anybody may take an advisory lock, only who may write can lock a table.
+        connection.exec_driver_sql("LOCK TABLE alembic_version IN SHARE ROW EXCLUSIVE MODE")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TABLE_WAIT_SECONDS}s'")
         yield
 
 
-def _has_versions(connection: sa.Connection) -> bool:
-    return sa.inspect(connection).has_table("alembic_version")
+def _make_versions(connection: sa.Connection) -> None:
+    """Make the table that an upgrade locks. If another upgrade is just making it, wait until that has ended."""
+    if sa.inspect(connection).has_table(_VERSIONS.name):
+        return
+    try:
+        with connection.begin_nested():
+            _VERSIONS.create(connection)
+    except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
+        if not sa.inspect(connection).has_table(_VERSIONS.name):
+            raise
 
 
 @contextlib.contextmanager

@@ -56,11 +56,12 @@ def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
     Raises Locked, which names the holder, if another sync of the account is running, and TryLater where a pooler
     lends the connection's session to others.
     """
-    if connection.dialect.name == "postgresql":
-        _require_own_session(connection)
     kind, mine = _kind(connection.dialect), account.c.account_id == account_id
     row = sa.select(account.c.name, account.c.holder, account.c.lock_key, account.c.lock_session).where(mine)
     _refuse_if_taken(connection, kind, row)  # at once, though the holder may have locked the row for a while
+    if connection.dialect.name == "postgresql":
+        # In a transaction of its own: within one, PostgreSQL goes on showing the sessions that it showed first.
+        _require_own_session(connection)
     _refuse_if_taken(connection, kind, row.with_for_update(key_share=True))
     name = secrets.token_hex(16)
     taken = kind.take(connection, name)
@@ -98,8 +99,16 @@ def _require_own_session(connection: sa.Connection) -> None:
     session = sa.text("SELECT pg_backend_pid()")
     mine = connection.execute(session).scalar_one()
     connection.rollback()
-    with connection.engine.connect() as other:
-        shared = other.execute(session).scalar_one() == mine
+    try:
+        with connection.engine.connect() as other:
+            shared = other.execute(session).scalar_one() == mine
+    except sa.exc.OperationalError as error:
+        connection.execute(session)  # raises if it is not only the second one that is missing
+        connection.rollback()
+        raise TryLater(
+            "The database, or a pooler before it, gives this user no second connection.",
+            "allow ten at once (PgBouncer: pool_size), then run this again.",
+        ) from error
     if shared:
         raise TryLater(
             "The connection to the database goes through a pooler in transaction mode, in which no lock keeps two "

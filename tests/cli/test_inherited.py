@@ -72,10 +72,47 @@ def test_what_a_database_sets(what: str, remote: Command, database: sa.URL) -> N
 
 
 @pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
-@pytest.mark.parametrize("variable", ["PGCLIENTENCODING=SQL_ASCII", "PGDATESTYLE=SQL", "PGTZ=Asia/Kathmandu"])
-def test_what_the_environment_sets(variable: str, remote: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(*variable.split("="))
+def test_a_role_that_may_read_no_view(remote: Command, database: sa.URL) -> None:
+    (version,) = rows(database, "SHOW server_version_num")[0]
+    if int(str(version)) < 170000:
+        pytest.skip("PostgreSQL before 17 does not have it")
+    prepare(database, f"ALTER DATABASE {database.database} SET restrict_nonsystem_relation_kind = 'view'")
     everything(remote)
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
+@pytest.mark.parametrize("variable", [
+    "PGCLIENTENCODING=SQL_ASCII", "PGDATESTYLE=SQL", "PGTZ=Asia/Kathmandu", "PGHOSTADDR=192.0.2.1",
+    "PGOPTIONS=-cstatement_timeout=1min -cintervalstyle=iso_8601",
+])  # fmt: skip
+def test_what_the_environment_sets(variable: str, remote: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(*variable.split("=", 1))
+    everything(remote)
+
+
+@pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *(
+            "PGTZ=nowhere",
+            "PGDATESTYLE=nonsense",
+            "PGGEQO=maybe",
+            "PGOPTIONS=--nonsense",
+            "PGOPTIONS=-cnonsense=1",
+        ),
+        *("PGSERVICE=nonsense", "PGSSLMODE=nonsense", "PGSSLMODE=require", "PGREQUIREAUTH=none"),
+        *("PGGSSENCMODE=require", "PGCHANNELBINDING=require"),
+    ],
+)
+def test_what_the_environment_sets_wrongly(
+    variable: str, remote: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, value = variable.split("=", 1)
+    monkeypatch.setenv(name, value)
+    remote.processes = False
+    for words in ("db upgrade", "status", "batches list"):
+        assert f"the environment also sets {name}." in remote(*words.split(), status=78).messages
 
 
 @pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
@@ -132,6 +169,11 @@ MARIADB_SETS = (
     "div_precision_increment = 0",
     "idle_transaction_timeout = 1",
     "lc_time_names = 'de_DE'",
+    "sql_quote_show_create = 0",
+    "default_storage_engine = 'MyISAM'",
+    "alter_algorithm = 'INSTANT'",
+    "innodb_lock_wait_timeout = 1",
+    "max_allowed_packet = 32768",
 )
 
 
@@ -150,3 +192,38 @@ def test_what_mariadb_sets(command: Command, hostile: sa.URL) -> None:
     everything(command)
     assert rows(hostile, "SELECT count(*) FROM v_number_check") == [(370,)]
     assert rows(hostile, "SELECT batch_no FROM batch WHERE batch_no LIKE '批%'") == [(BATCH,)]
+    engines = (
+        "SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = database() AND engine <> ''"
+    )
+    assert rows(hostile, engines) == [("InnoDB",)]
+
+
+# What no session may change: what it is, and what the remedy names.
+REFUSED = {
+    ("innodb_default_row_format", "'compact'"): "set innodb_default_row_format to dynamic",
+    ("enforce_storage_engine", "'MyISAM'"): "unset enforce_storage_engine",
+    ("max_allowed_packet", "1024"): "allow larger ones (max_allowed_packet",
+}
+
+
+@pytest.mark.mariadb
+def test_what_mariadb_cannot_be_used_with(command: Command) -> None:
+    command.processes = False
+
+    def new_database() -> sa.URL:
+        url = server.create()
+        command.environment["NUMBERCHECK_DATABASE_URL"] = url.render_as_string(hide_password=False)
+        return url
+
+    with own_server(servers.mariadb, "--log-bin=b", "--binlog-format=STATEMENT") as server:
+        url = new_database()
+        assert "set binlog_format to MIXED or ROW" in command("db", "upgrade", status=78).messages
+        prepare(url, "SET GLOBAL binlog_format = 'ROW'")
+        for (name, value), remedy in REFUSED.items():
+            (was,) = rows(url, f"SELECT @@GLOBAL.{name}")[0]
+            url = new_database()
+            prepare(url, f"SET GLOBAL {name} = {value}")
+            assert remedy in command("db", "upgrade", status=78).messages
+            prepare(url, f"SET GLOBAL {name} = {'NULL' if was is None else repr(was)}")
+        new_database()
+        everything(command)

@@ -23,9 +23,15 @@ TRANSACTION = pytest.mark.parametrize("mode", ["transaction"])
 
 
 @pytest.fixture
-def pooled(engine: sa.Engine, mode: str) -> Iterator[sa.URL]:
+def further() -> str:
+    """Further settings of the pooler."""
+    return ""
+
+
+@pytest.fixture
+def pooled(engine: sa.Engine, mode: str, further: str) -> Iterator[sa.URL]:
     """The URL of a database with its schema, through PgBouncer."""
-    with own_server(pooler.pgbouncer, engine.url, mode) as url:  # type: ignore[arg-type]
+    with own_server(pooler.pgbouncer, engine.url, mode, further) as url:  # type: ignore[arg-type]
         yield url
 
 
@@ -94,3 +100,19 @@ def test_a_lock_that_went_unseen_is_missed_before_the_first_commit(
             numbers.append(mine.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
             lock.verify(held)
         assert numbers[0] != numbers[1]
+
+
+@pytest.mark.parametrize("mode", ["statement"])
+@pytest.mark.parametrize("words", [["db", "upgrade"], ["status"], ["batches", "list"], ["plan"]], ids=" ".join)
+def test_a_pooler_that_gives_out_statements(through: Command, words: list[str]) -> None:
+    messages = through(*words, status=75).messages
+    assert "gives out single statements" in messages
+    assert "pool_mode = session" in messages
+
+
+@SESSION
+@pytest.mark.parametrize("further", ["default_pool_size = 1\nquery_wait_timeout = 1"])
+def test_a_pooler_with_one_connection(through: Command) -> None:
+    through("db", "check")
+    assert "gives this user no second connection" in through.sync(status=75).messages
+    assert through.vendor.requests == []

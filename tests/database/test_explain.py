@@ -92,6 +92,12 @@ def test_a_statement_that_is_too_large_is_called_that(error: BaseException) -> N
     assert type(found) is Misconfigured
 
 
+def test_a_limit_that_ended_the_session_is_no_defect() -> None:
+    """Where it is too short for the statement that lifts it."""
+    found = told(psycopg.errors.TransactionTimeout("terminating connection due to transaction timeout"))
+    assert type(found) is DatabaseUnreachable
+
+
 @pytest.mark.parametrize("server", ["sqlite", "postgresql", "mariadb"], indirect=True)
 def test_each_server_says_so(engine: sa.Engine) -> None:
     names = {f"p{n}": 1 for n in range(300_000)}
