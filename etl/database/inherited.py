@@ -34,8 +34,8 @@ _POSTGRESQL_SESSION = {
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-# Only what this server has. Each function is named with its schema and given its own types: others may have one that
-# fits better.
+# Only what this server has. Each function is named with its schema and given its own types: others may have one
+# that fits better.
 _SET_POSTGRESQL_SESSION = """
     SELECT pg_catalog.set_config(s.name, w.value, false)
     FROM unnest(%s::text[], %s::text[]) AS w(name, value)

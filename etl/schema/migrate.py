@@ -196,7 +196,7 @@ def _require_known(revision: str | None, database: Database = OWN) -> None:
 
 
 def _require_room(connection: sa.Connection) -> None:
-    """Raise Misconfigured if something has our names although no schema of ours is installed: another program's."""
+    """Raise Misconfigured if something of another program has our names: no schema of ours is installed."""
     inspector = sa.inspect(connection)
     tables = set(inspector.get_table_names())
     others = {*inspector.get_view_names()}
