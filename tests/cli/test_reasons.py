@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from etl.cli.sync import _tell_reasons
+from etl.cli.sync import tell_reasons
 from etl.core.batchday import BatchDay, Note, NoteKind, State
 from etl.errors import Misconfigured, TryLater
 from etl.run.result import Result
@@ -23,7 +23,7 @@ def test_a_reason_in_the_words_of_a_note_is_told(capsys: pytest.CaptureFixture[s
     same = "These words were used twice."
     ended = result(BatchDay("B1", DATE, state=State.OPEN, note=Note(NoteKind.WORDS, (same,))))
     ended.reasons.append(TryLater(same))
-    _tell_reasons(ended)
+    tell_reasons(ended)
     assert same in capsys.readouterr().err
 
 
@@ -31,7 +31,7 @@ def test_a_batch_day_that_failed_was_logged_when_it_did(capsys: pytest.CaptureFi
     ended = result(BatchDay("B1", DATE, state=State.OPEN))
     assert ended.exit_code == 0
     ended.failed += 1
-    _tell_reasons(ended)
+    tell_reasons(ended)
     assert capsys.readouterr().err == ""
     assert (ended.exit_code, ended.status) == (75, "incomplete")
     ended.reasons.append(Misconfigured("It is wrong."))
@@ -41,5 +41,5 @@ def test_a_batch_day_that_failed_was_logged_when_it_did(capsys: pytest.CaptureFi
 def test_each_sentence_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     ended = result()
     ended.reasons += [TryLater("The database is gone."), TryLater("The database is gone.")]
-    _tell_reasons(ended)
+    tell_reasons(ended)
     assert capsys.readouterr().err.count("gone") == 1
