@@ -50,7 +50,7 @@ def _is_in_memory(url: sa.URL) -> bool:
     if not name.startswith("file:") or "uri" not in url.query:
         return name in _MEMORY
     parts = urlsplit(name)
-    options = {*parse_qsl(parts.query), *url.query.items()}
+    options = {*parse_qsl(parts.query), ("vfs", url.query.get("vfs"))}  # `mode` of the URL itself is an option
     return unquote(parts.path) in _MEMORY or bool(options & _EPHEMERAL)
 
 

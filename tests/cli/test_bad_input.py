@@ -191,13 +191,11 @@ def test_a_schema_that_somebody_changed(prepared: Command) -> None:
 
 
 def test_a_defect_tells_no_phone_number_either(prepared: Command) -> None:
-    """The defect here is the error of a trigger that someone added to the database."""
+    """The defect here is a condition on a table that someone added to the database."""
     day = prepared.vendor.book.first.days[TODAY]["B-new"]
     assert isinstance(day, GeneratedDay)
-    prepared.query(
-        "CREATE TRIGGER trap BEFORE INSERT ON number_check BEGIN "
-        f"SELECT RAISE(ABORT, 'no more of {day.phone(3)}'); END"
-    )
+    prepared.query(f'CREATE TABLE trap (n, CONSTRAINT "no more of {day.phone(3)}" CHECK (n = 0))')
+    prepared.query("CREATE TRIGGER led BEFORE INSERT ON number_check BEGIN INSERT INTO trap VALUES (1); END")
     prepared.traceback = True
     done = prepared.at(NOW, "sync", "--full", status=1)
     assert "please report it" in done.err

@@ -52,7 +52,7 @@ def test_every_command_says_which_option_is_wrong(inside: Command, words: list[s
     # Whether the file can be there is looked at where it is opened.
     for url in ("sqlite:///.", "sqlite:////", "sqlite:////dev/null"):
         done = inside(*words, status=78, database_url=url, copy_to_database_url="sqlite:///copy.db")
-        assert "which cannot be an SQLite database" in (done.out if words == ["doctor"] else done.messages)
+        assert "so it cannot be an SQLite database" in (done.out if words == ["doctor"] else done.messages)
     if words != ["doctor"]:  # which goes on with its other checks
         assert inside.vendor.requests == []
         assert inside.files() == {"batches.csv"}
