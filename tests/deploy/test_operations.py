@@ -167,7 +167,7 @@ def test_on_postgresql(duty: Duty, administrator: sa.URL) -> None:
     everything = "\n".join(printed.values())
     assert f"The schema went from nothing to {migrate.head()}." in everything
     assert "The schema is at 0002." in everything
-    assert everything.count("complete: ") == 4
+    assert everything.count("complete: ") == 5
     assert "FIX" not in everything
     assert "the account 'default' has this accessKey from now on" in everything
     late = [("B-1", 120), ("B-2", 120), ("B-after-the-backup", 120)]
