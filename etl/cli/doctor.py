@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 import sqlalchemy as sa
 
+from etl.cli import trial
 from etl.cli.common import any_database, draft_settings, open_database, prepare_schema
 from etl.cli.group import explained
 from etl.cli.on_the_way import Warned, on_the_way
@@ -24,7 +24,7 @@ from etl.core.window import Window
 from etl.database.engine import reading
 from etl.database.explain import OWN
 from etl.database.sqlitefile import is_there
-from etl.errors import BatchDayFailed, EndpointRefuses, EtlError, Locked, Misconfigured, TryLater
+from etl.errors import EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
 from etl.report.place import Place
@@ -34,13 +34,9 @@ from etl.schema import migrate
 from etl.settings import DOTENV, Settings
 from etl.store import accounts, listings, lock, rehearsal
 from etl.store.slots import Slots
-from etl.vendor.client import Client, Question, require_near
+from etl.vendor.client import Client
 from etl.web.address import is_loopback
 
-# The vendor refuses requests that are more than 60 s off.
-CLOCK_TOLERANCE = 30.0
-# No batch has this number: it is asked for only to see whether the credentials are accepted.
-NO_BATCH = "numbercheck-doctor"
 UNASKED = "this needs the credentials, and the database, which keeps the pace of requests"
 TRIAL_TRIES = 2
 SOURCES = ("BATCH_FILE", "BATCH_DATABASE_URL", "BATCH_QUERY", "BATCH_TEMPLATE")
@@ -252,7 +248,7 @@ class Patient:
             accounts.check_key(connection, account_id, key, accept=accept)
         if accept:
             yield f"the account {settings.account!r} has this accessKey from now on"
-        yield from _clock(difference)
+        yield from trial.clock(difference)
 
     def _ask(self, url: str, tries: int) -> float | None:
         """Send the trial request; the vendor's clock minus ours, in seconds. Raises what the answer means."""
@@ -262,7 +258,7 @@ class Patient:
         with open_database(self._settings) as engine:
             gate = Gate(Slots(engine, account_id), settings.request_interval, Bounds())
             with Client(settings, gate) as client:
-                _ask(client, Question(NO_BATCH, self._window.last, called="A trial request"))
+                trial.ask(client, self._window.last)
         return client.clock_difference
 
     def _may_ask(self) -> bool:
@@ -280,8 +276,8 @@ class Patient:
             return
         if not self._may_ask():
             raise Skipped(UNASKED)
-        for url in https_addresses(self._settings.api_url):
-            place = shown(url)
+        for url in trial.https_addresses(self._settings.api_url):
+            place = trial.shown(url)
             try:
                 self._ask(url, 1)
             except EtlError as error:
@@ -304,42 +300,3 @@ class Patient:
 
 def _entries(number: int) -> str:
     return count(number, "batch and date", "batches and dates")
-
-
-def _ask(client: Client, question: Question) -> None:
-    """Ask, and raise what a run would end with if all of its batch days were answered like this."""
-    try:
-        client.ask(question)
-    except BatchDayFailed as failure:
-        if failure.cause is None:
-            raise
-        lasting = " If that does not help, ask the vendor." if failure.cause.ends is EndpointRefuses else ""
-        raise failure.cause.ends(failure.problem, failure.remedy + lasting, failure.subject) from None
-
-
-def _clock(difference: float | None) -> Iterator[str]:
-    if difference is None:
-        yield "the vendor's answer gives no time"
-    elif abs(difference) > CLOCK_TOLERANCE:
-        require_near(difference, time.time())
-        raise Misconfigured(
-            f"This machine's clock is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the "
-            "vendor's, which refuses requests 60 s off.",
-            "Set the clock (NTP); until then, syncs correct for it.",
-        )
-    else:
-        yield f"the clocks differ by {abs(difference):.0f} s"
-
-
-def https_addresses(url: str) -> list[str]:
-    """Where the API at this http URL may answer over https: at the usual port, and at its own if it has one."""
-    parts = urlsplit(url)
-    host = parts.netloc.removesuffix(f":{parts.port}") if parts.port else parts.netloc
-    ports = ["", f":{parts.port}"] if parts.port not in (None, 80, 443) else [""]
-    return [parts._replace(scheme="https", netloc=host + port).geturl() for port in ports]
-
-
-def shown(url: str) -> str:
-    """A URL's scheme, host and port: its path and query may hold a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

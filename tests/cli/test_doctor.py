@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from etl.cli import trial
 from etl.emulator import Faults, parse_fault
 from etl.schema.tables import metadata
 from etl.store import lock
@@ -155,7 +156,7 @@ def test_how_requests_travel(inside: Command, closed_port: int) -> None:
     ],
 )
 def test_where_https_may_answer(url: str, addresses: list[str]) -> None:
-    assert importlib.import_module("etl.cli.doctor").https_addresses(url) == addresses
+    assert trial.https_addresses(url) == addresses
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_https_is_advised_only_where_the_api_was_seen(
     doctor = importlib.import_module("etl.cli.doctor")  # the name in the package is the command
     with Vendor(reply, tls=True) as secure:
         monkeypatch.setattr(doctor, "is_loopback", lambda _: False)
-        monkeypatch.setattr(doctor, "https_addresses", lambda _: [f"{secure.url}?key=a-secret-in-a-query"])
+        monkeypatch.setattr(trial, "https_addresses", lambda _: [f"{secure.url}?key=a-secret-in-a-query"])
         inside.secrets.append("a-secret-in-a-query")
         done = inside("doctor", status=status)
         place = secure.url.removesuffix("/api/number/query")
