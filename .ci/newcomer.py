@@ -3,7 +3,8 @@
     python3 .ci/newcomer.py [--pip VERSION] [--without "make test"]
 
 The clone, the home directory and the whole PATH are new. This machine's programs can be seen, except MariaDB,
-promtool and everything of Python. Instead there is a Python with the pip that was asked for (by default its own).
+PgBouncer, promtool and everything of Python. Instead there is a Python with the pip that was asked for (by default
+its own).
 What the README's `.env` leaves to its reader is filled in for an emulator of the vendor. Everything is in a
 directory with a space and an umlaut in its name. Needs Python 3.11, git and make.
 """
@@ -30,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "docs/queries.md")
 PYTHON = os.path.realpath(sys.executable)
 # Installed with the clone, or treated as missing.
-UNSEEN = re.compile(r"(mariadb|mysql|mysqld|promtool|python|pip|numbercheck|pytest|uv)[\w.-]*")
+UNSEEN = re.compile(r"(mariadb|mysql|mysqld|pgbouncer|promtool|python|pip|numbercheck|pytest|uv)[\w.-]*")
 # What would lead back to the environment or the settings of the caller.
 FOREIGN = re.compile(r"NUMBERCHECK_|PYTHON|PYENV_|VIRTUAL_ENV|COVERAGE|COV_|MAKE|MFLAGS|HOME$|PATH$|PWD$|OLDPWD$")
 BLOCK = re.compile(

@@ -255,7 +255,9 @@ def _starts(program: Path) -> bool:
 
 
 def find_program(name: str) -> str | None:
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    """The program itself, not a link in a directory that may be closed to the user that servers run as."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    return found and os.path.realpath(found)
 
 
 @contextlib.contextmanager

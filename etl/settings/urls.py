@@ -33,7 +33,7 @@ def target(value: str) -> sa.URL:
     url = _make_url(value)
     if url.drivername not in _DRIVERS:
         raise BadSetting("must begin with sqlite:///, postgresql:// or mysql:// (or mariadb://)")
-    if url.drivername.startswith("sqlite") and (url.host or _is_in_memory(url)):
+    if url.drivername.startswith("sqlite") and (_names_a_server(url) or _is_in_memory(url)):
         raise BadSetting(
             "must name a file, such as sqlite:///numbercheck.db: a database in memory is empty at the next run"
         )
@@ -42,6 +42,10 @@ def target(value: str) -> sa.URL:
     if url.drivername.startswith(("mysql", "mariadb")) and str(url.database).lower() in _OF_THE_SERVER:
         raise BadSetting("must not name a database that the server keeps for itself")
     return _with_driver(url)
+
+
+def _names_a_server(url: sa.URL) -> bool:
+    return any(part is not None for part in (url.username, url.password, url.host, url.port))
 
 
 def _is_in_memory(url: sa.URL) -> bool:

@@ -105,10 +105,14 @@ WORDS = st.sampled_from(
 )
 
 
+HEX = "[0-9a-fA-F]"
+CODE = re.compile(rf"\\u\{{({HEX}+)\}}|\\u({HEX}{{4}})|\\U({HEX}{{8}})|\\x({HEX}{{2}})")
+
+
 def kept(shown: str) -> int:
     """How many digits somebody can still read who undoes every code."""
     for _ in range(3):
-        shown = re.sub(r"\\u\{(\w+)\}|\\[uU](\w{8}|\w{4})|\\x(\w\w)", _sign, html.unescape(unquote(shown)))
+        shown = CODE.sub(_sign, html.unescape(unquote(shown)))
     return sum(unicodedata.numeric(sign, None) is not None for sign in shown)
 
 

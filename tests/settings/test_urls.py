@@ -73,7 +73,10 @@ def test_a_database_of_mysql_has_a_name(url: str) -> None:
     settings(BATCH_DATABASE_URL=url, BATCH_QUERY="select 1")  # a query may name it
 
 
-@pytest.mark.parametrize("url", ["sqlite://x.db", "sqlite://folder/x.db", "sqlite://u:p@h/x.db"])
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://x.db", "sqlite://folder/x.db", "sqlite://u:p@h/x.db", "sqlite://:p@/x.db", "sqlite://u@/x.db"],
+)
 def test_a_file_has_three_slashes(url: str) -> None:
     assert "such as sqlite:///numbercheck.db" in complaint(DATABASE_URL=url)
 
