@@ -1,12 +1,12 @@
 """What a newcomer does: a fresh clone, the commands of the README as it shows them, their output compared.
 
-    python3 .ci/newcomer.py [--pip VERSION] [--without "make test"]
+    python3 .ci/newcomer.py [--pip VERSION] [--without "make test"] [--every N]
 
 The clone, the home directory and the whole PATH are new. This machine's programs can be seen, except MariaDB,
 PgBouncer, promtool and everything of Python. Instead there is a Python with the pip that was asked for (by default
-its own).
-What the README's `.env` leaves to its reader is filled in for an emulator of the vendor. Everything is in a
-directory with a space and an umlaut in its name. Needs Python 3.11, git and make.
+its own). What the README's `.env` leaves to its reader is filled in for an emulator of the vendor. Everything is in
+a directory with a space and an umlaut in its name. With `--every 3`, `make test` runs a third of the cases of each
+test. Needs Python 3.11, git and make.
 """
 
 from __future__ import annotations
@@ -91,12 +91,13 @@ def clone(folder: Path) -> Path:
     return made
 
 
-def environment(folder: Path, pip: str | None) -> dict[str, str]:
+def environment(folder: Path, pip: str | None, every: int) -> dict[str, str]:
     """Nothing of the caller's but the language, the time zone and where packages come from."""
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     home = folder / "zu Hause"
     home.mkdir()
-    return kept | {"PATH": str(see(folder / "bin", pip)), "HOME": str(home)}
+    sample = {"PYTEST_ADDOPTS": f"--every {every}"} if every > 1 else {}
+    return kept | {"PATH": str(see(folder / "bin", pip)), "HOME": str(home)} | sample
 
 
 class Shell:
@@ -138,7 +139,7 @@ class Shell:
 def shape(line: str) -> str:
     """A line without its figures, dates and run ids, however wide its columns are."""
     line = re.sub(r"\b[0-9a-f]{32}\b|[0-9][0-9,.:TZ-]*", "#", line)
-    line = re.sub(r"--+", "", line)
+    line = re.sub(r"--+|, # deselected", "", line)
     return " ".join(line.removesuffix(" (#)").split())  # pytest says minutes only where there are some
 
 
@@ -222,13 +223,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description="Follow the README in a fresh clone.")
     options.add_argument("--pip", help="what to install as pip, for instance pip==23.0.1, or pip==newest")
     options.add_argument("--without", action="append", default=[], help="a block that is left out")
+    options.add_argument(
+        "--every", type=int, default=1, help="of each test's cases, the first and every Nth further one"
+    )
     given = options.parse_args()
     pip = given.pip and given.pip.replace("pip==newest", "-U pip")
     with tempfile.TemporaryDirectory(prefix="numbercheck ü ") as name:
         folder = Path(name)
         checkout = clone(folder)
         readme = followed(checkout)
-        shell = Shell(checkout, environment(folder, pip))
+        shell = Shell(checkout, environment(folder, pip, given.every))
         try:
             wrong = follow(readme, shell, folder / "zu Hause", given.without)
             if (database := checkout / "numbercheck-demo/numbercheck-demo.db").exists():
