@@ -3,10 +3,10 @@
     python3 .ci/newcomer.py [--pip VERSION] [--without "make test"] [--every N]
 
 The clone, the home directory and the whole PATH are new. This machine's programs can be seen, except MariaDB,
-PgBouncer, promtool and everything of Python. Instead there is a Python with the pip that was asked for (by default
-its own). What the README's `.env` leaves to its reader is filled in for an emulator of the vendor. Everything is in
-a directory with a space and an umlaut in its name. With `--every 3`, `make test` runs a third of the cases of each
-test. Needs Python 3.11, git and make.
+PgBouncer, promtool and everything of Python. Instead there is a Python with the pip that was asked for (by
+default its own). What the README's `.env` leaves to its reader is filled in for an emulator of the vendor.
+Everything is in a directory with a space and an umlaut in its name. With `--every 3`, `make test` runs a third of
+the cases of each test. Needs Python 3.11, git and make.
 """
 
 from __future__ import annotations

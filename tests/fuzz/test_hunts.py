@@ -9,7 +9,15 @@ from tests.fuzz.hunt import Trial, at_most
 
 
 @pytest.mark.parametrize(
-    "trial", [texts.foreign, texts.ours, texts.anything, lists.trial, configuration.trial, answers.trial]
+    ("trial", "inputs"),
+    [
+        (texts.foreign, 15),
+        (texts.ours, 15),
+        (texts.anything, 15),
+        (lists.trial, 15),
+        (configuration.trial, 15),
+        (answers.trial, 3),  # each is a whole run
+    ],
 )
-def test_a_few_inputs(trial: Trial) -> None:
-    at_most(trial, 15, derandomize=True)()
+def test_a_few_inputs(trial: Trial, inputs: int) -> None:
+    at_most(trial, inputs, derandomize=True)()
