@@ -109,8 +109,13 @@ HEX = "[0-9a-fA-F]"
 CODE = re.compile(rf"\\u\{{({HEX}+)\}}|\\u({HEX}{{4}})|\\U({HEX}{{8}})|\\x({HEX}{{2}})")
 
 
+CUT = re.compile(rf"(\\[uUx]\{{?|%|&#?x?){HEX}*…$")
+"""A code of which the end is left out, as in a long message."""
+
+
 def kept(shown: str) -> int:
     """How many digits somebody can still read who undoes every code."""
+    shown = CUT.sub("", shown)
     for _ in range(3):
         shown = CODE.sub(_sign, html.unescape(unquote(shown)))
     return sum(unicodedata.numeric(sign, None) is not None for sign in shown)
