@@ -106,7 +106,8 @@ WORDS = st.sampled_from(
 
 
 HEX = "[0-9a-fA-F]"
-CODE = re.compile(rf"\\u\{{({HEX}+)\}}|\\u({HEX}{{4}})|\\U({HEX}{{8}})|\\x({HEX}{{2}})")
+CODE = re.compile(rf"\\u\{{({HEX}+)\}}|\\u({HEX}{{4}})|\\U({HEX}{{8}})")
+BYTES = re.compile(rf"(?:\\x{HEX}{{2}})+")
 
 
 CUT = re.compile(rf"(\\[uUx]\{{?|%|&#?x?){HEX}*…$")
@@ -117,8 +118,13 @@ def kept(shown: str) -> int:
     """How many digits somebody can still read who undoes every code."""
     shown = CUT.sub("", shown)
     for _ in range(3):
+        shown = BYTES.sub(_signs, shown)
         shown = CODE.sub(_sign, html.unescape(unquote(shown)))
     return sum(unicodedata.numeric(sign, None) is not None for sign in shown)
+
+
+def _signs(code: re.Match[str]) -> str:
+    return bytes.fromhex(code[0].replace("\\x", "")).decode(errors="replace")
 
 
 def _sign(code: re.Match[str]) -> str:
