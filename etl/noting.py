@@ -12,8 +12,13 @@ noted: list[int] = []
 """The numbers of the signals that have come while nothing else was to be done about them."""
 
 
+def heeded() -> list[int]:
+    """The numbers of the three; without SIGHUP if `nohup` has told this process to ignore that."""
+    numbers = [_signal.SIGTERM, _signal.SIGINT]
+    return numbers if _signal.getsignal(_signal.SIGHUP) == _signal.SIG_IGN else [*numbers, _signal.SIGHUP]
+
+
 def note() -> None:
-    """From now on, only remember these signals. A SIGHUP that `nohup` has told this process to ignore stays so."""
-    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
-        if number != _signal.SIGHUP or _signal.getsignal(number) != _signal.SIG_IGN:
-            _signal.signal(number, lambda number, _frame: noted.append(number))
+    """From now on, only remember these signals."""
+    for number in heeded():
+        _signal.signal(number, lambda number, _frame: noted.append(number))

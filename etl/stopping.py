@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from etl.noting import noted
+from etl.noting import heeded, noted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SAME = 5.0
@@ -50,18 +50,13 @@ def handled(handler: Handler, numbers: Collection[signal.Signals] = SIGNALS) -> 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = [(number, signal.signal(number, handler)) for number in _heeded(numbers)]
+    here = [number for number in numbers if number in heeded()]
+    before = [(number, signal.signal(number, handler)) for number in here]
     try:
         yield
     finally:
         for number, old in before:
             signal.signal(number, old)
-
-
-def _heeded(numbers: Collection[signal.Signals]) -> list[signal.Signals]:
-    """All but a SIGHUP that `nohup` has told this process to ignore."""
-    unheard = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return [number for number in numbers if not (unheard and number is signal.SIGHUP)]
 
 
 def hear() -> bool:
