@@ -39,7 +39,7 @@ class PageSize:
         self.rows = rows if rows and 0 < rows <= LARGEST else PAGE_SIZE
         self._hint: _Hint | None = None
 
-    def take(self, day: int, page: Page, asked: int) -> None:
+    def take(self, day: int, page: Page, asked: int = PAGE_SIZE) -> None:
         """Learn from an answer about the whole batch day with this number; `asked`: rows per page asked for."""
         if not page.received or (asked < min(self.rows, PAGE_SIZE) and _explains(page, asked)):
             return  # as many as asked for, before it was known that there may be more
