@@ -17,10 +17,11 @@ from etl.admin.nosync import lock_all
 from etl.database.sql import chunks
 from etl.database.types import MYSQL_FAMILY
 from etl.schema import migrate
-from etl.schema.tables import call_response, carrier, check_level, currency, metadata, number_type, region
+from etl.schema.tables import call_response, carrier, category, check_level, currency, metadata, number_type, region
 from etl.store import lock
 
-TIDIED = (check_level, number_type, call_response, region, currency, carrier)
+# The combinations first: they refer to the others.
+TIDIED = (category, check_level, number_type, call_response, region, currency, carrier)
 FEW = 20
 """Up to so many codes, one pass over the rows for each is quicker than an index."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from etl.core.fields import FIELDS, Fields, Part, of_part
 
@@ -40,7 +41,7 @@ class CheckRow(Fields):
 
     @property
     def key(self) -> Key:
-        return (self.message_id, self.phone)
+        return self[:2]
 
     @property
     def awaits_outcome(self) -> bool:
@@ -65,6 +66,10 @@ class CheckRow(Fields):
         cost = extra.get(COST)
         if cost is not None:
             yield from (place for name, place in _IN_COST.items() if not isinstance(cost, dict) or name in cost)
+
+
+key_of: Callable[[CheckRow], Key] = itemgetter(0, 1)
+"""The key of a row, like `row.key`, but quicker: for what is asked of every row that comes in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def having_keys(
     joined = _joined(query, table, dialect.name, exact_collation(dialect))
     ordered = list(keys)
     several = (ordered[start : start + KEYS_AT_ONCE] for start in range(0, len(ordered), KEYS_AT_ONCE))
-    found = [connection.execute(joined, values | {"keys": json.dumps(some)}) for some in several]
+    found = [connection.execute(joined, values | {"keys": json.dumps(some)}).all() for some in several]
     return found[0] if len(found) == 1 else chain.from_iterable(found)
 
 

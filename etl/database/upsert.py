@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,6 +58,8 @@ def insert_all(
     False where another transaction has inserted some of them meanwhile: it has ended by now, so that what it
     inserted can be read; of the others, some may be inserted and some not.
     """
+    if not rows:
+        return True
     statement = _plain_insert(connection.dialect, table, tuple(columns), tuple(same))
     if connection.dialect.name == "postgresql":
         _copy(connection, table, columns, rows)
@@ -148,27 +150,27 @@ def _execute_many(
     """Execute past SQLAlchemy's handling of parameters, which takes longer than the database does."""
     dialect, table = connection.dialect, compiled.statement.table
     [constants] = _for_driver(dialect, table, tuple(same), [tuple(same.values())])
-    names = (*columns, *same)
-    ready = [row + constants for row in _for_driver(dialect, table, columns, rows)]
+    values: dict[str, Iterable[Any]] = dict(zip(columns, _columns_for_driver(dialect, table, columns, rows), strict=True))
+    values |= {name: repeat(value, len(rows)) for name, value in zip(same, constants, strict=True)}
     if compiled.positiontup is None:
-        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in ready])
+        ready = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+        connection.exec_driver_sql(str(compiled), ready)
     else:
-        in_order = itemgetter(*(names.index(name) for name in compiled.positiontup))
-        connection.exec_driver_sql(str(compiled), [in_order(row) for row in ready])
+        connection.exec_driver_sql(str(compiled), list(zip(*(values[name] for name in compiled.positiontup), strict=True)))
 
 
-def _for_driver(dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
+def _for_driver(dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: Rows) -> Rows:
     """The values as the driver expects them."""
-    types = (table.c[name].type.dialect_impl(dialect) for name in columns)
-    found = [(place, kind.bind_processor(dialect)) for place, kind in enumerate(types)]
-    processors = [(place, process) for place, process in found if process]
-    if not processors:
-        return list(rows)
-    ready = []
-    for row in rows:
-        values = list(row)
-        for place, process in processors:
-            if values[place] is not None:
-                values[place] = process(values[place])
-        ready.append(tuple(values))
-    return ready
+    return list(zip(*_columns_for_driver(dialect, table, columns, rows), strict=True)) if columns else [()]
+
+
+def _columns_for_driver(
+    dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows
+) -> Iterator[Sequence[Any]]:
+    """The values of each column as the driver expects them."""
+    for name, values in zip(names, zip(*rows, strict=True), strict=True):
+        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        if process is None or values.count(None) == len(values):
+            yield values
+        else:
+            yield [None if value is None else process(value) for value in values]

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.core.fields import FIRST_FIELDS, LATER_FIELDS, Field, Part, of_part
+from etl.core.fields import FIELDS, FIRST_FIELDS, LATER_FIELDS, Field
 from etl.database.types import OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
 
 metadata = sa.MetaData(
@@ -23,6 +23,9 @@ metadata = sa.MetaData(
 )
 
 KEY = ("message_id", "phone")
+SHARED = tuple(field for field in FIELDS if field.lookup and field.part == "check")
+"""The fields that have a lookup and are known from the start: together they are the category of a check."""
+OWN_FIELDS = tuple(field for field in FIELDS if field not in SHARED)
 STATES = ("pending", "incomplete", "open", "settled", "lost")
 
 
@@ -215,37 +218,35 @@ carrier = _table(
 
 # -- what the vendor reported ------------------------------------------------------------------------------
 
+# Not one by one in each check: the server looks up each reference of each row, which took half of its time.
+category = _table(
+    "category",
+    _id("category_id"),
+    *(_field(field) for field in SHARED),
+    _text("combination", "All of them as one text, by which a combination is found", 400, nullable=False, unique=True),
+    comment="What many checks have in common: each combination of codes, carrier and currency that was seen",
+)
+
+# What has a fixed length comes first: so PostgreSQL needs fewer bytes for a row.
 number_check = _table(
     "number_check",
-    *_key_columns(index=True),
     _ref("batch_day_id", "batch_day.batch_day_id", "The batch day under which it was first seen", index=True),
-    *(_field(field) for field in FIRST_FIELDS if field.part == "check" and field.name not in KEY),
-    _column("extra", JsonObject, "Fields that nobody documented, and values that their column cannot hold"),
+    _ref("category_id", "category.category_id", "Its codes, its carrier and the currency of its price"),
     _time("first_seen_at", "When this job first stored it", nullable=False),
     _time("last_changed_at", "When its content last changed", nullable=False),
-    *(_field(field) for field in LATER_FIELDS if field.part == "check"),  # a migration can only append
-    sa.Index(None, "carrier_id", "batch_day_id"),  # for queries about a carrier on some days
-    comment="One checked number: one row for each message id and phone",
+    *_key_columns(index=True),
+    *(_field(field) for field in OWN_FIELDS if field.name not in KEY and field not in LATER_FIELDS),
+    _column("extra", JsonObject, "Fields that nobody documented, and values that their column cannot hold"),
+    *(_field(field) for field in OWN_FIELDS if field in LATER_FIELDS),  # a migration can only append
+    sa.Index(None, "category_id", "batch_day_id"),  # for queries about a carrier on some days
+    comment="One checked number with its results: one row for each message id and phone",
 )
 
-hlr_result = _table(
-    "hlr_result",
-    *_key_columns(),
-    *map(_field, of_part("hlr")),
-    _key_reference(),
-    comment="What the HLR look-up of a check answered",
-)
 
-call_result = _table(
-    "call_result",
-    *_key_columns(),
-    *map(_field, of_part("call")),
-    _key_reference(),
-    comment="What the test call of a check came to",
-)
+def table_of(field: Field) -> sa.Table:
+    """The table that holds a field of the vendor."""
+    return category if field in SHARED else number_check
 
-PART_TABLES: dict[Part, sa.Table] = {"check": number_check, "hlr": hlr_result, "call": call_result}
-"""The table that holds the fields of each part of a check."""
 
 further_sighting = _table(
     "further_sighting",

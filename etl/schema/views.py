@@ -16,10 +16,10 @@ _HLR = fields(field for field in FIRST_FIELDS if field.part == "hlr")
 _CALL = fields(field for field in FIRST_FIELDS if field.part == "call") | renamed(
     "response_name", tables.call_response.c.name, "How the call ended, in words"
 )
-_LEVEL = of(tables.number_check, "check_level") | renamed(
+_LEVEL = of(tables.category, "check_level") | renamed(
     "check_level_name", tables.check_level.c.name, "Name of the kind of check"
 )
-_REGION = of(tables.number_check, "region_code") | renamed(
+_REGION = of(tables.category, "region_code") | renamed(
     "region_name", tables.region.c.name, "English name of the country"
 )
 _TYPE = renamed(
@@ -39,7 +39,7 @@ def _check_columns(numbers: dict[str, Described], *, masked: bool) -> dict[str, 
     columns = _DAY | of(tables.number_check, "message_id") | {"phone": numbers["phone"]}
     columns |= _LEVEL | of(tables.number_check, "pre_check") | _REGION | of(tables.number_check, "country_code")
     columns |= {name: entry for name, entry in numbers.items() if name != "phone"}
-    columns |= _TYPE | _CARRIER | of(tables.number_check, "price", "currency") | _HLR | _CALL
+    columns |= _TYPE | _CARRIER | of(tables.number_check, "price") | of(tables.category, "currency") | _HLR | _CALL
     columns |= ({} if masked else of(tables.number_check, "fail_reason", "extra")) | _TIMES
     # Last, because an existing view takes new columns nowhere else.
     return columns | (_LATER_MASKED if masked else _LATER)
@@ -119,7 +119,7 @@ DAILY_SUMMARY = view(
     | _LEVEL
     | _REGION
     | _CARRIER
-    | of(tables.number_check, "currency")
+    | of(tables.category, "currency")
     | own(
         "bigint",
         checked_rows="How many checks",
@@ -195,7 +195,7 @@ BATCH_SUMMARY = view(
         repeated_rows="Listings of a key beyond its first",
         rejected_rows="Listed rows that cannot be stored as they are",
     )
-    | renamed("currency", tables.number_check.c.currency, "Currency of its prices; NULL if there are several")
+    | renamed("currency", tables.category.c.currency, "Currency of its prices; NULL if there are several")
     | own("decimal", cost="The sum of its prices, exact; NULL if there are several currencies or no prices")
     | own(
         "text",

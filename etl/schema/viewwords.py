@@ -60,7 +60,7 @@ def of(table: sa.Table, *names: str) -> dict[str, Described]:
 
 def fields(chosen: Iterable[Field]) -> dict[str, Described]:
     """The columns of these fields of the vendor, from whichever tables have them."""
-    return {name: entry for f in chosen for name, entry in of(tables.PART_TABLES[f.part], f.name).items()}
+    return {name: entry for f in chosen for name, entry in of(tables.table_of(f), f.name).items()}
 
 
 def renamed(name: str, column: sa.Column[Any], comment: str = "") -> dict[str, Described]:

@@ -63,11 +63,10 @@ class Waiting:
     def note(self, day_id: int, rows: Iterable[CheckRow], page: Page, at_page: int | None) -> None:
         """Bring the list of waiting checks up to date with a page. `rows`: its rows as they are stored."""
         for row in rows:
-            key = row.key
             if row.awaits_outcome:
-                self._wait(day_id, key, page, at_page)
-            else:
-                self._resolve(key)
+                self._wait(day_id, row.key, page, at_page)
+            elif self._days:
+                self._resolve(row.key)
 
     def _resolve(self, key: Key) -> None:
         for day_id in self._days.pop(key, ()):

@@ -9,49 +9,42 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
-from etl.core.checkrow import CheckRow, Key
-from etl.core.fields import FIELDS, of_part
+from etl.core.checkrow import CheckRow, Key, key_of
+from etl.core.fields import FIELDS
 from etl.core.page import Page
 from etl.core.steps import Listed
 from etl.database.keys import having_keys
 from etl.database.sql import chunks
-from etl.database.upsert import Rows, insert_all, upsert
+from etl.database.upsert import insert_all, upsert
 from etl.errors import TryLater
-from etl.schema.tables import (
-    KEY,
-    batch,
-    batch_day,
-    call_result,
-    carrier,
-    hlr_result,
-    number_check,
-    repeated_key,
-)
+from etl.schema.tables import KEY, OWN_FIELDS, batch, batch_day, number_check, repeated_key
 from etl.store.awaited import Waiting
-from etl.store.lookups import Lookups
+from etl.store.lookups import NAMES, Lookups, codes_of
 from etl.store.rejected import Rejections, held_by_another
 from etl.store.sightings import Sightings
 
-HLR = tuple(field.name for field in of_part("hlr"))
-CALL = tuple(field.name for field in of_part("call"))
+Line = tuple[Any, ...]
+"""What number_check holds of a row, in the order of _LINE."""
+Values = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
 _FIELDS = CheckRow._fields
-CHECK = tuple(c.name for c in number_check.c if c.name in _FIELDS and c.name not in KEY)
+_VALUES = (*(field.name for field in OWN_FIELDS), "extra")
+_LINE = ("category_id", *_VALUES)
+_COLUMNS = ("batch_day_id", *_LINE)
 # An older answer may arrive last, so a blank never replaces what a check found out.
 OUTCOME = frozenset(field.name for field in FIELDS if field.kept)
+_KEPT = OUTCOME.intersection(_VALUES)
 
-_CHECK, _HLR, _CALL = (
-    itemgetter(*(_FIELDS.index(name) for name in (*KEY, *names))) for names in (CHECK, HLR, CALL)
-)
-
-
-_COLUMNS = (*KEY, *CHECK, "carrier_id", "batch_day_id")
+_values_of: Values = itemgetter(*map(_FIELDS.index, _VALUES))
+_row_of: Values = itemgetter(*map((*NAMES, *_LINE).index, _FIELDS))  # of the codes and the line behind them
+_results_of: Values = itemgetter(*(_LINE.index(field.name) for field in OWN_FIELDS if field.settles))
 
 
 @dataclass(slots=True)
@@ -116,53 +109,67 @@ class Load:
         self._connection = connection
         self._lookups = lookups
         self._moment = moment
-        self._held = _held(connection, {row.key for row in rows})
+        # In one order, and lookups first: else two accounts that meet the same codes or keys block each other.
+        lookups.ensure(connection, rows)
+        self._held = _held(connection, set(map(key_of, rows)))
+        self._read_categories()
+        self._changed: dict[Key, CheckRow] = {}
         self._doubts: Counter[int] = Counter()
-        awaited = [key for key, (_, row) in self._held.items() if row.awaits_outcome]
-        self._waiting = Waiting(connection, awaited, moment)
+        self._waiting = Waiting(connection, list(self._awaited()), moment)
         self._sightings = Sightings(connection)
         self._rejections = Rejections(connection, moment)
-        # In one order, and lookups first: else two accounts that meet the same codes or keys block each other.
-        self._ensure(row for row in rows if row.key not in self._held or row != self._held[row.key][1])
-        self._new = self._insert_new(answers)
-        self._uncounted = set(self._new)
-        self._changed: set[Key] = set()
+        self._uncounted = self._insert_new(answers)
         days = {day_id for day_id, _ in answers} | {day_id for day_id, _ in self._held.values()}
         self._holders = _holders(connection, days)
 
-    def _ensure(self, rows: Iterable[CheckRow]) -> None:
-        self._lookups.ensure(self._connection, list(rows))
+    def _line(self, row: CheckRow) -> Line:
+        return (self._lookups.category_id(codes_of(row)), *_values_of(row))
+
+    def _row(self, key: Key) -> CheckRow:
+        """The row that is stored under a key, with the changes of this transaction."""
+        if key in self._changed:
+            return self._changed[key]
+        return _row(self._lookups, self._held[key][1])
+
+    def _read_categories(self) -> None:
+        self._lookups.read_categories(self._connection, {line[0] for _, line in self._held.values()})
+
+    def _awaited(self) -> Iterator[Key]:
+        """The keys of held rows that have no outcome yet."""
+        numbers = {line[0] for _, line in self._held.values()}
+        blank = (None,) * len(_VALUES)
+        may_wait = {number for number in numbers if _row(self._lookups, (number, *blank)).awaits_outcome}
+        for key, (_, line) in self._held.items():
+            if line[0] in may_wait and not any(_results_of(line)) and self._row(key).awaits_outcome:
+                yield key
 
     def _insert_new(self, answers: Iterable[tuple[int, Page]]) -> set[Key]:
         """Write the rows that nobody holds. Their keys; the rows are held from now on."""
         own = {day_id for day_id, _ in answers}
-        new: dict[Key, tuple[int, CheckRow]] = {}
+        new: dict[Key, tuple[int, Line]] = {}
         for day_id, page in answers:
-            for row in page.rows:
-                if row.key not in self._held:
-                    new.setdefault(row.key, (day_id, row))
+            for key, row in zip(map(key_of, page.rows), page.rows, strict=True):
+                if key not in self._held and key not in new:
+                    new[key] = (day_id, self._line(row))
         left = new
         while left and not self._insert(left):
             found = _held(self._connection, left.keys())
             if not found:
                 raise TryLater("Another account stores the same rows. The next run goes on from here.")
-            self._held |= {key: line for key, line in found.items() if line[0] not in own}
-            left = {key: line for key, line in left.items() if key not in found}
-        new = {key: line for key, line in new.items() if key not in self._held}
+            self._held |= {key: held for key, held in found.items() if held[0] not in own}
+            left = {key: held for key, held in left.items() if key not in found}
+        self._read_categories()
+        new = {key: held for key, held in new.items() if key not in self._held}
         self._held |= new
         return set(new)
 
-    def _insert(self, held: Mapping[Key, tuple[int, CheckRow]]) -> bool:
-        checks = self._checks(held, held)
-        return insert_all(self._connection, number_check, _COLUMNS, checks, same=self._moments)
+    def _insert(self, new: Mapping[Key, tuple[int, Line]]) -> bool:
+        lines = [(day_id, *line) for _, (day_id, line) in sorted(new.items(), key=itemgetter(0))]
+        return insert_all(self._connection, number_check, _COLUMNS, lines, same=self._moments)
 
     @property
     def _moments(self) -> dict[str, dt.datetime]:
         return {"first_seen_at": self._moment, "last_changed_at": self._moment}
-
-    def _checks(self, keys: Iterable[Key], held: Mapping[Key, tuple[int, CheckRow]]) -> Rows:
-        rows = [held[key] for key in sorted(keys)]
-        return [(*_CHECK(row), self._lookups.carrier_id(row.carrier), day_id) for day_id, row in rows]
 
     def marked(self, day_id: int, page: Page) -> Page:
         """The page, with the keys of those of its rows that another account holds."""
@@ -185,8 +192,10 @@ class Load:
         theirs = self._elsewhere(day_id, page)
         keys = {row.key for row in theirs}
         own = [row for row in page.rows if row.key not in keys] if keys else page.rows
-        stored = self._add(day_id, own, fixed)
-        self._waiting.note(day_id, (self._held[row.key][1] for row in own), page, at_page)
+        stored = Stored()
+        self._waiting.note(day_id, [self._take(day_id, row, stored, fixed) for row in own], page, at_page)
+        elsewhere = [key for key in map(key_of, own) if self._held[key][0] != day_id]
+        stored.new_keys = stored.inserted + self._sightings.add(day_id, elsewhere)
         stored.received, stored.rejected = page.received, len(page.rejected)
         stored.new_rejected = self._rejections.add(day_id, page.rejected, at_page or page.number)
         if theirs:
@@ -196,44 +205,40 @@ class Load:
             stored.new_elsewhere = self._rejections.add(day_id, rejected, at_page or page.number)
         return stored
 
-    def _add(self, day_id: int, rows: Iterable[CheckRow], fixed: Collection[Key]) -> Stored:
-        stored, elsewhere = Stored(), []
-        for row in rows:
-            key = row.key
-            stored.doubtful += row.is_doubtful
-            held_day, held = self._held[key]
-            if key in self._uncounted:
-                stored.inserted += 1
-                self._uncounted.remove(key)
-                self._doubts[held_day] += held.is_doubtful
-            elif row != held and key not in fixed and (merged := _merge(held, row)) != held:
-                stored.updated += 1
-                self._held[key] = (held_day, merged)
-                self._changed.add(key)
-                self._doubts[held_day] += merged.is_doubtful - held.is_doubtful
-            if held_day != day_id:
-                elsewhere.append(key)
-        stored.new_keys = stored.inserted + self._sightings.add(day_id, elsewhere)
-        return stored
+    def _take(self, day_id: int, row: CheckRow, stored: Stored, fixed: Collection[Key]) -> CheckRow:
+        """Compare a row with what is held under its key, and count it in `stored`. The row as it is now stored."""
+        key = key_of(row)
+        held_day, line = self._held[key]
+        doubtful = row.extra is not None and row.is_doubtful
+        stored.doubtful += doubtful
+        if key in self._uncounted:
+            self._uncounted.remove(key)
+            stored.inserted += 1
+            self._doubts[held_day] += doubtful
+            return row
+        if key not in self._changed and self._line(row) == line:
+            return row
+        held = self._row(key)
+        if key in fixed or (merged := _merge(held, row)) == held:
+            return held
+        stored.updated += 1
+        self._changed[key] = merged
+        self._doubts[held_day] += merged.is_doubtful - held.is_doubtful
+        return merged
 
     def flush(self) -> None:
-        """Write what is new or changed."""
-        # Once more, because a changed row keeps codes of the old one, which may not have been looked at.
-        self._ensure(self._held[key][1] for key in self._changed)
-        changed = self._checks(self._changed, self._held)
-        self._upsert(number_check, _COLUMNS, changed, same=self._moments, fixed=("batch_day_id", "first_seen_at"))
-        rows = [self._held[key][1] for key in sorted(self._changed | self._new)]
-        for table, names, values_of in ((hlr_result, HLR, _HLR), (call_result, CALL, _CALL)):
-            results, nothing = map(values_of, rows), (None,) * len(names)
-            self._upsert(table, (*KEY, *names), [values for values in results if values[2:] != nothing])
+        """Write what is changed."""
+        changed = dict(sorted(self._changed.items()))
+        # Once more, because a changed row keeps codes of the old one: perhaps no row had this combination.
+        self._lookups.ensure(self._connection, changed.values())
+        lines = [(self._held[key][0], *self._line(row)) for key, row in changed.items()]
+        fixed = ("batch_day_id", "first_seen_at")
+        upsert(self._connection, number_check, _COLUMNS, lines, same=self._moments, keep=_KEPT, fixed=fixed)
         if doubts := [{"day_id": day_id, "more": more} for day_id, more in sorted(self._doubts.items()) if more]:
             self._connection.execute(_DOUBT, doubts)
         self._sightings.flush()
         self._rejections.flush()
         self._waiting.flush()
-
-    def _upsert(self, table: sa.Table, columns: Sequence[str], rows: Rows, **options: Any) -> None:
-        upsert(self._connection, table, columns, rows, keep={"carrier_id", *OUTCOME}, **options)
 
 
 _DOUBT = (
@@ -259,10 +264,19 @@ def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -
     return now.repeats - before.repeats
 
 
-def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, CheckRow]]:
-    """The rows stored under these keys, each with the number of the batch day under which it was first seen."""
+def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, Line]]:
+    """What is stored under these keys, each with the number of the batch day under which it was first seen."""
     found = having_keys(connection, _HELD, number_check, keys)
-    return {(row[1], row[2]): (row[0], CheckRow._make(row[1:])) for row in found}
+    return {(row[_MESSAGE_ID], row[_PHONE]): (row[0], row[1:]) for row in found}
+
+
+_HELD = sa.select(*(number_check.c[name] for name in _COLUMNS))
+_MESSAGE_ID, _PHONE = map(_COLUMNS.index, KEY)
+
+
+def _row(lookups: Lookups, line: Line) -> CheckRow:
+    """The row of the vendor that a line of number_check stands for."""
+    return CheckRow._make(_row_of((*lookups.codes(line[0]), *line)))
 
 
 def _holders(connection: sa.Connection, days: Collection[int]) -> dict[int, int]:
@@ -278,19 +292,6 @@ def _in_chunks(
 ) -> Iterator[tuple[int, int]]:
     for some in chunks(days):
         yield from map(tuple, connection.execute(query.where(batch_day.c.batch_day_id.in_(some))))
-
-
-def _select_held() -> sa.Select[Any]:
-    columns = {c.name: c for table in (call_result, hlr_result, number_check) for c in table.c}
-    columns["carrier"] = carrier.c.name
-    joined = number_check.outerjoin(carrier).outerjoin(
-        hlr_result, sa.and_(*(hlr_result.c[name] == number_check.c[name] for name in KEY))
-    )
-    joined = joined.outerjoin(call_result, sa.and_(*(call_result.c[name] == number_check.c[name] for name in KEY)))
-    return sa.select(number_check.c.batch_day_id, *(columns[name] for name in _FIELDS)).select_from(joined)
-
-
-_HELD = _select_held()
 
 
 def _merge(old: CheckRow, new: CheckRow) -> CheckRow:

@@ -22,8 +22,6 @@ _CHANGED = frozenset(
         tables.batch,
         tables.batch_day,
         tables.batch_listing,
-        tables.call_result,
-        tables.hlr_result,
         tables.number_check,
         tables.repeated_key,
         tables.request_slot,

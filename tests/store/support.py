@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.schema import tables
+from etl.store.lookups import combination
 
 DAY = dt.date(2026, 3, 1)
 MOMENT = dt.datetime(2026, 3, 1, 12, 34, 56, 789012, tzinfo=dt.UTC)
@@ -35,11 +36,32 @@ def add_batch_day(connection: sa.Connection, batch_id: int, date: dt.date = DAY,
 def add_check(
     connection: sa.Connection, day: int, message_id: str = "m1", phone: str = "84980000001", **values: Any
 ) -> None:
-    values = {"first_seen_at": MOMENT, "last_changed_at": MOMENT} | values
+    values = {"first_seen_at": MOMENT, "last_changed_at": MOMENT} | in_category(connection, values)
     insert(connection, tables.number_check, batch_day_id=day, message_id=message_id, phone=phone, **values)
 
 
+def in_category(connection: sa.Connection, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a check, with the number of its category in place of what stands there."""
+    shared = {name: values.get(name) for name in SHARED}
+    own = {name: value for name, value in values.items() if name not in SHARED}
+    return own | {"category_id": add_category(connection, **shared)}
+
+
+def add_category(connection: sa.Connection, **codes: Any) -> int:
+    """The number of this combination, which is added if it is not there."""
+    found = combination(codes.get(name) for name in SHARED)
+    number = connection.scalar(sa.select(tables.category.c.category_id).filter_by(combination=found))
+    return int(number or insert(connection, tables.category, combination=found, **codes))
+
+
+SHARED = [column.name for column in tables.category.c][1:-1]
 KEY = {"message_id": "m1", "phone": "84980000001"}
+SHARED_SAMPLE = {"check_level": 77, "region_code": "QQ", "number_type": "77", "carrier_id": 11, "currency": "VND"}
+RESULTS = {
+    "hlr_result": {"validity": "YES", "mcc": "452"},
+    "call_result": {"early": "NO", "response": "asleep"},
+}
+"""The results of the check of SAMPLE, and the tables that hold them before 0010."""
 # A row of every table, in an order that foreign keys allow, with codes that no revision seeds.
 SAMPLE: dict[str, dict[str, Any]] = {
     "account": {"account_id": 7, "name": "default"},
@@ -63,21 +85,18 @@ SAMPLE: dict[str, dict[str, Any]] = {
     "region": {"code": "QQ", "name": "unknown (QQ)"},
     "currency": {"code": "VND"},
     "carrier": {"carrier_id": 11, "name": "Viettel"},
+    "category": {"category_id": 1, "combination": "77|QQ|77|11|VND"} | SHARED_SAMPLE,
     "number_check": KEY
+    | RESULTS["hlr_result"]
+    | RESULTS["call_result"]
     | {
         "batch_day_id": 10,
-        "check_level": 77,
-        "region_code": "QQ",
-        "number_type": "77",
-        "carrier_id": 11,
+        "category_id": 1,
         "price": Decimal("0.0056"),
-        "currency": "VND",
         "extra": {"new": Decimal("1.10")},
         "first_seen_at": MOMENT,
         "last_changed_at": MOMENT,
     },
-    "hlr_result": KEY | {"validity": "YES", "mcc": "452"},
-    "call_result": KEY | {"response": "asleep", "early": "NO"},
     "further_sighting": KEY | {"batch_day_id": 10},
     "repeated_key": KEY | {"batch_day_id": 10, "repeats": 2},
     "awaited_check": KEY | {"batch_day_id": 10, "page": 3, "total": 250, "wait_hours": 2, "due_at": MOMENT},
@@ -102,7 +121,7 @@ SAMPLE: dict[str, dict[str, Any]] = {
 }
 
 
-LATER = {"full_read"}
+LATER = {"full_read", "category"}
 """Tables that the first revision does not have."""
 
 
@@ -111,20 +130,47 @@ def add_sample(connection: sa.Connection) -> None:
     for name, row in SAMPLE.items():
         if name in LATER and not sa.inspect(connection).has_table(name):
             continue
-        table = tables.metadata.tables[name]
-        there = {column["name"] for column in sa.inspect(connection).get_columns(name)}
-        insert(connection, table, **{column: value for column, value in row.items() if column in there})
+        _insert_reflected(connection, name, row | (SHARED_SAMPLE if name == "number_check" else {}))
+        if name == "number_check" and sa.inspect(connection).has_table("hlr_result"):
+            for part, results in RESULTS.items():
+                _insert_reflected(connection, part, KEY | results)
+
+
+def _insert_reflected(connection: sa.Connection, name: str, row: dict[str, Any]) -> None:
+    there = {column["name"] for column in sa.inspect(connection).get_columns(name)}
+    columns = {column.name: column.type for table in tables.metadata.tables.values() for column in table.c}
+    table = sa.table(name, *(sa.column(column, columns[column]) for column in row if column in there))
+    connection.execute(sa.insert(table).values({column: row[column] for column in row if column in there}))
 
 
 def read_sample(connection: sa.Connection) -> dict[str, dict[str, Any]]:
-    """The part of SAMPLE that the database holds."""
+    """The part of SAMPLE that the database holds, at whatever revision it is."""
     found = {}
     for name, row in SAMPLE.items():
-        table = tables.metadata.tables[name]
-        keys = [column for column in table.primary_key if column.name in row]
-        columns = [table.c[column] for column in row]
-        query = sa.select(*columns).where(*(key == row[key.name] for key in keys))
-        rows = [dict(line) for line in connection.execute(query).mappings()]
-        # A table that came with a later revision than the sample is empty.
-        [found[name]] = rows or ([row] if name in LATER else [])
+        if name == "category" and not sa.inspect(connection).has_table(name):
+            found |= _read_before_0010(connection)
+        elif name not in found:
+            table = tables.metadata.tables[name]
+            keys = [column for column in table.primary_key if column.name in row]
+            columns = [table.c[column] for column in row]
+            query = sa.select(*columns).where(*(key == row[key.name] for key in keys))
+            rows = [dict(line) for line in connection.execute(query).mappings()]
+            # A table that came with a later revision than the sample is empty.
+            [found[name]] = rows or ([row] if name in LATER else [])
     return found
+
+
+def _read_before_0010(connection: sa.Connection) -> dict[str, dict[str, Any]]:
+    """The check of SAMPLE as it is today, from the tables that there were before."""
+    row = SAMPLE["number_check"] | SHARED_SAMPLE
+    columns = {column.name: column.type for table in tables.metadata.tables.values() for column in table.c}
+    names = {name: set(row) & {c["name"] for c in sa.inspect(connection).get_columns(name)} for name in OLD_CHECKS}
+    parts = [sa.table(name, *(sa.column(c, columns[c]) for c in names[name])) for name in OLD_CHECKS]
+    values: dict[str, Any] = {}
+    for part in parts:
+        values |= connection.execute(sa.select(part)).mappings().one()
+    shared = {name: values.pop(name) for name in SHARED}
+    return {"category": SAMPLE["category"] | shared, "number_check": values | {"category_id": 1}}
+
+
+OLD_CHECKS = ("number_check", *RESULTS)
