@@ -17,7 +17,16 @@ from etl.admin.nosync import lock_all
 from etl.database.sql import chunks
 from etl.database.types import MYSQL_FAMILY
 from etl.schema import migrate
-from etl.schema.tables import call_response, carrier, category, check_level, currency, metadata, number_type, region
+from etl.schema.tables import (
+    call_response,
+    carrier,
+    category,
+    check_level,
+    currency,
+    metadata,
+    number_type,
+    region,
+)
 from etl.store import lock
 
 # The combinations first: they refer to the others.

@@ -150,13 +150,17 @@ def _execute_many(
     """Execute past SQLAlchemy's handling of parameters, which takes longer than the database does."""
     dialect, table = connection.dialect, compiled.statement.table
     [constants] = _for_driver(dialect, table, tuple(same), [tuple(same.values())])
-    values: dict[str, Iterable[Any]] = dict(zip(columns, _columns_for_driver(dialect, table, columns, rows), strict=True))
+    values: dict[str, Iterable[Any]] = dict(
+        zip(columns, _columns_for_driver(dialect, table, columns, rows), strict=True)
+    )
     values |= {name: repeat(value, len(rows)) for name, value in zip(same, constants, strict=True)}
     if compiled.positiontup is None:
         ready = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
         connection.exec_driver_sql(str(compiled), ready)
     else:
-        connection.exec_driver_sql(str(compiled), list(zip(*(values[name] for name in compiled.positiontup), strict=True)))
+        connection.exec_driver_sql(
+            str(compiled), list(zip(*(values[name] for name in compiled.positiontup), strict=True))
+        )
 
 
 def _for_driver(dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: Rows) -> Rows:

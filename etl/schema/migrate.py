@@ -25,7 +25,7 @@ from etl.database.types import MYSQL_FAMILY
 from etl.errors import Misconfigured, TryLater
 from etl.schema import comments, holders, views
 from etl.schema.differences import Difference, of_comparison, of_views
-from etl.schema.tables import metadata
+from etl.schema.tables import FORMER_TABLES, metadata
 
 VIEW_NAMES = tuple(view.name for view in views.VIEWS)
 WAIT_SECONDS = 120
@@ -227,7 +227,7 @@ def _require_unreferenced(connection: sa.Connection) -> None:
     if connection.dialect.name not in MYSQL_FAMILY:
         return
     query = sa.text(_REFERRING).bindparams(sa.bindparam("ours", expanding=True))
-    found = connection.execute(query, {"ours": list(metadata.tables)}).all()
+    found = connection.execute(query, {"ours": [*metadata.tables, *FORMER_TABLES]}).all()
     if found:
         named = (f"a foreign key of {referring} leads to {ours}" for referring, ours in found[:NAMED_OBJECTS])
         names = ", ".join(named)

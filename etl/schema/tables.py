@@ -223,14 +223,16 @@ category = _table(
     "category",
     _id("category_id"),
     *(_field(field) for field in SHARED),
-    _text("combination", "All of them as one text, by which a combination is found", 400, nullable=False, unique=True),
+    _text(
+        "combination", "All of them as one text, by which a combination is found", 400, nullable=False, unique=True
+    ),
     comment="What many checks have in common: each combination of codes, carrier and currency that was seen",
 )
 
 # What has a fixed length comes first: so PostgreSQL needs fewer bytes for a row.
 number_check = _table(
     "number_check",
-    _ref("batch_day_id", "batch_day.batch_day_id", "The batch day under which it was first seen", index=True),
+    _ref("batch_day_id", "batch_day.batch_day_id", "The batch day under which it was first seen"),
     _ref("category_id", "category.category_id", "Its codes, its carrier and the currency of its price"),
     _time("first_seen_at", "When this job first stored it", nullable=False),
     _time("last_changed_at", "When its content last changed", nullable=False),
@@ -238,9 +240,12 @@ number_check = _table(
     *(_field(field) for field in OWN_FIELDS if field.name not in KEY and field not in LATER_FIELDS),
     _column("extra", JsonObject, "Fields that nobody documented, and values that their column cannot hold"),
     *(_field(field) for field in OWN_FIELDS if field in LATER_FIELDS),  # a migration can only append
-    sa.Index(None, "category_id", "batch_day_id"),  # for queries about a carrier on some days
+    sa.Index(None, "batch_day_id", "category_id"),  # for queries about some days, and about a carrier on them
     comment="One checked number with its results: one row for each message id and phone",
 )
+
+FORMER_TABLES = ("hlr_result", "call_result", "number_check_before")
+"""Tables of earlier revisions."""
 
 
 def table_of(field: Field) -> sa.Table:

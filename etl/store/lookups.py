@@ -122,7 +122,9 @@ class Lookups:
         missing = sorted((lines[codes] for codes in new - self._categories.keys()), key=itemgetter(-1))
         if not insert_all(connection, category, _COLUMNS, missing, same={}):
             # Another account adds some of them at this moment.
-            insert_missing_shared(connection, category, [dict(zip(_COLUMNS, line, strict=True)) for line in missing])
+            insert_missing_shared(
+                connection, category, [dict(zip(_COLUMNS, line, strict=True)) for line in missing]
+            )
         self._find(connection, category.c.combination, [line[-1] for line in missing])
 
     def _numbered(self, codes: Codes) -> Codes:

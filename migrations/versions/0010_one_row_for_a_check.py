@@ -64,7 +64,9 @@ KINDS: dict[str, Any] = {
     **dict.fromkeys((*KEY, "national_number", "standard_number", "number_type", "response"), ExactText(64)),
     **dict.fromkeys(("batch_day_id", "category_id", "carrier_id"), BigId),
     **dict.fromkeys(("region_code", "country_code", "currency", "mcc", "mnc"), ExactText(16)),
-    **dict.fromkeys(("pre_check", "validity", "reachable", "roaming", "ported", "active", "early", "answered"), ExactText(32)),
+    **dict.fromkeys(
+        ("pre_check", "validity", "reachable", "roaming", "ported", "active", "early", "answered"), ExactText(32)
+    ),
     **dict.fromkeys(("first_seen_at", "last_changed_at"), UtcTime()),
     "check_level": sa.Integer(),
     "price": Price(),
@@ -87,7 +89,7 @@ NEW = ("batch_day_id", "category_id", "first_seen_at", "last_changed_at", *KEY, 
 NEW = (*NEW, *HLR, *CALL, "fail_reason", "extra")
 OLD = (*KEY, "batch_day_id", "check_level", "pre_check", "region_code", *NUMBERS, "number_type", "carrier_id")
 OLD = (*OLD, "price", "currency", "fail_reason", "extra", "first_seen_at", "last_changed_at")
-NEW_INDEXES = (("phone",), ("batch_day_id",), ("category_id", "batch_day_id"))
+NEW_INDEXES = (("phone",), ("batch_day_id", "category_id"))
 OLD_INDEXES = (("phone",), ("batch_day_id",), ("carrier_id", "batch_day_id"))
 NOT_NULL = (*KEY, "batch_day_id", "category_id", "first_seen_at", "last_changed_at")
 CHECK = "One checked number: one row for each message id and phone"
@@ -212,7 +214,7 @@ def _finish(version: str, columns: Sequence[str], indexes: Iterable[Sequence[str
 
 
 def _refer(table: str, columns: Sequence[str], target: str, keys: Sequence[str]) -> None:
-    name = f"fk_{table}_{columns[0]}"
+    name = f"fk_{table}_{'_'.join(columns)}"
     if name not in {key["name"] for key in sa.inspect(op.get_bind()).get_foreign_keys(table)}:
         op.create_foreign_key(name, table, target, list(columns), list(keys))
 
@@ -264,7 +266,10 @@ def _combination(codes: Iterable[Any]) -> sa.ColumnElement[str]:
         text: Any = sa.cast(column, sa.String(64))
         if _dialect() in steps.MYSQL_FAMILY:
             text = sa.collate(text, exact_collation(op.get_bind().dialect))
-        texts += [sa.func.coalesce(sa.func.replace(sa.func.replace(text, "~", "~0"), "|", "~1"), ""), sa.literal("|")]
+        texts += [
+            sa.func.coalesce(sa.func.replace(sa.func.replace(text, "~", "~0"), "|", "~1"), ""),
+            sa.literal("|"),
+        ]
     whole = texts[0]
     for text in texts[1:-1]:
         whole = whole.concat(text)

@@ -31,7 +31,7 @@ from tests.admin.copies import (
 from tests.conftest import Start
 from tests.job import Job
 from tests.store.sessions import new_database
-from tests.store.support import MOMENT, add_batch_day, insert
+from tests.store.support import MOMENT, add_batch_day, add_category, insert
 from tests.tiers import left_to_full
 
 DAYS, HOURS = dt.timedelta(days=1), dt.timedelta(hours=1)
@@ -78,6 +78,7 @@ def test_new_rows_are_numbered_beyond_the_copied_ones(source: sa.Engine, target:
             tables.account: account_id,
             tables.batch: insert(connection, tables.batch, account_id=account_id, batch_no="new"),
             tables.carrier: insert(connection, tables.carrier, name="new"),
+            tables.category: add_category(connection, check_level=1),
             tables.batch_listing: insert(connection, tables.batch_listing, batch_id=8, source="file"),
             tables.batch_day: add_batch_day(connection, 8, TODAY),
             tables.rejected_row: insert(

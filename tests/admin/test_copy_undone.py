@@ -144,7 +144,7 @@ def test_a_source_that_is_written_to_meanwhile(source: sa.Engine, target: sa.Eng
         add_odd_rows(connection)
 
     def write(what: str, done: int, _all: int) -> None:
-        if what == "copying hlr_result":
+        if what == "copying category":
             with source.begin() as connection:
                 connection.execute(sa.update(tables.batch).values(appkey="new"))
 

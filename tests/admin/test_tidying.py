@@ -9,7 +9,7 @@ from etl.admin import tidying
 from etl.errors import Locked
 from etl.schema import migrate, tables
 from etl.store import accounts, lock
-from tests.store.support import add_batch, add_batch_day, add_check, insert
+from tests.store.support import add_batch, add_batch_day, add_category, add_check, insert
 
 USED = {"check_level": 77, "number_type": "tU", "region_code": "U1", "currency": "UU1"}
 
@@ -27,7 +27,10 @@ def add_codes(connection: sa.Connection, ending: str, number: int) -> int:
     insert(connection, tables.region, code=f"{ending}1", name="Unknown")
     insert(connection, tables.currency, code=f"{ending}{ending}1")
     insert(connection, tables.call_response, code=f"r{ending}", name="Unknown")
-    return insert(connection, tables.carrier, name=f"Carrier {ending}")
+    carrier: int = insert(connection, tables.carrier, name=f"Carrier {ending}")
+    codes = {"check_level": number, "number_type": f"t{ending}", "region_code": f"{ending}1"}
+    add_category(connection, **codes, currency=f"{ending}{ending}1", carrier_id=carrier)
+    return carrier
 
 
 @pytest.fixture
@@ -37,8 +40,7 @@ def used(db: sa.Engine) -> dict[str, set[object]]:
     with db.begin() as connection:
         carrier = add_codes(connection, "U", 77)
         day = add_batch_day(connection, add_batch(connection))
-        add_check(connection, day, "m1", "1", carrier_id=carrier, **USED)
-        insert(connection, tables.call_result, message_id="m1", phone="1", response="rU")
+        add_check(connection, day, "m1", "1", carrier_id=carrier, **USED, response="rU")
     return content(db)
 
 

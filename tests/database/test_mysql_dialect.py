@@ -65,19 +65,19 @@ def test_rows_are_inserted_or_updated(dialect: sa.Dialect) -> None:
     recorder = Recorder(dialect)
     row = ("m1", "84980000001", "YES", "452")
     connection = cast(sa.Connection, recorder)
-    upsert(connection, tables.hlr_result, ("message_id", "phone", "validity", "mcc"), [row], keep={"mcc"})
+    upsert(connection, tables.number_check, ("message_id", "phone", "validity", "mcc"), [row], keep={"mcc"})
     insert_missing(connection, tables.carrier, [{"name": "Viettel"}])
     assert recorder.sent == [
-        "INSERT INTO hlr_result (message_id, phone, validity, mcc) VALUES (%s, %s, %s, %s) AS new "
-        "ON DUPLICATE KEY UPDATE validity = new.validity, mcc = coalesce(new.mcc, hlr_result.mcc)",
+        "INSERT INTO number_check (message_id, phone, validity, mcc) VALUES (%s, %s, %s, %s) AS new "
+        "ON DUPLICATE KEY UPDATE validity = new.validity, mcc = coalesce(new.mcc, number_check.mcc)",
         "INSERT INTO carrier (name) VALUES (%s) AS new ON DUPLICATE KEY UPDATE carrier_id = carrier.carrier_id",
     ]
 
 
 def test_rows_are_found_by_their_keys(dialect: sa.Dialect) -> None:
     recorder = Recorder(dialect)
-    query = sa.select(tables.hlr_result.c.validity)
-    having_keys(cast(sa.Connection, recorder), query, tables.hlr_result, [("m1", "84980000001")])
+    query = sa.select(tables.number_check.c.validity)
+    having_keys(cast(sa.Connection, recorder), query, tables.number_check, [("m1", "84980000001")])
     [sent] = recorder.sent
     assert "JSON_TABLE(%s, '$[*]' COLUMNS" in sent
     assert sent.count("CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin PATH") == 2

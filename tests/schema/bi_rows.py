@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.schema import tables
-from tests.store.support import DAY, DEADLINE, MOMENT, add_batch, insert
+from tests.store.support import DAY, DEADLINE, MOMENT, add_batch, add_category, insert
 
 Row = dict[str, Any]
 
@@ -77,24 +77,21 @@ def _check(number: int, day: Row, dice: random.Random) -> Row:
 
 def add_checks(connection: sa.Connection, checks: list[Row], carriers: dict[str, int]) -> None:
     """Insert checks that `fill` or a test has made; their batch days and lookups must exist."""
-    names = ("message_id", "phone", "check_level", "region_code", "price", "currency", "first_seen_at")
+    names = ("message_id", "phone", "price", "first_seen_at", *HLR, *CALL)
     rows = [
         {name: check.get(name) for name in names}
-        | {"batch_day_id": check["day"], "carrier_id": carriers.get(check.get("carrier") or "")}
+        | {"batch_day_id": check["day"], "category_id": _category(connection, check, carriers)}
         | {"last_changed_at": check["first_seen_at"]}
         | {"national_number": check["phone"][2:], "standard_number": f"+{check['phone']}"}
         | {"fail_reason": f"no answer from {check['phone']}", "extra": {"to": check["phone"]}}
         for check in checks
     ]
     connection.execute(tables.number_check.insert(), rows)
-    for table, fields in ((tables.hlr_result, HLR), (tables.call_result, CALL)):
-        results = [
-            {name: check[name] for name in ("message_id", "phone", *fields)}
-            for check in checks
-            if any(check.get(name) is not None for name in fields)
-        ]
-        if results:
-            connection.execute(table.insert(), results)
+
+
+def _category(connection: sa.Connection, check: Row, carriers: dict[str, int]) -> int:
+    codes = {name: check.get(name) for name in ("check_level", "region_code", "currency")}
+    return add_category(connection, **codes, carrier_id=carriers.get(check.get("carrier") or ""))
 
 
 def groups(rows: list[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:

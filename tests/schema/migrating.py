@@ -30,7 +30,13 @@ def details(engine: sa.Engine) -> dict[str, Any]:
 
 
 def _in_order(found: dict[Any, Any]) -> dict[str, str]:
-    return {table: str(what) for (_, table), what in sorted(found.items())}
+    return {table: str(_by_name(what)) for (_, table), what in sorted(found.items())}
+
+
+def _by_name(what: Any) -> Any:
+    """Keys and indexes in an order that does not tell in which one they were made; columns as they are."""
+    named = isinstance(what, list) and all("name" in each and "nullable" not in each for each in what)
+    return sorted(what, key=lambda each: str(each["name"])) if named else what
 
 
 class Interrupted(Exception):

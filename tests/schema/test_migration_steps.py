@@ -37,7 +37,7 @@ VIEWS = {SHOWING}
 
 
 def upgrade() -> None:
-    steps.add_column("hlr_result", sa.Column("spam_score", sa.Integer()))
+    steps.add_column("number_check", sa.Column("spam_score", sa.Integer()))
     for name in VIEWS:
         steps.put_view(name, revision)
 
@@ -45,7 +45,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in VIEWS:
         steps.take_view_back(name, down_revision)
-    steps.drop_column("hlr_result", "spam_score")
+    steps.drop_column("number_check", "spam_score")
 '''
 
 Views = Callable[..., Path]
@@ -61,7 +61,7 @@ def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in SHOWING:
         add(
             folder / "views" / NEXT / f"{name}.added.sql",
-            f"-- after the column {LAST[name]}\n    hlr_result.spam_score\n",
+            f"-- after the column {LAST[name]}\n    number_check.spam_score\n",
         )
     monkeypatch.setattr(migrate, "script_directory", lambda: folder)
     return folder
@@ -88,7 +88,7 @@ def test_a_new_column_costs_a_line_for_each_view_that_shows_it(engine: sa.Engine
     for name in migrate.VIEW_NAMES:
         assert columns(engine, name) == before[name] + (["spam_score"] if name in SHOWING else [])
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE hlr_result SET spam_score = 7")
+        connection.exec_driver_sql("UPDATE number_check SET spam_score = 7")
         assert set(connection.exec_driver_sql("SELECT spam_score FROM v_number_check").scalars()) == {7}
     migrate.downgrade(engine, HEAD)
     assert {name: columns(engine, name) for name in migrate.VIEW_NAMES} == before
@@ -129,7 +129,7 @@ def test_an_interrupted_revision_goes_on(engine: sa.Engine, migrations: Path, ch
 @pytest.mark.parametrize("server", [SQLITE], indirect=True)
 def test_a_place_that_is_gone_stops_the_upgrade(engine: sa.Engine, migrations: Path) -> None:
     file = migrations / "views" / NEXT / "v_phone_latest.added.sql"
-    add(file, "-- after the column of_before\n    hlr_result.spam_score\n")
+    add(file, "-- after the column of_before\n    number_check.spam_score\n")
     with pytest.raises(ValueError, match=re.escape(f"{file} adds after the column of_before")):
         migrate.upgrade(engine)
     assert migrate.current(engine) == HEAD

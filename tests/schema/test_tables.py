@@ -76,8 +76,8 @@ def test_the_usual_filters_have_an_index() -> None:
     indexed = {
         str(next(iter(index.columns))) for table in tables.metadata.tables.values() for index in table.indexes
     }
-    assert {"number_check.phone", "number_check.carrier_id", "number_check.batch_day_id"} <= indexed
-    assert ["carrier_id", "batch_day_id"] in [
+    assert {"number_check.phone", "number_check.batch_day_id"} <= indexed
+    assert ["batch_day_id", "category_id"] in [
         [c.name for c in index.columns] for index in tables.number_check.indexes
     ]
     assert {"batch_day.check_date", "batch.batch_no"} <= indexed
@@ -119,19 +119,16 @@ def test_texts_of_the_greatest_length_fit(engine: sa.Engine) -> None:
     long = {
         c.name: "🎈" * c.type.impl_instance.length
         for c in COLUMNS
-        if c.table.name == "hlr_result" and c.name in MAX_LENGTH
+        if c.table.name == "number_check" and c.name in MAX_LENGTH and not c.foreign_keys
     }  # type: ignore[attr-defined]
-    reason, carrier = "🎈" * MAX_LENGTH["fail_reason"], "🎈" * MAX_LENGTH["carrier"]
-    key = {name: long[name] for name in tables.KEY}
+    carrier = "🎈" * MAX_LENGTH["carrier"]
     with engine.begin() as connection:
         day = add_batch_day(connection, add_batch(connection))
         carrier_id = insert(connection, tables.carrier, name=carrier)
-        add_check(connection, day, **key, fail_reason=reason, carrier_id=carrier_id)
-        connection.execute(tables.hlr_result.insert().values(long))
+        add_check(connection, day, **long, carrier_id=carrier_id)
     with engine.connect() as connection:
-        texts = sa.select(*(tables.hlr_result.c[name] for name in long))
+        texts = sa.select(*(tables.number_check.c[name] for name in long))
         assert dict(connection.execute(texts).mappings().one()) == long
-        assert connection.scalar(sa.select(tables.number_check.c.fail_reason)) == reason
         assert connection.scalar(sa.select(tables.carrier.c.name)) == carrier
 
 
@@ -208,7 +205,7 @@ def test_json_comes_out_equal(engine: sa.Engine) -> None:
 def test_what_refers_to_nothing_is_refused(engine: sa.Engine) -> None:
     orphans: list[tuple[sa.Table, dict[str, Any]]] = [
         (tables.batch, {"account_id": 1, "batch_no": "B"}),
-        (tables.hlr_result, {"message_id": "m", "phone": "p"}),
+        (tables.category, {"combination": "9||||", "check_level": 9}),
         (tables.request_slot, {"account_id": 1, "next_at": 1.5}),
     ]
     for table, values in orphans:

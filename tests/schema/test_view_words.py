@@ -174,4 +174,4 @@ def test_the_pages_about_tables_name_everything() -> None:
         assert all(f"| `{name}` | {view.kinds[name]} |" in page for name in view.columns)
         assert f"\n{view.question}\n\n```sql\n{view.query}\n```\n" in page
         assert f"](tables/{view.name}.md)" in pages["tables.md"]
-    assert '    number_check ||--o| hlr_result : "message_id, phone"\n' in pages["tables.md"]
+    assert '    number_check ||--o{ awaited_check : "message_id, phone"\n' in pages["tables.md"]

@@ -17,6 +17,7 @@ from tests.store.support import (
     MOMENT,
     add_batch,
     add_batch_day,
+    add_category,
     add_check,
     add_sample,
     insert,
@@ -80,9 +81,9 @@ def test_a_check_with_everything(engine: sa.Engine) -> None:
             carrier_id=carrier,
             price=Decimal("0.0056"),
             extra={"new": Decimal("1.10")},
+            **hlr,
+            **call,
         )
-        insert(connection, tables.hlr_result, **KEY, **hlr)
-        insert(connection, tables.call_result, **KEY, **call)
     with engine.connect() as connection:
         [row] = read(connection, "v_number_check")
     names = {"account": "acme", "batch_no": "B1", "number_type": 2, "number_type_name": "mobile"}
@@ -196,13 +197,13 @@ def test_runs_and_rejected_rows(engine: sa.Engine) -> None:
 
 # The index that leads from a condition on a view to its rows of number_check.
 INDEXES = {
-    "v_number_check WHERE check_date = '2026-02-21'": "ix_number_check_batch_day_id",
-    "v_number_check WHERE batch_no = 'batch 9'": "ix_number_check_batch_day_id",
+    "v_number_check WHERE check_date = '2026-02-21'": "ix_number_check_batch_day_id_category_id",
+    "v_number_check WHERE batch_no = 'batch 9'": "ix_number_check_batch_day_id_category_id",
     "v_number_check WHERE phone = '9-9'": "ix_number_check_phone",
-    "v_number_check WHERE carrier = 'carrier 9' AND check_date > '2026-02-26'": "ix_number_check_carrier_id_batch_day_id",
-    "v_number_check_masked WHERE check_date = '2026-02-21'": "ix_number_check_batch_day_id",
-    "v_daily_summary WHERE check_date = '2026-02-21'": "ix_number_check_batch_day_id",
-    "v_batch_summary WHERE batch_no = 'batch 9'": "ix_number_check_batch_day_id",
+    "v_number_check WHERE carrier = 'carrier 9' AND check_date > '2026-02-26'": "ix_number_check_batch_day_id_category_id",
+    "v_number_check_masked WHERE check_date = '2026-02-21'": "ix_number_check_batch_day_id_category_id",
+    "v_daily_summary WHERE check_date = '2026-02-21'": "ix_number_check_batch_day_id_category_id",
+    "v_batch_summary WHERE batch_no = 'batch 9'": "ix_number_check_batch_day_id_category_id",
     "v_phone_latest WHERE phone = '9-9'": "ix_number_check_phone",
 }
 
@@ -212,10 +213,11 @@ def test_the_usual_filters_find_their_index(engine: sa.Engine) -> None:
     rows = []
     with engine.begin() as connection:
         carriers = [insert(connection, tables.carrier, name=f"carrier {n}") for n in range(20)]
+        categories = [add_category(connection, carrier_id=carrier) for carrier in carriers]
         for n in range(20):
             day = add_batch_day(connection, add_batch(connection, f"batch {n}"), DAY - dt.timedelta(days=n))
             fixed = times | {"batch_day_id": day}
-            rows += [fixed | {"phone": f"{n}-{i}", "carrier_id": carriers[i % 20]} for i in range(100)]
+            rows += [fixed | {"phone": f"{n}-{i}", "category_id": categories[i % 20]} for i in range(100)]
         connection.execute(tables.number_check.insert(), rows)
     how = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
     with engine.connect() as connection:

@@ -85,13 +85,13 @@ SAMPLE: dict[str, dict[str, Any]] = {
     "region": {"code": "QQ", "name": "unknown (QQ)"},
     "currency": {"code": "VND"},
     "carrier": {"carrier_id": 11, "name": "Viettel"},
-    "category": {"category_id": 1, "combination": "77|QQ|77|11|VND"} | SHARED_SAMPLE,
+    "category": {"category_id": 13, "combination": "77|QQ|77|11|VND"} | SHARED_SAMPLE,
     "number_check": KEY
     | RESULTS["hlr_result"]
     | RESULTS["call_result"]
     | {
         "batch_day_id": 10,
-        "category_id": 1,
+        "category_id": 13,
         "price": Decimal("0.0056"),
         "extra": {"new": Decimal("1.10")},
         "first_seen_at": MOMENT,
@@ -138,9 +138,14 @@ def add_sample(connection: sa.Connection) -> None:
 
 def _insert_reflected(connection: sa.Connection, name: str, row: dict[str, Any]) -> None:
     there = {column["name"] for column in sa.inspect(connection).get_columns(name)}
-    columns = {column.name: column.type for table in tables.metadata.tables.values() for column in table.c}
-    table = sa.table(name, *(sa.column(column, columns[column]) for column in row if column in there))
+    table = sa.table(name, *(sa.column(column, _type_of(name, column)) for column in row if column in there))
     connection.execute(sa.insert(table).values({column: row[column] for column in row if column in there}))
+
+
+def _type_of(table: str, column: str) -> sa.types.TypeEngine[Any]:
+    """The type of a column; before 0010, it may have been in another table."""
+    of = (tables.metadata.tables.get(table), tables.number_check, tables.category)
+    return next(each.c[column].type for each in of if each is not None and column in each.c)
 
 
 def read_sample(connection: sa.Connection) -> dict[str, dict[str, Any]]:
@@ -151,26 +156,28 @@ def read_sample(connection: sa.Connection) -> dict[str, dict[str, Any]]:
             found |= _read_before_0010(connection)
         elif name not in found:
             table = tables.metadata.tables[name]
-            keys = [column for column in table.primary_key if column.name in row]
+            keys = [table.c.combination] if name == "category" else [*table.primary_key]
+            keys = [column for column in keys if column.name in row]
             columns = [table.c[column] for column in row]
             query = sa.select(*columns).where(*(key == row[key.name] for key in keys))
             rows = [dict(line) for line in connection.execute(query).mappings()]
             # A table that came with a later revision than the sample is empty.
             [found[name]] = rows or ([row] if name in LATER else [])
+    # The migration numbers categories by itself.
+    found["category"]["category_id"] = found["number_check"]["category_id"] = 13
     return found
 
 
 def _read_before_0010(connection: sa.Connection) -> dict[str, dict[str, Any]]:
     """The check of SAMPLE as it is today, from the tables that there were before."""
     row = SAMPLE["number_check"] | SHARED_SAMPLE
-    columns = {column.name: column.type for table in tables.metadata.tables.values() for column in table.c}
     names = {name: set(row) & {c["name"] for c in sa.inspect(connection).get_columns(name)} for name in OLD_CHECKS}
-    parts = [sa.table(name, *(sa.column(c, columns[c]) for c in names[name])) for name in OLD_CHECKS]
+    parts = [sa.table(name, *(sa.column(c, _type_of(name, c)) for c in names[name])) for name in OLD_CHECKS]
     values: dict[str, Any] = {}
     for part in parts:
         values |= connection.execute(sa.select(part)).mappings().one()
     shared = {name: values.pop(name) for name in SHARED}
-    return {"category": SAMPLE["category"] | shared, "number_check": values | {"category_id": 1}}
+    return {"category": SAMPLE["category"] | shared, "number_check": values | {"category_id": 13}}
 
 
 OLD_CHECKS = ("number_check", *RESULTS)

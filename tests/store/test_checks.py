@@ -14,7 +14,7 @@ from etl.core.page import Page
 from etl.core.steps import Listed
 from etl.schema import tables
 from etl.store import checks
-from etl.store.checks import CALL, HLR, OUTCOME, Stored, store
+from etl.store.checks import OUTCOME, Stored, store
 from etl.store.lookups import Lookups
 from etl.vendor.convert import convert
 from tests import servers
@@ -94,12 +94,11 @@ class Desk:
     def held(self) -> dict[tuple[str, str], CheckRow]:
         """Every row in the database, joined here from its tables."""
         carriers = {row["carrier_id"]: row["name"] for row in table(self.connection, tables.carrier)}
-        parts = {name: by_key(self.connection, getattr(tables, name)) for name in ("hlr_result", "call_result")}
+        categories = {row["category_id"]: row for row in table(self.connection, tables.category)}
         found = {}
         for key, row in by_key(self.connection, tables.number_check).items():
-            values = row | {"carrier": carriers.get(row["carrier_id"])}
-            for part, names in (("hlr_result", HLR), ("call_result", CALL)):
-                values |= {name: parts[part].get(key, {}).get(name) for name in names}
+            values = row | categories[row["category_id"]]
+            values["carrier"] = carriers.get(values["carrier_id"])
             found[key] = CheckRow(**{name: values[name] for name in CheckRow._fields})
         return found
 
@@ -144,7 +143,6 @@ def test_a_row_with_nothing_but_its_key(desk: Desk) -> None:
     assert counts(desk.store(check())) == (1, 1, 0, 0, 0)
     assert counts(desk.store(check())) == (1, 0, 0, 1, 0)
     assert desk.held() == {check().key: check()}
-    assert table(desk.connection, tables.hlr_result) == table(desk.connection, tables.call_result) == []
 
 
 def test_an_empty_page(desk: Desk) -> None:
@@ -179,7 +177,7 @@ def test_an_unchanged_row_leaves_no_dead_one(db: sa.Engine) -> None:
 
     def versions() -> list[tuple[Any, ...]]:
         with db.begin() as connection:
-            tables = ("number_check", "hlr_result", "call_result", "awaited_check")
+            tables = ("number_check", "awaited_check")
             queries = [f"SELECT message_id, xmin::text, ctid::text FROM {name} ORDER BY 1" for name in tables]  # noqa: S608
             return [tuple(row) for query in queries for row in connection.exec_driver_sql(query)]
 
@@ -188,7 +186,7 @@ def test_an_unchanged_row_leaves_no_dead_one(db: sa.Engine) -> None:
         desk = Desk(connection)
         desk.store(FULL, waits)
     before = versions()
-    assert len(before) == 5
+    assert len(before) == 3
     with db.begin() as connection:
         desk.connection, desk.moment = connection, NOW
         desk.store(FULL, waits)
@@ -218,7 +216,8 @@ def test_only_outcomes_are_never_replaced_by_a_blank(desk: Desk, name: str) -> N
 
 def test_outcomes_are_those_of_the_checks_the_carrier_and_what_it_cost() -> None:
     later = {field.name for field in LATER_FIELDS if field.kept}
-    assert {*HLR, *CALL, "carrier", "price", "currency"} | later == OUTCOME
+    results = {field.name for field in FIELDS if field.part != "check"}
+    assert {*results, "carrier", "price", "currency"} | later == OUTCOME
 
 
 def test_a_result_that_is_zero_is_a_result(desk: Desk) -> None:

@@ -35,17 +35,20 @@ def content(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
     """Every row that results from pages, without the numbers that the database assigns."""
     filled = (
         tables.number_check,
-        tables.hlr_result,
-        tables.call_result,
         tables.further_sighting,
         tables.awaited_check,
         tables.rejected_row,
     )
     carriers = {row["carrier_id"]: row["name"] for row in table(connection, tables.carrier)}
+    categories = {
+        row["category_id"]: row
+        | {"category_id": None, "carrier_id": carriers.get(row["carrier_id"]), "combination": None}
+        for row in table(connection, tables.category)
+    }
     found = {}
     for each in filled:
         rows = [
-            row | {"carrier_id": carriers.get(row.get("carrier_id")), "rejected_row_id": None}
+            row | {"category_id": categories.get(row.get("category_id")), "rejected_row_id": None}
             for row in table(connection, each)
         ]
         found[each.name] = sorted(rows, key=repr)
@@ -103,9 +106,9 @@ def test_rows_that_did_not_change_are_not_written_again(engine: sa.Engine) -> No
         connection.execute(sa.text("SELECT pg_stat_force_next_flush()"))
     with engine.begin() as connection:
         query = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY(:names)"
-        found = connection.execute(sa.text(query), {"names": ["number_check", "hlr_result", "carrier"]}).all()
+        found = connection.execute(sa.text(query), {"names": ["number_check", "category", "carrier"]}).all()
     assert {name: (inserted, updated) for name, inserted, updated in found} == {
         "number_check": (100, 3),
-        "hlr_result": (100, 3),
+        "category": (1, 0),
         "carrier": (1, 0),
     }

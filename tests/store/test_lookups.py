@@ -4,13 +4,25 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etl.core.checkrow import CheckRow
-from etl.schema.tables import call_response, carrier, check_level, currency, number_check, number_type, region
-from etl.store.lookups import Lookups
+from etl.schema.tables import (
+    call_response,
+    carrier,
+    category,
+    check_level,
+    currency,
+    number_check,
+    number_type,
+    region,
+)
+from etl.store.lookups import Lookups, codes_of, combination
 from tests import servers
 from tests.running import HANG, wait_until
 from tests.store.made import check, table
@@ -67,7 +79,9 @@ def test_an_unknown_code_is_added_and_named_as_unknown(connection: sa.Connection
     assert names(connection, region)["QZ"] == "Unknown (QZ)"
     assert {"vendor_value": "4711", "code": 4711, "name": "unknown_4711"} in table(connection, number_type)
     assert {"code": "XQX"} in table(connection, currency)
-    assert lookups.carrier_id("C") is not None
+    [line] = table(connection, category)
+    assert line["category_id"] == lookups.category_id(codes_of(row))
+    assert line["carrier_id"] in {line["carrier_id"] for line in table(connection, carrier) if line["name"] == "C"}
 
 
 @pytest.mark.parametrize(
@@ -123,17 +137,22 @@ CARRIERS = [
 def test_carriers_that_differ_in_anything_have_a_number_each(connection: sa.Connection) -> None:
     lookups = Lookups()
     lookups.ensure(connection, [check(carrier=name) for name in CARRIERS])
-    numbers = {name: lookups.carrier_id(name) for name in CARRIERS}
+    assert sorted(row["name"] for row in table(connection, carrier)) == sorted(CARRIERS)
+    numbers = {name: lookups.category_id(codes_of(check(carrier=name))) for name in CARRIERS}
     assert len(set(numbers.values())) == len(CARRIERS)
-    assert {row["name"]: row["carrier_id"] for row in table(connection, carrier)} == numbers
-    assert lookups.carrier_id(None) is None
+    again = Lookups()
+    again.read_categories(connection, set(numbers.values()))
+    assert {name: again.codes(number) for name, number in numbers.items()} == {
+        name: codes_of(check(carrier=name)) for name in CARRIERS
+    }
 
 
 def test_another_run_finds_the_same_numbers(connection: sa.Connection) -> None:
     first, second = Lookups(), Lookups()
     first.ensure(connection, [check(carrier=name) for name in CARRIERS[:5]])
     second.ensure(connection, [check(carrier=name) for name in CARRIERS])
-    assert [first.carrier_id(name) for name in CARRIERS[:5]] == [second.carrier_id(name) for name in CARRIERS[:5]]
+    alike = [codes_of(check(carrier=name)) for name in CARRIERS[:5]]
+    assert [*map(first.category_id, alike)] == [*map(second.category_id, alike)]
     assert len(table(connection, carrier)) == len(CARRIERS)
 
 
@@ -145,7 +164,7 @@ def test_what_another_run_added_meanwhile_is_no_trouble(connection: sa.Connectio
     first.ensure(connection, [])
     second.ensure(connection, [row])
     first.ensure(connection, [row])
-    assert first.carrier_id("c") == second.carrier_id("c")
+    assert first.category_id(codes_of(row)) == second.category_id(codes_of(row))
 
 
 def test_known_codes_cost_no_statement(db: sa.Engine, connection: sa.Connection) -> None:
@@ -153,12 +172,12 @@ def test_known_codes_cost_no_statement(db: sa.Engine, connection: sa.Connection)
     row = check(
         check_level=556, number_type="t556", response="r556", region_code="R556", currency="C556", carrier="c"
     )
-    lookups.ensure(connection, [row])
+    lookups.ensure(connection, [row, check()])
     with noted(db) as statements:
         lookups.ensure(connection, [row, check()])
         assert statements == []
         lookups.ensure(connection, [check(carrier="d")])
-        assert len(statements) == 3
+        assert len([text for text in statements if text.startswith("SELECT")]) == 4
         statements.clear()
         Lookups().ensure(connection, [check(carrier="d")])
         assert not [text for text in statements if text.startswith("INSERT")]
@@ -175,7 +194,7 @@ def test_runs_of_two_accounts_that_meet_the_same_new_codes_at_once(db: sa.Engine
             ]
             both.wait(HANG)
             with leaving(both), db.begin() as connection:
-                Lookups().ensure(connection, reversed(rows) if reverse else rows)
+                Lookups().ensure(connection, rows[::-1] if reverse else rows)
 
     at_once([partial(work, False), partial(work, True)])
     with db.begin() as connection:
@@ -219,5 +238,26 @@ def test_a_run_that_waits_for_a_new_code_keeps_nobody_from_referring_to_the_old_
             first.ensure(connection, [check(carrier=new)])
             added.set()
             assert_waits(second, db)
-            values = {"carrier_id": first.carrier_id(old), "currency": "OLD"}
+            values = {"category_id": first.category_id(codes_of(check(carrier=old, currency="OLD")))}
             connection.execute(sa.update(number_check).values(values))
+
+
+@pytest.mark.parametrize(
+    ("codes", "text"),
+    [
+        ((5, "VN", "2", 12, "USD"), "5|VN|2|12|USD"),
+        ((None, None, None, None, None), "||||"),
+        ((1, "a|b", "~", None, "~1"), "1|a~1b|~0||~01"),
+        ((-3, "", None, 0, "|"), "-3|||0|~1"),
+    ],
+)
+def test_a_combination_is_one_text(codes: tuple[Any, ...], text: str) -> None:
+    assert combination(codes) == text
+
+
+PARTS = st.one_of(st.none(), st.text("ab|~01", min_size=1, max_size=4))
+
+
+@given(st.tuples(PARTS, PARTS, PARTS), st.tuples(PARTS, PARTS, PARTS))
+def test_different_combinations_have_different_texts(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    assert (combination(one) == combination(other)) == (one == other)
