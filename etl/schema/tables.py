@@ -223,9 +223,7 @@ category = _table(
     "category",
     _id("category_id"),
     *(_field(field) for field in SHARED),
-    _text(
-        "combination", "All of them as one text, by which a combination is found", 400, nullable=False, unique=True
-    ),
+    _text("combination", "All of them as one text, by which it is found", 400, nullable=False, unique=True),
     comment="What many checks have in common: each combination of codes, carrier and currency that was seen",
 )
 

@@ -1,12 +1,13 @@
 """A check is one row: its results stand beside it, and what many checks have in common in the table `category`.
 
-The table of checks is made anew, because SQLite cannot drop a column that refers to something, and because a row is
-smaller if what has a fixed length comes first. It can run again after it was interrupted on a server that cannot roll
-back DDL: each step looks first whether it has been done.
+The table of checks is made anew: SQLite cannot drop a column that refers to something, and a row is smaller if
+what has a fixed length comes first. It can run again after it was interrupted on a server that cannot roll back
+DDL: each step looks first whether it has been done.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ NOT_NULL = (*KEY, "batch_day_id", "category_id", "first_seen_at", "last_changed_
 CHECK = "One checked number: one row for each message id and phone"
 CHECK_WITH_RESULTS = "One checked number with its results: one row for each message id and phone"
 CATEGORY = "What many checks have in common: each combination of codes, carrier and currency that was seen"
-COMBINATION = "All of them as one text, by which a combination is found"
+COMBINATION = "All of them as one text, by which it is found"
 NUMBER = "Number given by this database"
 RIGHTS = sa.text(
     """
@@ -266,14 +267,9 @@ def _combination(codes: Iterable[Any]) -> sa.ColumnElement[str]:
         text: Any = sa.cast(column, sa.String(64))
         if _dialect() in steps.MYSQL_FAMILY:
             text = sa.collate(text, exact_collation(op.get_bind().dialect))
-        texts += [
-            sa.func.coalesce(sa.func.replace(sa.func.replace(text, "~", "~0"), "|", "~1"), ""),
-            sa.literal("|"),
-        ]
-    whole = texts[0]
-    for text in texts[1:-1]:
-        whole = whole.concat(text)
-    return whole
+        escaped = sa.func.replace(sa.func.replace(text, "~", "~0"), "|", "~1")
+        texts += [sa.func.coalesce(escaped, ""), sa.literal("|")]
+    return functools.reduce(lambda whole, text: whole.concat(text), texts[:-1])
 
 
 def _same_key(one: sa.TableClause, other: sa.TableClause) -> sa.ColumnElement[bool]:
