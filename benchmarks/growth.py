@@ -110,6 +110,10 @@ def fill(url: sa.URL, rows: int) -> None:
         do = connection.exec_driver_sql
         do("INSERT INTO account (account_id, name) VALUES (999, 'old')")
         do("INSERT INTO carrier (carrier_id, name) VALUES (999, 'old')")
+        do(
+            "INSERT INTO category (category_id, check_level, carrier_id, combination) "
+            "VALUES (999999, 1, 999, '1|||999|')"
+        )
         for day in range(days):
             date = DATE_OF_OLD_ROWS + dt.timedelta(days=day)
             do(f"INSERT INTO batch (batch_id, account_id, batch_no) VALUES ({900_000 + day}, 999, 'old{day}')")
@@ -119,9 +123,9 @@ def fill(url: sa.URL, rows: int) -> None:
                 f"{ROWS_A_DAY}, {ROWS_A_DAY})"
             )
             do(
-                "INSERT INTO number_check (message_id, phone, batch_day_id, check_level, carrier_id, first_seen_at, "
+                "INSERT INTO number_check (message_id, phone, batch_day_id, category_id, first_seen_at, "
                 "last_changed_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
-                f"{ROWS_A_DAY}) SELECT 'old-{day:06d}-' || i, '8490' || i, {900_000 + day}, 1, 999, "
+                f"{ROWS_A_DAY}) SELECT 'old-{day:06d}-' || i, '8490' || i, {900_000 + day}, 999999, "
                 f"'{date}T00:00:00+00:00', '{date}T00:00:00+00:00' FROM n"
             )
     engine.dispose()

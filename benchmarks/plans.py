@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import itertools
 import json
 import statistics
 import time
@@ -23,9 +24,9 @@ import sqlalchemy as sa
 from etl.core.checkrow import CheckRow
 from etl.core.page import Page
 from etl.database.engine import connect
-from etl.schema import migrate
+from etl.schema import migrate, tables
 from etl.store import checks
-from etl.store.lookups import Lookups
+from etl.store.lookups import Lookups, combination
 
 MILLION = 1_000_000
 BATCH_ROWS = (2_000, 5_000, 3_000, 2_500)  # of the batch days of one date
@@ -47,29 +48,28 @@ FILL_POSTGRESQL = (
     FROM generate_series({first}, {last}) d, unnest(ARRAY{sizes}) WITH ORDINALITY AS s (r, n), LATERAL (SELECT n - 1 AS b) x
     """,
     """
-    INSERT INTO number_check (message_id, phone, batch_day_id, check_level, pre_check, region_code, country_code,
-        national_number, standard_number, number_type, carrier_id, price, currency, first_seen_at, last_changed_at)
-    SELECT md5(day::text) || '-' || lpad(i::text, 6, '0'), '84' || local, day,
-        CASE WHEN i % 10 < 7 THEN 5 WHEN i % 10 < 9 THEN 4 ELSE 1 END, CASE WHEN i % 50 = 0 THEN 'NO' ELSE 'YES' END,
-        CASE WHEN i % 20 = 0 THEN 'PH' ELSE 'VN' END, '84', local, '+84 ' || local, (i % 3)::text,
-        CASE WHEN i % 50 > 0 THEN 1 + floor(40 * power(random(), 3)) END, 0.0056 + (i % 5) * 0.0001, 'USD',
-        seen, seen
+    INSERT INTO number_check (message_id, phone, batch_day_id, category_id, pre_check, country_code,
+        national_number, standard_number, price, validity, reachable, roaming, mcc, mnc, ported, active,
+        early, answered, response, first_seen_at, last_changed_at)
+    SELECT md5(day::text) || '-' || lpad(i::text, 6, '0'), '84' || local, day, category_id,
+        CASE WHEN i % 50 = 0 THEN 'NO' ELSE 'YES' END, '84', local, '+84 ' || local, 0.0056 + (i % 5) * 0.0001,
+        CASE hlr WHEN 1 THEN 'YES' END, CASE hlr WHEN 1 THEN CASE WHEN dice < 0.7 THEN 'YES' ELSE 'NO' END END,
+        CASE hlr WHEN 1 THEN 'NO' END, CASE hlr WHEN 1 THEN '452' END, CASE hlr WHEN 1 THEN '04' END,
+        CASE hlr WHEN 1 THEN 'NO' END, CASE hlr WHEN 1 THEN 'YES' END,
+        CASE call WHEN 1 THEN 'YES' END, CASE call WHEN 1 THEN CASE WHEN dice < 0.3 THEN 'YES' ELSE 'NO' END END,
+        CASE call WHEN 1 THEN 'bell' END, seen, seen
     FROM (
         SELECT batch_day_id AS day, i, (900000000 + floor(random() * {phones}))::bigint::text AS local,
-            check_date + INTERVAL '20 hours' AS seen
+            check_date + INTERVAL '20 hours' AS seen, random() AS dice,
+            CASE WHEN i % 10 < 7 THEN 1 END AS hlr, CASE WHEN i % 10 IN (7, 8) THEN 1 END AS call,
+            CASE WHEN i % 10 < 7 THEN 5 WHEN i % 10 < 9 THEN 4 ELSE 1 END AS level,
+            CASE WHEN i % 20 = 0 THEN 'PH' ELSE 'VN' END AS region, (i % 3)::text AS kind,
+            CASE WHEN i % 50 > 0 THEN 1 + floor(40 * power(random(), 3)) ELSE 0 END AS carrier
         FROM batch_day, generate_series(1, stored_rows) i
         WHERE batch_day_id BETWEEN {first} * 4 AND {last} * 4 + 3 OFFSET 0
     ) made
-    """,
-    """
-    INSERT INTO hlr_result (message_id, phone, validity, reachable, roaming, mcc, mnc, ported, active)
-    SELECT message_id, phone, 'YES', CASE WHEN random() < 0.7 THEN 'YES' ELSE 'NO' END, 'NO', '452', '04', 'NO', 'YES'
-    FROM number_check WHERE batch_day_id BETWEEN {first} * 4 AND {last} * 4 + 3 AND check_level = 5
-    """,
-    """
-    INSERT INTO call_result (message_id, phone, early, answered, response)
-    SELECT message_id, phone, 'YES', CASE WHEN random() < 0.3 THEN 'YES' ELSE 'NO' END, 'bell'
-    FROM number_check WHERE batch_day_id BETWEEN {first} * 4 AND {last} * 4 + 3 AND check_level = 4
+    JOIN category ON check_level = level AND region_code = region AND number_type = kind
+        AND coalesce(carrier_id, 0) = carrier
     """,
 )
 # SQLite has no md5 and no series: the same shape by other means.
@@ -87,23 +87,30 @@ FILL_SQLITE = (
     FROM batch WHERE batch_id BETWEEN {first} * 4 AND {last} * 4 + 3
     """,
     """
-    INSERT INTO number_check (message_id, phone, batch_day_id, check_level, pre_check, region_code, country_code,
-        national_number, standard_number, number_type, carrier_id, price, currency, first_seen_at, last_changed_at)
+    INSERT INTO number_check (message_id, phone, batch_day_id, category_id, pre_check, country_code,
+        national_number, standard_number, price, validity, reachable, roaming, mcc, mnc, ported, active,
+        early, answered, response, first_seen_at, last_changed_at)
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
-    SELECT printf('%032d-%06d', day, i), '84' || local, day,
-        CASE WHEN i % 10 < 7 THEN 5 WHEN i % 10 < 9 THEN 4 ELSE 1 END, CASE WHEN i % 50 = 0 THEN 'NO' ELSE 'YES' END,
-        CASE WHEN i % 20 = 0 THEN 'PH' ELSE 'VN' END, '84', local, '+84 ' || local, i % 3,
-        CASE WHEN i % 50 > 0 THEN 1 + CAST(40 * dice * dice * dice AS INTEGER) END, '0.005' || (6 + i % 4), 'USD', seen, seen
+    SELECT printf('%032d-%06d', day, i), '84' || local, day, category_id,
+        CASE WHEN i % 50 = 0 THEN 'NO' ELSE 'YES' END, '84', local, '+84 ' || local, '0.005' || (6 + i % 4),
+        CASE hlr WHEN 1 THEN 'YES' END, CASE hlr WHEN 1 THEN CASE WHEN dice < 0.7 THEN 'YES' ELSE 'NO' END END,
+        CASE hlr WHEN 1 THEN 'NO' END, CASE hlr WHEN 1 THEN '452' END, CASE hlr WHEN 1 THEN '04' END,
+        CASE hlr WHEN 1 THEN 'NO' END, CASE hlr WHEN 1 THEN 'YES' END,
+        CASE call WHEN 1 THEN 'YES' END, CASE call WHEN 1 THEN CASE WHEN dice < 0.3 THEN 'YES' ELSE 'NO' END END,
+        CASE call WHEN 1 THEN 'bell' END, seen, seen
     FROM (
         SELECT batch_day_id AS day, i, 900000000 + abs(random() % {phones}) AS local,
-            abs(random() % 1000000) / 1000000.0 AS dice, check_date || 'T20:00:00.000000+00:00' AS seen
+            abs(random() % 1000000) / 1000000.0 AS dice, check_date || 'T20:00:00.000000+00:00' AS seen,
+            CASE WHEN i % 10 < 7 THEN 1 END AS hlr, CASE WHEN i % 10 IN (7, 8) THEN 1 END AS call
         FROM batch_day CROSS JOIN n
         WHERE batch_day_id BETWEEN {first} * 4 AND {last} * 4 + 3 AND i <= stored_rows
         LIMIT -1
     )
+    JOIN category ON combination =
+        CASE WHEN i % 10 < 7 THEN '5' WHEN i % 10 < 9 THEN '4' ELSE '1' END || '|'
+        || CASE WHEN i % 20 = 0 THEN 'PH' ELSE 'VN' END || '|' || (i % 3) || '|'
+        || CASE WHEN i % 50 > 0 THEN 1 + CAST(40 * dice * dice * dice AS INTEGER) ELSE '' END || '|USD'
     """,
-    FILL_POSTGRESQL[3].replace("random() < 0.7", "abs(random() % 10) < 7"),
-    FILL_POSTGRESQL[4].replace("random() < 0.3", "abs(random() % 10) < 3"),
 )
 
 
@@ -141,12 +148,17 @@ def fill(engine: sa.Engine, first: int, last: int) -> None:
 
 def seed(engine: sa.Engine) -> None:
     with engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO account (account_id, name) VALUES (1, 'default')")
-        connection.exec_driver_sql("INSERT INTO currency (code) VALUES ('USD')")
-        for number in range(1, CARRIERS + 1):
-            connection.exec_driver_sql(
-                f"INSERT INTO carrier (carrier_id, name) VALUES ({number}, 'carrier {number}')"
-            )
+        connection.execute(sa.insert(tables.account), {"account_id": 1, "name": "default"})
+        connection.execute(sa.insert(tables.currency), {"code": "USD"})
+        numbers = range(1, CARRIERS + 1)
+        carriers = [{"carrier_id": number, "name": f"carrier {number}"} for number in numbers]
+        connection.execute(sa.insert(tables.carrier), carriers)
+        names = ("check_level", "region_code", "number_type", "carrier_id", "currency")
+        combined = itertools.product((1, 4, 5), ("VN", "PH"), "012", (None, *numbers), ("USD",))
+        categories = [
+            dict(zip(names, each, strict=True)) | {"combination": combination(each)} for each in combined
+        ]
+        connection.execute(sa.insert(tables.category), categories)
 
 
 def tidy(engine: sa.Engine) -> None:
@@ -192,10 +204,9 @@ def nodes(node: dict[str, Any]) -> Iterator[str]:
 
 
 def sizes(connection: sa.Connection, rows: int) -> str:
-    tables = ("number_check", "hlr_result", "call_result")
     found = connection.exec_driver_sql(
         "SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class "
-        f"WHERE relkind = 'r' AND relname IN {tables} ORDER BY relname"
+        "WHERE relkind = 'r' AND relname = 'number_check'"
     ).all()
     parts = [f"{name} {table / rows:.0f} + {index / rows:.0f}" for name, table, index in found]
     whole = sum(table + index for _, table, index in found)
