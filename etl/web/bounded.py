@@ -150,11 +150,15 @@ class _Adapter(HTTPAdapter):
     def get_connection_with_tls_context(self, request: Any, *surroundings: Any, **more: Any) -> Any:
         """The pool for this URL: the one of the request before, if that was like this one."""
         alike = (request.url, surroundings, more)
-        if (latest := self._latest) and latest[0] == alike and latest[1].pool is not None:
+        if (latest := self._latest) and latest[0] == alike:
             return latest[1]
         pool = super().get_connection_with_tls_context(request, *surroundings, **more)
         self._latest = alike, pool
         return pool
+
+    def close(self) -> None:
+        self._latest = None  # a pool closes its connections when nothing refers to it any more
+        super().close()
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         """Status, headers and body, and nothing that takes a look into them."""
