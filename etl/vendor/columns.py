@@ -81,11 +81,11 @@ def _keeps_texts(field: Field) -> KeepsAll:
 
 
 def _keeps_codes(field: Field) -> KeepsAll:
-    """Digits, and the signs of phone numbers, are kept where leading zeros are."""
+    """Digits, and the signs of phone numbers."""
 
     def keeps(texts: Sequence[str]) -> bool:
         digits = "".join(texts).replace("+", "").replace("*", "")
-        return not field.lookup and _fit(texts, field) and digits.isdigit()
+        return _fit(texts, field) and digits.isdigit()
 
     return keeps
 
@@ -172,15 +172,14 @@ _READERS: dict[Kind, Callable[[Field], ReadValue]] = {
     "price": lambda _: _price,
 }
 _KEEPERS: dict[Kind, Callable[[Field], KeepsAll]] = {"text": _keeps_texts, "code": _keeps_codes}
-COLUMNS = tuple(
-    Column(
-        field.name,
-        field.vendor,
-        _READERS[field.kind](field),
-        _KEEPERS[field.kind](field) if field.kind in _KEEPERS else None,
-    )
-    for field in FIELDS
-)
+
+
+def _keeper(field: Field) -> KeepsAll | None:
+    """None where few values repeat, or may lose their leading zeros: they are better read by value."""
+    return None if field.lookup or field.kind not in _KEEPERS else _KEEPERS[field.kind](field)
+
+
+COLUMNS = tuple(Column(field.name, field.vendor, _READERS[field.kind](field), _keeper(field)) for field in FIELDS)
 MESSAGE_ID, PHONE, PRICE, CURRENCY = (
     next(column for column in COLUMNS if column.name == name)
     for name in ("message_id", "phone", "price", "currency")

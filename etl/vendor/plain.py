@@ -169,7 +169,8 @@ def _columns(rows: list[Any], batch_no: str) -> tuple[list[Sequence[Any]], set[i
             first, second = columns[place], read(values, unusual)
             columns[place] = second if first is nothing else _united(first, second, unusual)
     for key in columns[:2]:
-        unusual.update(_places(key, None))
+        if not all(key):
+            unusual.update(_places(key, None))
     return columns, unusual
 
 
