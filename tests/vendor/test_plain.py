@@ -11,6 +11,7 @@ import simplejson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from etl.core.fields import FIELDS, Field
 from etl.core.page import Page
 from etl.core.pagesize import LARGEST
 from etl.vendor import plain
@@ -18,6 +19,7 @@ from etl.vendor.answers import code_of, parse, to_page
 from etl.vendor.columns import COLUMNS, UNFIT, Column
 from etl.vendor.plain import FEW_BYTES, MOST_KNOWN, plain_page
 from etl.vendor.size import USUAL_BYTES
+from tests.store.made import sample
 from tests.vendor.test_convert_property import NAMES, ROWS, SCALARS
 from tests.vendor.vendor import QUESTION, as_bytes, page, row
 
@@ -211,6 +213,16 @@ def test_a_plain_page_is_read_at_once(name: str, looked_at: list[object]) -> Non
     assert plain_page(PLAIN_PAGES[name], QUESTION) is not None
     assert looked_at == []
     same(PLAIN_PAGES[name])
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_every_field_is_read_at_once_under_each_of_its_names(field: Field, looked_at: list[object]) -> None:
+    for name in field.vendor:
+        sent = [row(turn, **dict.fromkeys(field.vendor) | {name: sample(field, turn)}) for turn in range(3)]
+        found = plain_page(page(*sent), QUESTION)
+        assert found is not None
+        assert [getattr(held, field.name) for held in found.rows] == [sample(field, turn) for turn in range(3)]
+    assert looked_at == []
 
 
 ODD_ROWS: dict[str, Any] = {
