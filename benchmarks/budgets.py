@@ -16,6 +16,7 @@ import csv
 import datetime as dt
 import io
 import itertools
+import json
 import sqlite3
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from benchmarks.vendor_server import PAGE_SIZE, envelope
 from etl.core import planning
 from etl.core.batchday import BatchDay, pages_of
 from etl.core.line import Line, Lists, NamesByDate
@@ -35,11 +37,14 @@ from etl.core.pageset import PageSet
 from etl.core.planning import Known, Rules
 from etl.core.window import Window
 from etl.database.engine import connect
+from etl.emulator.generator import GeneratedDay
 from etl.lists.csvfile import read_csv
 from etl.lists.listing import Listing
 from etl.lists.overlay import Past, overlay
 from etl.schema import migrate
 from etl.store import accounts, listings
+from etl.vendor.plain import plain_page
+from etl.vendor.question import Question
 
 Work = Callable[[], object]
 FIRST = dt.date(2026, 3, 1)
@@ -126,6 +131,22 @@ def sets_alone(rows: int) -> Work:
     return work
 
 
+def answer() -> bytes:
+    """A page of generated rows, as the vendor sends it."""
+    day = GeneratedDay("T0001", FIRST, PAGE_SIZE)
+    return envelope([day.row(index).fields for index in range(PAGE_SIZE)], PAGE_SIZE, 1, PAGE_SIZE)
+
+
+def reading_answers(pages: int) -> Work:
+    body, question = answer(), Question("T0001", FIRST)
+    return lambda: [plain_page(body, question) for _ in range(pages)]
+
+
+def json_alone(pages: int) -> Work:
+    body = answer()
+    return lambda: [json.loads(body) for _ in range(pages)]
+
+
 class KeptLists:
     """An SQLite database that keeps lists, each for an account of its own."""
 
@@ -196,6 +217,7 @@ def budgets(kept: KeptLists) -> list[Budget]:
         Budget("lines settled long ago, lines", 100_000, settled_long_ago, "a dictionary", into_a_dictionary, 9),
         Budget("a plan of a large account, lines", 35_000, making_plans, "its batch days", batch_days_alone, 15),
         Budget("a large batch day is noted, rows", 500_000, noting, "sets of int", sets_alone, 6),
+        Budget("answers become typed rows, pages", 300, reading_answers, "json.loads", json_alone, 2),
         Budget("a long list is kept, lines", 35_000, kept.keeping, "rows in SQLite", kept.rows_alone, 9),
     ]
 

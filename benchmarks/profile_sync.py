@@ -50,7 +50,9 @@ PARTS = (
             "/simplejson/",
             "etl/vendor/jsontext.py:",
             "etl/vendor/answers.py:parse",
-            "etl/vendor/answers.py:_decimal",
+            "etl/vendor/answers.py:loads",
+            "etl/vendor/answers.py:as_decimal",
+            "etl/vendor/plain.py:__init__",
         ),
     ),
     (

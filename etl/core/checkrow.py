@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -39,20 +39,19 @@ class CheckRow(Fields):
 
     __slots__ = ()
 
-    @property
-    def key(self) -> Key:
-        return self[:2]
+    # Asked for every row that comes in, several times; so it runs no Python code.
+    key: Key = property(itemgetter(0, 1))  # type: ignore[assignment]
 
     @property
     def awaits_outcome(self) -> bool:
         """Whether the check behind this row has not reported its result yet."""
-        if self.pre_check == "NO":
+        results = _RESULTS.get(self.check_level)
+        if not results or self.pre_check == "NO":
             return False
-        results = _RESULTS.get(self.check_level, ())
-        for place in results:  # a loop, not all(): this is asked for every row that comes in
+        for place in results:  # noqa: SIM110 (all() takes longer, and this is asked for every row that comes in)
             if self[place] is not None:
                 return False
-        return bool(results)
+        return True
 
     @property
     def is_doubtful(self) -> bool:
@@ -66,10 +65,6 @@ class CheckRow(Fields):
         cost = extra.get(COST)
         if cost is not None:
             yield from (place for name, place in _IN_COST.items() if not isinstance(cost, dict) or name in cost)
-
-
-key_of: Callable[[CheckRow], Key] = itemgetter(0, 1)
-"""The key of a row, like `row.key`, but quicker: for what is asked of every row that comes in."""
 
 
 @dataclass(frozen=True, slots=True)

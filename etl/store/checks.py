@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.core.checkrow import CheckRow, Key, key_of
+from etl.core.checkrow import CheckRow, Key
 from etl.core.fields import FIELDS
 from etl.core.page import Page
 from etl.core.steps import Listed
@@ -111,7 +111,7 @@ class Load:
         self._moment = moment
         # In one order, and lookups first: else two accounts that meet the same codes or keys block each other.
         lookups.ensure(connection, rows)
-        self._held = _held(connection, set(map(key_of, rows)))
+        self._held = _held(connection, {row.key for row in rows})
         self._read_categories()
         self._changed: dict[Key, CheckRow] = {}
         self._doubts: Counter[int] = Counter()
@@ -148,8 +148,8 @@ class Load:
         own = {day_id for day_id, _ in answers}
         new: dict[Key, tuple[int, Line]] = {}
         for day_id, page in answers:
-            for key, row in zip(map(key_of, page.rows), page.rows, strict=True):
-                if key not in self._held and key not in new:
+            for row in page.rows:
+                if (key := row.key) not in self._held and key not in new:
                     new[key] = (day_id, self._line(row))
         left = new
         while left and not self._insert(left):
@@ -194,7 +194,7 @@ class Load:
         own = [row for row in page.rows if row.key not in keys] if keys else page.rows
         stored = Stored()
         self._waiting.note(day_id, [self._take(day_id, row, stored, fixed) for row in own], page, at_page)
-        elsewhere = [key for key in map(key_of, own) if self._held[key][0] != day_id]
+        elsewhere = [key for row in own if self._held[key := row.key][0] != day_id]
         stored.new_keys = stored.inserted + self._sightings.add(day_id, elsewhere)
         stored.received, stored.rejected = page.received, len(page.rejected)
         stored.new_rejected = self._rejections.add(day_id, page.rejected, at_page or page.number)
@@ -207,7 +207,7 @@ class Load:
 
     def _take(self, day_id: int, row: CheckRow, stored: Stored, fixed: Collection[Key]) -> CheckRow:
         """Compare a row with what is held under its key, and count it in `stored`. The row as it is now stored."""
-        key = key_of(row)
+        key = row.key
         held_day, line = self._held[key]
         doubtful = row.extra is not None and row.is_doubtful
         stored.doubtful += doubtful

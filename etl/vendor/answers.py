@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -34,12 +33,17 @@ def parse(body: bytes) -> dict[str, Any]:
     if holds_too_much(body):
         raise ValueError("far more values than a page of rows has")
     try:
-        answer = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=OddNumber, strict=False)
+        answer = loads(body)
     except (ValueError, RecursionError):
         raise _what_else(body) from None
     if not isinstance(answer, dict):
         raise ValueError("JSON, but not an object")
     return answer
+
+
+def loads(text: bytes) -> Any:
+    """The JSON value in `text`, read as `parse` reads it. Raises ValueError or RecursionError if there is none."""
+    return json.loads(text, parse_int=_integer, parse_float=as_decimal, parse_constant=OddNumber, strict=False)
 
 
 def code_of(answer: dict[str, Any]) -> int | None:
@@ -60,8 +64,8 @@ def to_page(data: object, question: Question, go_on: Callable[[], None] = lambda
     """
     if not isinstance(data, dict):
         raise ValueError("no data")
-    total = whole_number(data.get("totalSize"))
-    if total is None or not 0 <= total <= MAX_TOTAL:
+    total = count_of(data.get("totalSize"))
+    if total is None:
         raise ValueError("totalSize is not a count")
     result = data.get("result")
     if not isinstance(result, list):
@@ -71,44 +75,51 @@ def to_page(data: object, question: Question, go_on: Callable[[], None] = lambda
     if len(result) > LARGEST:
         raise ValueError(f"{len(result):,} rows, far more than were asked for")
     size = whole_number(data.get("pageSize"))
-    sorted_out = _sort_out(result, question.batch_no, go_on)
-    return Page(question.page, total, *sorted_out, len(result), _wording(result), size)
+    sorted_out = sort_out(_converted(result, question.batch_no, go_on), result.__getitem__)
+    return Page(question.page, total, *sorted_out, len(result), wording_of(result), size)
 
 
-def _sort_out(
-    result: list[object], batch_no: str, go_on: Callable[[], None]
+def count_of(value: object) -> int | None:
+    """The number of rows that `value` is; None: it is no count."""
+    count = whole_number(value)
+    return None if count is None or not 0 <= count <= MAX_TOTAL else count
+
+
+def _converted(result: list[object], batch_no: str, go_on: Callable[[], None]) -> Iterator[CheckRow | RejectedRow]:
+    for raw in result:
+        go_on()
+        yield convert(raw, batch_no)
+
+
+def sort_out(
+    converted: Iterable[CheckRow | RejectedRow], raw: Callable[[int], object]
 ) -> tuple[tuple[CheckRow, ...], tuple[RejectedRow, ...], dict[Key, int], dict[Key, int]]:
+    """What `Page` calls rows, rejected, repeats and conflicts. `raw`: a row as it was sent, by its position."""
     rows: dict[Key, CheckRow] = {}
     rejected: dict[str, RejectedRow] = {}
     repeats: Counter[Key] = Counter()
     conflicts: Counter[Key] = Counter()
-    first: dict[Key, object] = {}
-    for raw in result:
-        go_on()
-        row = convert(raw, batch_no)
+    first: dict[Key, int] = {}
+    for place, row in enumerate(converted):
         if isinstance(row, RejectedRow):
             rejected[row.digest] = row
         elif row.key not in rows:
-            rows[row.key], first[row.key] = row, raw
+            rows[row.key], first[row.key] = row, place
         elif rows[row.key] == row:
             repeats[row.key] += 1
         else:
             # The same row is kept, in whatever order they come.
-            kept, other = sorted(
-                (reject("key_conflict", first[row.key]), reject("key_conflict", raw)), key=_digest
-            )
-            if kept.digest == reject("key_conflict", raw).digest:
-                rows[row.key], first[row.key] = row, raw
+            kept, other = (reject("key_conflict", raw(which)) for which in (first[row.key], place))
+            if other.digest <= kept.digest:
+                rows[row.key], first[row.key] = row, place
+                kept, other = other, kept
             (repeats if other.digest in rejected else conflicts)[row.key] += 1
             rejected[other.digest] = other
     return tuple(rows.values()), tuple(rejected.values()), repeats, conflicts
 
 
-def _digest(row: RejectedRow) -> str:
-    return row.digest
-
-
-def _wording(result: list[object]) -> str:
+def wording_of(result: Iterable[object]) -> str:
+    """Which name the rows, as they were sent, use for the message id."""
     for raw in result:
         if isinstance(raw, dict) and not is_blank(raw.get("messageId")):
             return DOCUMENTED
@@ -121,10 +132,14 @@ def _integer(text: str) -> int | OddNumber:
     return int(text) if len(text) <= MAX_DIGITS else OddNumber(text)
 
 
-def _decimal(text: str) -> Decimal | OddNumber:
-    exponent = re.search(r"[eE]([+-]?[0-9]+)$", text)
-    silly = len(text) > MAX_DIGITS or (exponent is not None and abs(int(exponent[1])) > MAX_EXPONENT)
-    return OddNumber(text) if silly else Decimal(text)
+def as_decimal(text: str) -> Decimal | OddNumber:
+    """A number with a point or an exponent, exactly as it stands in the JSON."""
+    if len(text) > MAX_DIGITS:
+        return OddNumber(text)
+    if "e" not in text and "E" not in text:
+        return Decimal(text)
+    exponent = int(text.lower().partition("e")[2])
+    return OddNumber(text) if abs(exponent) > MAX_EXPONENT else Decimal(text)
 
 
 def _what_else(body: bytes) -> ValueError:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from etl.core.page import Page
 from etl.scrub import scrub_foreign
 from etl.vendor.answers import NotTheApi, code_of, parse, to_page, words_of
 from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
+from etl.vendor.plain import plain_page
 from etl.vendor.question import Question
 from etl.vendor.size import USUAL_BYTES
 from etl.vendor.transport import Answer
 from etl.vendor.turn import Turn
 from etl.vendor.words import presentable, presentable_url
+
+PLAIN_SUCCESS = Seen(HTTPStatus.OK, code=0)
+PLAIN_OUTCOME = outcome(PLAIN_SUCCESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,17 @@ def read(question: Question, answer: Answer, turn: Turn) -> Attempt:
     A large one is read when its turn has come; while it is read, `turn.go_on` is called time and again.
     """
     if len(answer.body) <= USUAL_BYTES:
-        return _read(question, answer, lambda: None)
+        return _read_at_once(question, answer) or _read(question, answer, lambda: None)
     turn.wait()
     return _read(question, answer, turn.go_on)
+
+
+def _read_at_once(question: Question, answer: Answer) -> Attempt | None:
+    """What nearly every answer means; None: only a closer look can tell."""
+    if answer.trouble is not None or answer.status != PLAIN_SUCCESS.status:
+        return None
+    page = plain_page(answer.body, question)
+    return None if page is None else Attempt(answer, PLAIN_SUCCESS, PLAIN_OUTCOME, page=page)
 
 
 def _read(question: Question, answer: Answer, go_on: Callable[[], None]) -> Attempt:

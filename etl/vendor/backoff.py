@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
@@ -31,6 +32,7 @@ def retry_after(value: str | None, now: float) -> float:
     return 0.0 if moment is None else min(LONGEST_ASKED_FOR, max(0.0, moment - now))
 
 
+@lru_cache(maxsize=16)  # answers that come in the same second have the same
 def http_date(value: str | None) -> float | None:
     """A date in an HTTP header as seconds since the epoch; None if it is not a date."""
     try:

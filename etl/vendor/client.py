@@ -6,8 +6,9 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol, Self, cast
 
 import tenacity
@@ -116,6 +117,15 @@ class Client:
         self._transport = Transport(settings.api_url, settings.max_in_flight, now)
         self._wording = DOCUMENTED
         self._streak = Streak()
+        # One for all questions: making it takes longer than a first try that succeeds makes use of it.
+        self._retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(settings.max_attempts),
+            wait=lambda state: _failure(state).seconds,
+            retry=tenacity.retry_if_exception_type(_TryAgain),
+            sleep=gate.pause,
+            before_sleep=self._log_retry,
+            reraise=True,
+        )
         self._lock = threading.Lock()
         if settings.api_url.lower().startswith("http:") and not is_loopback(settings.api_url):
             log.warning(
@@ -142,24 +152,14 @@ class Client:
         not help this batch day), Unanswered or Unusable (every try failed), RunEnded (from the gate, or because
         the run's time is up before or during a request), ClockWrong, Misconfigured (unusable URL or certificates).
         """
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._settings.max_attempts),
-            wait=lambda state: _failure(state).seconds,
-            retry=tenacity.retry_if_exception_type(_TryAgain),
-            sleep=self._gate.pause,
-            before_sleep=lambda state: self._log_retry(question, state),
-            reraise=True,
-        )
         try:
-            for attempt in retrying:
-                with attempt:
-                    return self._try(question, attempt.retry_state.attempt_number)
+            return self._retrying(self._try, question, count(1))
         except _TryAgain as failure:
             self._streak.give_up()
             raise self._error(question, failure.attempt, failure.tries) from None
-        raise AssertionError("tenacity returns a value or raises an error")
 
-    def _try(self, question: Question, number: int) -> Page:
+    def _try(self, question: Question, numbers: Iterator[int]) -> Page:
+        number = next(numbers)
         self._gate.take()
         with Turn(self._gate.go_on) as turn:
             attempt = read(question, self._send(question, number, turn), turn)
@@ -221,8 +221,8 @@ class Client:
     def _vendor_time(self) -> float:
         return self._now() + self.clock_offset
 
-    def _log_retry(self, question: Question, state: tenacity.RetryCallState) -> None:
-        failure = _failure(state)
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
+        question, failure = cast(Question, state.args[0]), _failure(state)
         log.log(
             logging.INFO if failure.attempt.found.action is Action.AGAIN else logging.WARNING,
             "Try %d of %d failed: %s. The next try follows in %.1f s.",

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
-from typing import Any
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from types import NoneType
+from typing import Any, cast
 
 from etl.core.fields import FIELDS, Field, Kind
 from etl.core.wholenumber import EXACT, exact_digits, number_in, whole_number
 
-PRICE_LIMIT = Decimal(10) ** 12
 PRICE_STEP = Decimal("0.000001")
-PRICE_CONTEXT = Context(prec=60)
+PRICE_CONTEXT = Context(prec=12 + 6, traps=[Inexact, InvalidOperation])
+"""Holds what fits into the column: 12 digits before the point, and 6 behind it."""
 DIGITS = re.compile(r"\s*([0-9]+)(?:\.0*)?\s*", re.ASCII)
 """A whole number without a sign as text; its leading zeros may mean something."""
 
 ReadValue = Callable[[object], Any]
+KeepsAll = Callable[[Sequence[str]], bool]
 
 
 class _Unfit:
@@ -74,9 +76,27 @@ def _code(field: Field) -> ReadValue:
     return read
 
 
+def _keeps_texts(field: Field) -> KeepsAll:
+    return lambda texts: _fit(texts, field) and not any(map(str.isspace, texts))
+
+
+def _keeps_codes(field: Field) -> KeepsAll:
+    """Digits, and the signs of phone numbers."""
+
+    def keeps(texts: Sequence[str]) -> bool:
+        digits = "".join(texts).replace("+", "").replace("*", "")
+        return _fit(texts, field) and digits.isdigit()
+
+    return keeps
+
+
+def _fit(texts: Sequence[str], field: Field) -> bool:
+    return max(map(len, texts), default=0) <= field.length
+
+
 def _digits(text: str, *, zeros: bool) -> str:
     """The digits of a whole number, with leading zeros where they may mean something; another text as it is."""
-    if zeros and text.isdigit():  # nearly all are, and this is quick
+    if zeros and (text.isdigit() or text.startswith("+")):  # nearly all are, and this is quick
         return text
     if zeros and (found := DIGITS.fullmatch(text)):
         return found[1]
@@ -100,11 +120,13 @@ def _price(value: object) -> Decimal | _Unfit:
         value = Decimal(value)
     elif isinstance(value, str):
         value = number_in(value)
-    # copy_abs, not abs: arithmetic in the default context rounds, and overflows at huge exponents
-    if not isinstance(value, Decimal) or not value.is_finite() or value.copy_abs() >= PRICE_LIMIT:
+    if not isinstance(value, Decimal) or not value.is_finite():
         return UNFIT
-    exact = value.quantize(PRICE_STEP, context=PRICE_CONTEXT) == value
-    return value if exact else UNFIT
+    try:
+        PRICE_CONTEXT.quantize(value, PRICE_STEP)
+    except (Inexact, InvalidOperation):
+        return UNFIT
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +136,17 @@ class Column:
     name: str
     vendor: tuple[str, ...]
     read: ReadValue
+    kept: KeepsAll | None = None
+
+    def read_or_blank(self, value: object) -> Any:
+        """What the column holds of this value alone: None if it is blank, UNFIT if it does not fit."""
+        return None if is_blank(value) else self.read(value)
+
+    def keeps(self, values: Sequence[object]) -> bool:
+        """Whether all that is not blank here is text that would be read as it is. False: that is uncertain."""
+        if self.kept is None or not set(map(type, values)) <= {str, NoneType}:
+            return False
+        return self.kept(list(filter(None, cast(Sequence[str | None], values))))
 
     def take(self, fields: dict[str, Any], known: Any = None) -> Any:
         """`known`, or else the first value that fits. Every value that says the same is removed from `fields`."""
@@ -138,15 +171,19 @@ _READERS: dict[Kind, Callable[[Field], ReadValue]] = {
     "integer": _integer,
     "price": lambda _: _price,
 }
-COLUMNS = tuple(Column(field.name, field.vendor, _READERS[field.kind](field)) for field in FIELDS)
+_KEEPERS: dict[Kind, Callable[[Field], KeepsAll]] = {"text": _keeps_texts, "code": _keeps_codes}
+
+
+def _keeper(field: Field) -> KeepsAll | None:
+    """None where few values repeat, or may lose their leading zeros: they are better read by value."""
+    return None if field.lookup or field.kind not in _KEEPERS else _KEEPERS[field.kind](field)
+
+
+COLUMNS = tuple(Column(field.name, field.vendor, _READERS[field.kind](field), _keeper(field)) for field in FIELDS)
 MESSAGE_ID, PHONE, PRICE, CURRENCY = (
     next(column for column in COLUMNS if column.name == name)
     for name in ("message_id", "phone", "price", "currency")
 )
-PLAIN = {name: (place, column.read) for place, column in enumerate(COLUMNS) for name in column.vendor}
-"""The vendor's name of a field → the position of its column in COLUMNS, and how it is read."""
-ODD: tuple[int, ReadValue] = (0, lambda _: UNFIT)
-"""The same for a field that is not documented."""
 
 
 def is_blank(value: object) -> bool:

@@ -12,9 +12,7 @@ from etl.vendor.columns import (
     COLUMNS,
     CURRENCY,
     MESSAGE_ID,
-    ODD,
     PHONE,
-    PLAIN,
     PRICE,
     UNFIT,
     Column,
@@ -23,7 +21,7 @@ from etl.vendor.columns import (
 )
 from etl.vendor.jsontext import as_json, fitting, fitting_json, is_storable
 
-KNOWN = {*PLAIN, COST}
+KNOWN = {COST, *(name for column in COLUMNS for name in column.vendor)}
 """Fields that have a column; what is left of them is ambiguous, and counted."""
 MAX_DEPTH = 30
 """Levels of lists and objects in one row; writing the row as JSON could fail if there were many more."""
@@ -36,25 +34,6 @@ def convert(raw: object, batch_no: str) -> CheckRow | RejectedRow:
     """
     if not isinstance(raw, dict):
         return reject("not_an_object", raw)
-    return _plain(raw, batch_no) or _any(raw, batch_no)
-
-
-def _plain(raw: dict[str, Any], batch_no: str) -> CheckRow | None:
-    """The row, if nothing about it is unusual: quick, and enough for nearly all. None: it needs a closer look."""
-    values: list[Any] = [None] * len(CheckRow._fields)
-    for name, value in raw.items():
-        if value is None or value == "" or (name == "batchNo" and value == batch_no):
-            continue
-        place, read = PLAIN.get(name, ODD)
-        if values[place] is not None or (type(value) is str and (not value.isprintable() or value.isspace())):
-            return None
-        if (fitting := read(value)) is UNFIT:
-            return None
-        values[place] = fitting
-    return CheckRow._make(values) if values[0] is not None and values[1] is not None else None
-
-
-def _any(raw: dict[str, Any], batch_no: str) -> CheckRow | RejectedRow:
     if flaw := _flaw(raw):
         return reject(flaw, raw)
     fields = dict(raw)

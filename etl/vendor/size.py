@@ -12,7 +12,7 @@ _SIGNS = (b",", b"{", b"[")
 def holds_too_much(body: bytes) -> bool:
     """Whether the JSON text `body` has far more values than any page of rows."""
     # What stands inside texts counts as well at first: nearly always, even this is little enough.
-    return _count(body) > MOST_VALUES and _count_outside_texts(body) > MOST_VALUES
+    return len(body) > MOST_VALUES and _count(body) > MOST_VALUES and _count_outside_texts(body) > MOST_VALUES
 
 
 def _count(body: bytes, start: int = 0, end: int | None = None) -> int:

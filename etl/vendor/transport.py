@@ -6,7 +6,9 @@ import io
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -76,8 +78,6 @@ class Transport:
                 "Accept-Encoding": "gzip, deflate",
             }
         )
-        # A proxy that the environment names cannot reach this machine's own loopback addresses.
-        self._proxies = {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
 
     def post(
         self, body: bytes, auth: AuthBase, seconds: float, when_large: Callable[[], None] = lambda: None
@@ -89,15 +89,7 @@ class Transport:
         """
         limit.begin(seconds)
         try:
-            response = self._session.post(
-                self._url,
-                data=body,
-                auth=auth,
-                timeout=seconds,
-                allow_redirects=False,
-                stream=True,
-                proxies=self._proxies,
-            )
+            response = self._session.send(self._signed(body, auth), timeout=seconds, **self._surroundings)
         except UNUSABLE_URL:
             raise Misconfigured(*BAD_URL) from None
         except BROKEN as error:
@@ -111,6 +103,30 @@ class Transport:
 
     def close(self) -> None:
         self._session.close()
+
+    def _signed(self, body: bytes, auth: AuthBase) -> requests.PreparedRequest:
+        request = self._blank.copy()
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+        if self._session.cookies:
+            request.prepare_cookies(self._session.cookies)
+        return auth(request)
+
+    @cached_property
+    def _blank(self) -> requests.PreparedRequest:
+        """What is the same about all requests; preparing that takes longer than all the rest of one."""
+        return self._session.prepare_request(requests.Request("POST", self._url, auth=_unsigned))
+
+    @cached_property
+    def _surroundings(self) -> dict[str, Any]:
+        """Proxies and certificates that the environment names."""
+        # A proxy that the environment names cannot reach this machine's own loopback addresses.
+        proxies = {"no_proxy": urlsplit(self._url).hostname or ""} if is_loopback(self._url) else {}
+        return dict(self._session.merge_environment_settings(self._url, proxies, True, None, None))
+
+
+def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 TROUBLES: tuple[tuple[Trouble, tuple[type[BaseException], ...]], ...] = (
@@ -127,7 +143,7 @@ TROUBLES: tuple[tuple[Trouble, tuple[type[BaseException], ...]], ...] = (
 def _content(response: requests.Response, when_large: Callable[[], None]) -> tuple[bytes, Trouble | None, str]:
     content = io.BytesIO()  # gives its bytes away without a copy
     try:
-        for chunk in response.iter_content(READ_BYTES):
+        for chunk in response.raw.stream(READ_BYTES, decode_content=True):
             if content.tell() + len(chunk) > LARGE_BYTES:
                 when_large()
             content.write(chunk)

@@ -16,11 +16,16 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
+from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_auth_from_url
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import allowed_gai_family, create_connection
+
+READ_AHEAD = 64 * 1024
+"""Bytes that are received at once: a usual page of rows comes in one piece."""
 
 
 class Limit(threading.local):
@@ -64,17 +69,37 @@ class _Reader(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Reader(sock, self.fp.detach()))
+        self.fp = io.BufferedReader(_Reader(sock, self.fp.detach()), READ_AHEAD)
 
 
-class _HTTPConnection(HTTPConnection):
+class _InOnePiece(HTTPConnection):
+    """Sends head and body of a request together: waking the other side once is enough."""
+
+    _held: list[bytes] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        held = self._held = list[bytes]()
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            self._held = None
+        self.send(b"".join(held))
+
+    def send(self, data: Any) -> None:
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held.append(data)
+
+
+class _HTTPConnection(_InOnePiece):
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
         return _connect(self, self._dns_host)
 
 
-class _HTTPSConnection(HTTPSConnection):
+class _HTTPSConnection(_InOnePiece, HTTPSConnection):
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
@@ -120,6 +145,29 @@ POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _HTTPPool, "https": _HTTPS
 
 
 class _Adapter(HTTPAdapter):
+    _latest: tuple[tuple[object, ...], Any] | None = None  # the question and its answer
+
+    def get_connection_with_tls_context(self, request: Any, *surroundings: Any, **more: Any) -> Any:
+        """The pool for this URL: the one of the request before, if that was like this one."""
+        alike = (request.url, surroundings, more)
+        if (latest := self._latest) and latest[0] == alike:
+            return latest[1]
+        pool = super().get_connection_with_tls_context(request, *surroundings, **more)
+        self._latest = alike, pool
+        return pool
+
+    def close(self) -> None:
+        self._latest = None  # a pool closes its connections when nothing refers to it any more
+        super().close()
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Status, headers and body, and nothing that takes a look into them."""
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        return response
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOLS
@@ -150,6 +198,13 @@ class BoundedSession(requests.Session):
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect, and prepare none: requests would read the whole body for that, whatever its size."""
-        return
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        """Send it once, and return what comes as it is, not read yet.
+
+        No redirect is followed, and none prepared: requests would read the whole body for that, whatever its size.
+        """
+        how.pop("allow_redirects", None)
+        response = self.get_adapter(request.url or "").send(request, **how)
+        if "Set-Cookie" in response.headers:
+            extract_cookies_to_jar(self.cookies, request, response.raw)  # type: ignore[no-untyped-call]
+        return response

@@ -5,6 +5,7 @@ import logging
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,6 +14,7 @@ from etl.vendor.client import Question
 from etl.vendor.signing import sign
 from etl.vendor.streak import PATIENCE
 from tests.clocks import HandSet
+from tests.running import HANG
 from tests.vendor.vendor import (
     DAY,
     GOOD,
@@ -272,6 +274,28 @@ def test_many_threads() -> None:
             thread.join()
         assert asking.counts.requests == len(vendor.requests) == 80
         assert vendor.connections <= 8
+
+
+def test_questions_at_once_count_their_tries_by_themselves() -> None:
+    together = threading.Barrier(2)
+
+    class Both(Vendor):
+        def reply(self) -> Reply:
+            together.wait(HANG)
+            return super().reply()
+
+    def failing(_: int) -> str:
+        with pytest.raises(Unanswered) as caught:
+            asking.ask(QUESTION)
+        return str(caught.value.subject)
+
+    with (
+        Both(Reply(status=500)) as vendor,
+        client(vendor.url, max_attempts=2) as asking,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        assert [subject.rpartition(", ")[2] for subject in pool.map(failing, range(2))] == ["after 2 tries"] * 2
+    assert asking.counts.retries == 2
 
 
 def test_retries_are_logged(caplog: pytest.LogCaptureFixture) -> None:

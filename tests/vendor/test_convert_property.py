@@ -14,7 +14,7 @@ from etl.core.checkrow import CheckRow, RejectedRow
 from etl.core.wholenumber import whole_number
 from etl.vendor.answers import parse
 from etl.vendor.columns import COLUMNS, is_blank
-from etl.vendor.convert import _any, _plain, convert
+from etl.vendor.convert import convert
 
 BATCH = "101713775788"
 
@@ -93,31 +93,3 @@ def test_nothing_that_the_vendor_sends_is_lost(value: object) -> None:
 
 def test_columns_stand_in_the_order_of_the_row() -> None:
     assert [column.name for column in COLUMNS] == list(CheckRow._fields[:-1])
-
-
-# A row in which nothing may be unusual: the short way has to give the same result as the long one.
-ORDINARY = {
-    "checkLevel": st.sampled_from([1, 5, "5", "", True, Decimal("5.0"), " 5.0"]),
-    "preCheck": st.sampled_from(["YES", "no", "", None, "no "]),
-    "numberType": st.sampled_from([0, 2, "mobile", "", Decimal("2.0"), "2.0"]),
-    "carrier": st.sampled_from(["Viettel", "", " ", "a\tb", "x" * 256]),
-    "operator": st.sampled_from(["Viettel", ""]),
-    "price": st.sampled_from([Decimal("0.0056"), "0.10", 3, Decimal("0.0000001"), "free"]),
-    "validity": st.sampled_from(["YES", "unknown", "", "\u0085"]),
-    "batchNo": st.sampled_from([BATCH, int(BATCH), "other"]),
-    "new": st.sampled_from(["", None, "x"]),
-}
-
-
-@given(
-    st.fixed_dictionaries(
-        {"messageId": st.text(max_size=65), "phone": st.text("+84 \0", max_size=12)}, optional=ORDINARY
-    )
-)
-@example({"messageId": "m", "phone": "84", "carrier": "Viettel", "price": Decimal("0.0056"), "batchNo": BATCH})
-def test_the_short_way_comes_to_what_the_long_one_does(raw: dict[str, Any]) -> None:
-    assert _plain(raw, BATCH) in (None, _any(raw, BATCH))
-
-
-def test_an_ordinary_row_goes_the_short_way() -> None:
-    assert _plain({"messageId": "m", "phone": "84", "price": Decimal("1.5"), "batchNo": BATCH}, BATCH) is not None

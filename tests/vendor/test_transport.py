@@ -5,6 +5,7 @@ import socket
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -37,6 +38,42 @@ def test_connections_are_used_again() -> None:
         for _ in range(5):
             assert sending.post(b"{}", AUTH, HANG).status == 200
     assert vendor.connections == 1
+
+
+def test_a_request_leaves_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    real = HTTPConnection.send
+    monkeypatch.setattr(HTTPConnection, "send", lambda self, data: (sent.append(data), real(self, data))[1])
+    with Vendor(b"{}") as vendor, transport(vendor.url) as sending:
+        for body in (b'{"page":1}', b'{"page":22}'):
+            sending.post(body, AUTH, HANG)
+    assert [data.partition(b"\r\n\r\n")[2] for data in sent] == [b'{"page":1}', b'{"page":22}']
+    assert [request.headers["Content-Length"] for request in vendor.requests] == ["10", "11"]
+
+
+def test_each_request_is_signed_by_itself() -> None:
+    with Vendor(b"{}") as vendor, transport(vendor.url) as sending:
+        for number in range(3):
+            sending.post(b"%d" % number, Signature(f"key{number}", "secret"), HANG)
+    assert [request.headers["accessKey"] for request in vendor.requests] == ["key0", "key1", "key2"]
+    assert len({request.headers["sign"] for request in vendor.requests}) == 3
+
+
+def test_a_cookie_is_sent_back() -> None:
+    """A load balancer in front of the vendor may keep its clients apart by it."""
+    cookie = Reply(b"{}", headers={"Set-Cookie": "node=7; Path=/"})
+    with Vendor(cookie, b"{}") as vendor, transport(vendor.url) as sending:
+        for _ in range(3):
+            sending.post(b"{}", AUTH, HANG)
+    assert [request.headers.get("Cookie") for request in vendor.requests] == [None, "node=7", "node=7"]
+
+
+def test_connections_are_made_anew_after_they_were_closed() -> None:
+    with Vendor(b"{}") as vendor, transport(vendor.url) as sending:
+        for _ in range(2):
+            assert sending.post(b"{}", AUTH, HANG).status == 200
+            sending.close()
+    assert vendor.connections == 2
 
 
 def test_many_threads_at_once_keep_as_many_connections() -> None:

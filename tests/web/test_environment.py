@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from etl.report import ping, push, send
+from etl.web.bounded import BoundedSession, limit
 from tests.report.receiver import Receiver
 from tests.vendor.vendor import GOOD, Reply, Vendor, ask, post
 
@@ -60,3 +61,18 @@ def test_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/api/number/query"))
         answer = post("http://vendor.invalid/api", 60.0)
     assert (answer.status, proxy.requests[0].path) == (200, "http://vendor.invalid/api")
+
+
+def test_one_session_for_several_addresses() -> None:
+    with Vendor(b"one") as one, Vendor(b"two") as two, BoundedSession(1) as session:
+        for vendor, body in ((one, b"one"), (two, b"two"), (two, b"two"), (one, b"one")):
+            limit.begin(60.0)
+            assert session.post(vendor.url, data=b"{}", timeout=60.0).content == body
+
+
+def test_one_session_with_and_without_a_proxy() -> None:
+    with Vendor(b"itself") as vendor, Vendor(b"proxy") as proxy, BoundedSession(1) as session:
+        named = {"http": proxy.url}
+        for proxies, body in (({}, b"itself"), (named, b"proxy"), ({}, b"itself")):
+            limit.begin(60.0)
+            assert session.post(vendor.url, data=b"{}", timeout=60.0, proxies=proxies).content == body
