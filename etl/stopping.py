@@ -45,6 +45,17 @@ def interrupted() -> Iterator[None]:
 
 
 @contextmanager
+def put_off() -> Iterator[None]:
+    """Inside this context, a signal is only noted; at its end, it is a KeyboardInterrupt if it would have been one."""
+    before = signal.getsignal(signal.SIGTERM)
+    there = len(noted)
+    with handled(lambda number, _frame: noted.append(number)):
+        yield
+    if len(noted) > there and before is _interrupt:
+        _interrupt(noted[-1], None)
+
+
+@contextmanager
 def handled(handler: Handler, numbers: Collection[signal.Signals] = SIGNALS) -> Iterator[None]:
     """Inside this context, these signals go to `handler`. In another thread than the main one, nothing changes."""
     if threading.current_thread() is not threading.main_thread():

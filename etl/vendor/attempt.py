@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from etl.core.page import Page
 from etl.scrub import scrub_foreign
@@ -11,9 +12,11 @@ from etl.vendor.answers import NotTheApi, code_of, parse, to_page, words_of
 from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
 from etl.vendor.question import Question
 from etl.vendor.size import USUAL_BYTES
-from etl.vendor.transport import Answer
 from etl.vendor.turn import Turn
 from etl.vendor.words import presentable, presentable_url
+
+if TYPE_CHECKING:
+    from etl.vendor.transport import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,15 @@ from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import allowed_gai_family, create_connection
 
+UNUSABLE_URL = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    urllib3_errors.LocationValueError,
+)
+BROKEN = (requests.RequestException, urllib3_errors.HTTPError, http.client.HTTPException, OSError)
+"""The errors that a request may raise."""
+
 
 class Limit(threading.local):
     """When the present request of this thread must have ended, on the monotonic clock."""
