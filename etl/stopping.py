@@ -46,13 +46,12 @@ def interrupted() -> Iterator[None]:
 
 @contextmanager
 def put_off() -> Iterator[None]:
-    """Inside this context, a signal is only noted; at its end, it is a KeyboardInterrupt if it would have been one."""
-    before = signal.getsignal(signal.SIGTERM)
-    there = len(noted)
-    with handled(lambda number, _frame: noted.append(number)):
+    """Inside this context, a signal is only noted; at its end it has the effect that it would have had."""
+    come: list[int] = []
+    with handled(lambda number, _frame: come.append(number)):
         yield
-    if len(noted) > there and before is _interrupt:
-        _interrupt(noted[-1], None)
+    for number in come:
+        signal.raise_signal(number)
 
 
 @contextmanager

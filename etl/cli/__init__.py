@@ -16,13 +16,8 @@ from etl.version import DISTRIBUTION, version
 
 __all__ = ["main"]
 
-COMMANDS = OnDemand(
-    {
-        name: f"etl.cli.{name}"
-        for name in ("sync", "plan", "status", "batches", "db", "doctor", "demo", "emulator")
-    },
-    accounts="etl.cli.account_names",
-)
+NAMES = ("sync", "plan", "status", "batches", "db", "doctor", "demo", "emulator")
+COMMANDS = OnDemand({name: f"etl.cli.{name}" for name in NAMES}, accounts="etl.cli.account_names")
 
 
 @click.group(

@@ -81,7 +81,7 @@ def prepare_schema(found: Settings) -> None:
     with any_database(found) as engine:
         behind = installed.current(engine) != installed.head()
     if behind:
-        from etl.schema import migrate  # noqa: PLC0415  (Alembic)
+        from etl.schema import migrate  # noqa: PLC0415  (only where the schema changes)
 
         with any_database(found, patient=True) as engine:
             migrate.upgrade(engine)

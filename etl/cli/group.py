@@ -11,9 +11,8 @@ import click
 from etl import stopping, streams
 from etl.cli.output import AS_JSON, give_up, print_as_it_can, print_json, tell
 from etl.database.explain import explain
-from etl.errors import EtlError, Misconfigured, TryLater
+from etl.errors import STATUS, EtlError, Misconfigured, TryLater
 from etl.log import configure
-from etl.run.result import STATUS
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ def _print_end(status: int) -> None:
 
 def explained(error: BaseException) -> EtlError | None:
     """What an error means for the person on duty; None: it is a defect."""
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  (only after an error)
 
     match error:
         case EtlError():

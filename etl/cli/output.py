@@ -101,7 +101,7 @@ def _line(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
 
 def _width(text: str) -> int:
     """Columns of a terminal; not `len`: a Chinese character or an emoji takes two."""
-    from rich.cells import cell_len  # noqa: PLC0415
+    from rich.cells import cell_len  # noqa: PLC0415  (not with --json)
 
     return cell_len(text)
 

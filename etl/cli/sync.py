@@ -18,12 +18,12 @@ from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, echo, print_js
 from etl.clock import Clock
 from etl.core.planning import EVERYTHING, Selection
 from etl.core.window import Window
-from etl.errors import EtlError, Locked, Misconfigured
+from etl.errors import STATUS, EtlError, Locked, Misconfigured
 from etl.log import bind
 from etl.report.report import Report
 from etl.run import job
 from etl.run.gather import NO_BATCHES, has_source
-from etl.run.result import STATUS, Result, nothing_as_json
+from etl.run.result import Result, nothing_as_json
 from etl.settings import Settings
 
 MEANING = {
@@ -196,7 +196,7 @@ def _progress() -> Iterator[job.Progress]:
     if not sys.stderr.isatty():
         yield _silently
         return
-    from etl.cli.bar import shown  # noqa: PLC0415
+    from etl.cli.bar import shown  # noqa: PLC0415  (not under cron)
 
     with shown() as progress:
         yield progress

@@ -138,7 +138,7 @@ class Client:
 
     def _transport(self) -> Transport:
         """Opened with the first question: what it takes is not loaded by runs that ask for nothing."""
-        from etl.vendor.transport import Transport  # noqa: PLC0415  (see CONTRIBUTING.md, Imports)
+        from etl.vendor.transport import Transport  # noqa: PLC0415  (many runs ask nothing)
 
         with self._lock:
             if self._opened is None:
