@@ -61,7 +61,7 @@ def revision_of(connection: sa.Connection) -> str | None:
     """The same, for a connection."""
     if not connection.dialect.has_table(connection, VERSIONS.name):
         return None
-    return " and ".join(connection.scalars(sa.select(VERSIONS.c.version_num))) or None
+    return " and ".join(sorted(connection.scalars(sa.select(VERSIONS.c.version_num)))) or None
 
 
 def require_known(revision: str | None, database: Database = OWN) -> None:
