@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+STATUS = {0: "complete", 65: "lost", 75: "incomplete", 78: "misconfigured"}
+"""What each exit status is called in the JSON of a command."""
+
 
 class EtlError(Exception):
     """An error that this job can explain to a person without a traceback.

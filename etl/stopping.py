@@ -45,6 +45,16 @@ def interrupted() -> Iterator[None]:
 
 
 @contextmanager
+def put_off() -> Iterator[None]:
+    """Inside this context, a signal is only noted; at its end it has the effect that it would have had."""
+    come: list[int] = []
+    with handled(lambda number, _frame: come.append(number)):
+        yield
+    for number in come:
+        signal.raise_signal(number)
+
+
+@contextmanager
 def handled(handler: Handler, numbers: Collection[signal.Signals] = SIGNALS) -> Iterator[None]:
     """Inside this context, these signals go to `handler`. In another thread than the main one, nothing changes."""
     if threading.current_thread() is not threading.main_thread():

@@ -11,7 +11,7 @@ from typing import Any
 import simplejson
 import sqlalchemy as sa
 
-from etl.database.types import Price, UtcTime, canonical_price
+from etl.database.types import Json, Price, UtcTime, canonical_price
 
 Form = Callable[[Any], str]
 
@@ -47,7 +47,7 @@ def _form(kind: sa.types.TypeEngine[Any]) -> Form | None:
             return _iso
         case Price():
             return _price
-        case sa.JSON():
+        case Json() | sa.JSON():
             return _json
     return None
 

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import click
 
-from etl.cli.account_names import accounts
-from etl.cli.batches import batches
-from etl.cli.db import db
-from etl.cli.demo import demo
-from etl.cli.doctor import doctor
-from etl.cli.emulator import emulator
 from etl.cli.group import Group
-from etl.cli.plan import plan
-from etl.cli.status import status
-from etl.cli.sync import sync
+from etl.cli.ondemand import OnDemand
 from etl.version import DISTRIBUTION, version
 
 __all__ = ["main"]
 
+NAMES = ("sync", "plan", "status", "batches", "db", "doctor", "demo", "emulator")
+COMMANDS = OnDemand({name: f"etl.cli.{name}" for name in NAMES}, accounts="etl.cli.account_names")
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(
+    cls=Group,
+    commands=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(version(), prog_name=DISTRIBUTION)
 def main() -> None:
     """Copy the vendor's number-check results into a SQL database, completely, before they are gone.
@@ -36,7 +35,3 @@ def main() -> None:
     Example: see the whole job at work, with nothing to configure
       numbercheck demo
     """
-
-
-for command in (sync, plan, status, batches, accounts, db, doctor, demo, emulator):
-    main.add_command(command)

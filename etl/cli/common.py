@@ -16,7 +16,7 @@ from etl import log, settings
 from etl.database.engine import connect
 from etl.database.sqlitefile import exposed, is_there
 from etl.errors import Misconfigured
-from etl.schema import migrate
+from etl.schema import installed
 from etl.settings import Settings
 from etl.web.address import is_loopback
 
@@ -70,7 +70,7 @@ def _warn_of_readers(url: sa.URL) -> None:
 def open_database(found: Settings, *, patient: bool = False) -> Iterator[sa.Engine]:
     """Open the database, whose schema must be the one this version needs. `patient`: see database/engine.py."""
     with any_database(found, patient=patient) as engine:
-        migrate.require_current(engine)
+        installed.require_current(engine)
         yield engine
 
 
@@ -79,8 +79,10 @@ def prepare_schema(found: Settings) -> None:
     if not found.auto_migrate:
         return
     with any_database(found) as engine:
-        behind = migrate.current(engine) != migrate.head()
+        behind = installed.current(engine) != installed.head()
     if behind:
+        from etl.schema import migrate  # noqa: PLC0415  (only where the schema changes)
+
         with any_database(found, patient=True) as engine:
             migrate.upgrade(engine)
 
@@ -90,7 +92,7 @@ def has_schema(found: Settings) -> bool:
     if not is_there(found.database_url):
         return False
     with any_database(found) as engine:
-        return migrate.current(engine) is not None
+        return installed.current(engine) is not None
 
 
 class Moment(click.ParamType[dt.datetime]):

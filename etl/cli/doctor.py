@@ -30,7 +30,7 @@ from etl.lists.query import SOURCE, NotConnected, opened
 from etl.report.place import Place
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
-from etl.schema import migrate
+from etl.schema import installed
 from etl.settings import DOTENV, Settings
 from etl.store import accounts, listings, lock, rehearsal
 from etl.store.slots import Slots
@@ -164,7 +164,7 @@ class Patient:
     def _database(self) -> Iterator[str]:
         self._require_right("DATABASE_URL")
         with any_database(self._settings) as engine:
-            migrate.current(engine)
+            installed.current(engine)
         self._connects = True
         prepare_schema(self._settings)
         with open_database(self._settings) as engine:

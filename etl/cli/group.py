@@ -7,14 +7,12 @@ import sys
 from typing import Any
 
 import click
-import sqlalchemy as sa
 
 from etl import stopping, streams
 from etl.cli.output import AS_JSON, give_up, print_as_it_can, print_json, tell
-from etl.database.engine import explain
-from etl.errors import EtlError, Misconfigured, TryLater
+from etl.database.explain import explain
+from etl.errors import STATUS, EtlError, Misconfigured, TryLater
 from etl.log import configure
-from etl.run.result import STATUS
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +51,14 @@ def _print_end(status: int) -> None:
 
 def explained(error: BaseException) -> EtlError | None:
     """What an error means for the person on duty; None: it is a defect."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  (only after an error)
+
     match error:
         case EtlError():
             return error
         case _ if _is_stop(error):
             return TryLater("Stopped by a signal. What was stored is kept.")
-        case sa.exc.SQLAlchemyError():
+        case SQLAlchemyError():
             return explain(error)
         case OSError(errno=number) if number in streams.FULL:
             return TryLater("The disk is full, so the output cannot be written.", "make room.")

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 import click
-from rich.cells import cell_len
 
 from etl.escape import escaped, escaped_json, on_one_line
 from etl.log import SafeHandler, TextFormatter, stamp
@@ -87,17 +86,24 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Rows in columns, numbers aligned to the right; a dash for None."""
     right = [bool(rows) and all(isinstance(row[n], int | None) for row in rows) for n in range(len(head))]
     lines = [list(head), *([_cell(value) for value in row] for row in rows)]
-    widths = [max(cell_len(line[n]) for line in lines) for n in range(len(head))]
+    widths = [max(_width(line[n]) for line in lines) for n in range(len(head))]
     return "\n".join(_line(line, widths, right) for line in lines)
 
 
 def _line(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    """One padded line. `ljust` would not do: a Chinese character or an emoji takes two columns."""
+    """One padded line."""
     parts = []
     for text, width, to_the_right in zip(texts, widths, right, strict=True):
-        space = " " * (width - cell_len(text))
+        space = " " * (width - _width(text))
         parts.append(space + text if to_the_right else text + space)
     return "  ".join(parts).rstrip()
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal; not `len`: a Chinese character or an emoji takes two."""
+    from rich.cells import cell_len  # noqa: PLC0415  (not with --json)
+
+    return cell_len(text)
 
 
 def _cell(value: object) -> str:

@@ -13,9 +13,6 @@ from etl.cli.output import tell
 
 def start() -> None:
     """Run the command that this process's arguments name, and end the process with its exit status."""
-    # A plan may hold 100,000 batch days, none of them garbage: collect rarely, and leave the modules out.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
     try:
         main(prog_name="numbercheck")
     except Exception as error:  # what ends before a command has begun: the output of --help on a full disk
@@ -26,3 +23,4 @@ def start() -> None:
         sys.exit(known.exit_status)
     finally:
         stopping.ignore()
+        gc.freeze()  # the interpreter would look through all modules once more, which takes a fifth of a short run

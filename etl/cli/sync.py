@@ -9,8 +9,6 @@ from contextlib import contextmanager
 
 import click
 import sqlalchemy as sa
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from etl.cli.common import has_schema, load_settings, open_database, prepare_schema, require_loopback
 from etl.cli.group import explained
@@ -20,12 +18,12 @@ from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, echo, print_js
 from etl.clock import Clock
 from etl.core.planning import EVERYTHING, Selection
 from etl.core.window import Window
-from etl.errors import EtlError, Locked, Misconfigured
+from etl.errors import STATUS, EtlError, Locked, Misconfigured
 from etl.log import bind
 from etl.report.report import Report
 from etl.run import job
 from etl.run.gather import NO_BATCHES, has_source
-from etl.run.result import STATUS, Result, nothing_as_json
+from etl.run.result import Result, nothing_as_json
 from etl.settings import Settings
 
 MEANING = {
@@ -198,13 +196,7 @@ def _progress() -> Iterator[job.Progress]:
     if not sys.stderr.isatty():
         yield _silently
         return
-    columns = (
-        TextColumn("batch days"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[requests]:,} requests"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True, soft_wrap=True), transient=True) as bar:
-        task = bar.add_task("sync", total=None, requests=0)
-        yield lambda done, planned, requests: bar.update(task, completed=done, total=planned, requests=requests)
+    from etl.cli.bar import shown  # noqa: PLC0415  (not under cron)
+
+    with shown() as progress:
+        yield progress

@@ -9,10 +9,9 @@ from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from etl.core.checkrow import Key
-from etl.database.types import exact_collation
+from etl.database.types import dialect_module, exact_collation
 
 KEYS_AT_ONCE = 500
 """Keys in one statement: even if every character is escaped, they stay below the smallest packet that is usual."""
@@ -45,8 +44,9 @@ def _joined(query: sa.Select[Any], table: sa.Table, dialect: str, collation: str
 
 
 def _postgresql() -> sa.FromClause:
-    keys = sa.cast(sa.bindparam("keys", type_=sa.Text), postgresql.JSON)
-    value = sa.column("value", postgresql.JSON)
+    json_text = dialect_module("postgresql").JSON
+    keys = sa.cast(sa.bindparam("keys", type_=sa.Text), json_text)
+    value: sa.ColumnClause[Any] = sa.column("value", json_text)
     pair = sa.func.json_array_elements(keys).table_valued(value).render_derived(name="pair")
     parts = [pair.c.value[place].astext for place in (0, 1)]
     return sa.select(parts[0].label("message_id"), parts[1].label("phone")).subquery("wanted")

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from etl.database.types import MYSQL_FAMILY
+from etl.database.types import MYSQL_FAMILY, dialect_module
 
 Row = Mapping[str, Any]
 Sortable = TypeVar("Sortable", str, int)
@@ -24,18 +23,21 @@ MYSQL_DUPLICATE = 1062
 """The number of MariaDB's and MySQL's error for a unique key that is there already."""
 
 
+def insert_into(table: sa.Table, dialect: sa.Dialect) -> Any:
+    """An INSERT that can say what to do about rows that are there already, as each dialect has its own."""
+    return dialect_module(dialect.name).insert(table)
+
+
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
     """Insert those of `rows` (each with every column) whose unique keys the table does not have yet."""
     if not rows:
         return
+    insert = insert_into(table, connection.dialect)
     if connection.dialect.name in MYSQL_FAMILY:
         own_key = next(iter(table.primary_key))
-        insert = mysql.insert(table).on_duplicate_key_update({own_key.name: own_key})
-        connection.execute(insert, rows)
-    elif connection.dialect.name == "postgresql":
-        connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
+        connection.execute(insert.on_duplicate_key_update({own_key.name: own_key}), rows)
     else:
-        connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+        connection.execute(insert.on_conflict_do_nothing(), rows)
 
 
 def insert_missing_shared(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:

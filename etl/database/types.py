@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from decimal import Decimal
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -16,6 +16,11 @@ MYSQL_FAMILY = ("mysql", "mariadb")
 # Whatever the server's defaults are. Under both names, because a dialect reads only its own.
 OPTIONS: dict[str, Any] = {f"{dialect}_engine": "InnoDB" for dialect in MYSQL_FAMILY}
 OPTIONS |= {f"{dialect}_charset": "utf8mb4" for dialect in MYSQL_FAMILY}
+
+
+def dialect_module(dialect: str) -> Any:
+    """SQLAlchemy's types and statements for this server alone: those of the others would be loaded for nothing."""
+    return importlib.import_module(f"sqlalchemy.dialects.{'mysql' if dialect in MYSQL_FAMILY else dialect}")
 
 
 def exact_collation(dialect: Dialect) -> str:
@@ -32,7 +37,7 @@ class ExactText(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in MYSQL_FAMILY:
             length = cast(sa.String, self.impl_instance).length
-            return dialect.type_descriptor(mysql.VARCHAR(length, collation=exact_collation(dialect)))
+            return dialect.type_descriptor(sa.VARCHAR(length, collation=exact_collation(dialect)))
         return dialect.type_descriptor(self.impl_instance)
 
 
@@ -46,8 +51,8 @@ class UtcTime(TypeDecorator[dt.datetime]):
         if dialect.name == "sqlite":
             return dialect.type_descriptor(sa.String(32))
         if dialect.name in MYSQL_FAMILY:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+            return dialect.type_descriptor(dialect_module(dialect.name).DATETIME(fsp=6))
+        return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> Any:
         if value is None:
@@ -92,8 +97,30 @@ def canonical_price(value: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 
 
-JsonObject = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-LongText = sa.Text().with_variant(mysql.LONGTEXT(), *MYSQL_FAMILY)
+class Json(TypeDecorator[Any]):
+    """A JSON value: JSONB on PostgreSQL. None is NULL."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        kind = dialect_module(dialect.name).JSONB if dialect.name == "postgresql" else sa.JSON
+        return dialect.type_descriptor(kind(none_as_null=True))
+
+
+class Long(TypeDecorator[str]):
+    """Text of any length: LONGTEXT on MariaDB."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        # Without `type_descriptor`, which would make it VARCHAR on PostgreSQL.
+        return dialect_module(dialect.name).LONGTEXT() if dialect.name in MYSQL_FAMILY else self.impl_instance
+
+
+JsonObject = Json()
+LongText = Long()
 # SQLite numbers rows by itself only in a column declared INTEGER.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 # A DOUBLE keeps microseconds since the epoch; SQLAlchemy's Float is single precision on MariaDB.

@@ -8,9 +8,8 @@ from itertools import repeat
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from etl.database.sql import MYSQL_DUPLICATE
+from etl.database.sql import MYSQL_DUPLICATE, insert_into
 from etl.database.types import MYSQL_FAMILY
 
 Rows = Sequence[tuple[Any, ...]]
@@ -86,7 +85,7 @@ def _plain_insert(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]
         arrived = sa.table(_arrivals(table), *(sa.column(name, table.c[name].type) for name in columns))
         source = sa.select(*arrived.c, *(values[name] for name in same))
         # It waits for the other transaction to end, but locks none of its rows.
-        return postgresql.insert(table).from_select(given, source).on_conflict_do_nothing()
+        return insert_into(table, dialect).from_select(given, source).on_conflict_do_nothing()
     return sa.insert(table).values(values).compile(dialect=dialect)
 
 
@@ -105,12 +104,12 @@ def _statement(
     if dialect.name == "postgresql":
         arrived = sa.table(_arrivals(table), *(sa.column(name, table.c[name].type) for name in columns))
         source = sa.select(*arrived.c, *(values[name] for name in same))
-        return _or_update(postgresql.insert(table).from_select(given, source), table, changing, keep)
+        return _or_update(insert_into(table, dialect).from_select(given, source), table, changing, keep)
     if dialect.name in MYSQL_FAMILY:
-        insert = mysql.insert(table).values(values)
+        insert = insert_into(table, dialect).values(values)
         changes = _changes(table, insert.inserted, changing, keep)
         return insert.on_duplicate_key_update(changes).compile(dialect=dialect)
-    return _or_update(sqlite.insert(table).values(values), table, changing, keep).compile(dialect=dialect)
+    return _or_update(insert_into(table, dialect).values(values), table, changing, keep).compile(dialect=dialect)
 
 
 def _or_update(insert: Any, table: sa.Table, changing: Sequence[str], keep: Collection[str]) -> Any:

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
-from etl.report.send import Unsent, send
+from etl.report.send import send
+from etl.report.unsent import Unsent
 
 PING_SECONDS = 5.0
 TRIES = 3

@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from etl import stopping
 from etl.database.engine import explain
 from etl.errors import EtlError
-from etl.report import ping
 from etl.report.place import Place
-from etl.report.send import Unsent
+from etl.report.unsent import Unsent
 from etl.report.within import within
 from etl.run.result import Result
 from etl.settings import Settings
@@ -59,6 +58,8 @@ class Report:
         """Report that the run holds its lock and is at work. May be called repeatedly."""
         url = self.settings.ping_url if self.settings else None
         if url and not self._narrowed and not self._started:
+            from etl.report import ping  # noqa: PLC0415  (few set it)
+
             self._started = True
             _attempt("The start ping", partial(ping.start, url))
 
@@ -73,13 +74,14 @@ class Report:
     def _tell(self, exit_status: int) -> None:
         place = Place.of(self.settings) if self.settings else Place.despite_errors()
         if place.ping_url and not self._narrowed and not self.locked:
+            from etl.report import ping  # noqa: PLC0415  (few set it)
+
             _attempt("The end ping", partial(ping.end, place.ping_url, exit_status))
         if place.account and (place.metrics_file or place.pushgateway_url):
             self._tell_figures(place, place.account, exit_status)
 
     def _tell_figures(self, place: Place, account: str, exit_status: int) -> None:
-        # Not imported at the top: that takes as long as a whole small command.
-        from etl.report import metrics, push, textfile  # noqa: PLC0415
+        from etl.report import metrics, push, textfile  # noqa: PLC0415  (few set it)
 
         known = self._ledger(place, account)
         run = metrics.Ended(self._now(), exit_status, self._monotonic() - self._began)

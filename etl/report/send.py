@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 import requests
 
+from etl.report.unsent import Unsent
 from etl.report.within import within
 from etl.version import DISTRIBUTION, version
-from etl.web.address import BROKEN, UNUSABLE_URL, is_loopback
-from etl.web.bounded import BoundedSession, limit
+from etl.web.address import is_loopback
+from etl.web.bounded import BROKEN, UNUSABLE_URL, BoundedSession, limit
 
 # The first line that matches decides. Error texts of requests and urllib3 hold URLs, so none is passed on.
 WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -21,14 +22,6 @@ WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     (UNUSABLE_URL, "the address cannot be used"),
     (BROKEN, "there was no connection, or it broke off"),
 )
-
-
-class Unsent(Exception):
-    """Why a report did not arrive, in words without any part of an address; `again`: another try may help."""
-
-    def __init__(self, reason: str, again: bool) -> None:
-        super().__init__(reason)
-        self.again = again
 
 
 def send(

@@ -12,10 +12,9 @@ from typing import Any
 from etl.core.batchday import UNFINISHED, BatchDay, State
 from etl.core.doubt import Doubt
 from etl.core.window import Window
-from etl.errors import EtlError
+from etl.errors import STATUS, EtlError
 from etl.store.checks import Stored
 
-STATUS = {0: "complete", 65: "lost", 75: "incomplete", 78: "misconfigured"}
 DAY_COUNTS = ("planned", "settled", "open", "incomplete", "lost")
 ROW_COUNTS = ("received", "inserted", "updated", "unchanged", "rejected")
 # Where several apply, the first of these counts.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,13 +18,24 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from etl.database.engine import reading
-from etl.database.explain import NAMED_OBJECTS, OWN, Database
+from etl.database.explain import NAMED_OBJECTS
 from etl.database.sqlitefile import is_there
 from etl.database.types import MYSQL_FAMILY
 from etl.errors import Misconfigured, TryLater
-from etl.schema import comments, holders, views
+from etl.schema import comments, holders, installed, views
 from etl.schema.differences import Difference, of_comparison, of_views
+from etl.schema.installed import (
+    VERSIONS,
+    current,
+    head,
+    require_current,
+    require_known,
+    revision_of,
+    script_directory,
+)
 from etl.schema.tables import FORMER_TABLES, metadata
+
+__all__ = ["current", "head", "require_current", "script_directory"]
 
 VIEW_NAMES = tuple(view.name for view in views.VIEWS)
 WAIT_SECONDS = 120
@@ -33,47 +43,11 @@ WAIT_SECONDS = 120
 TABLE_WAIT_SECONDS = 30
 """How long an upgrade waits for a table that is being read; later readers of the table wait behind it."""
 
-_VERSIONS = sa.Table(  # as Alembic makes it
-    "alembic_version",
-    sa.MetaData(),
-    sa.Column("version_num", sa.String(32), nullable=False),
-    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-)
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def script_directory(package: Path = _PACKAGE) -> Path:
-    """The folder of the migrations: inside the package if it is installed, beside it in a checkout."""
-    for directory in (package / "migrations", package.parent / "migrations"):
-        if (directory / "env.py").is_file():
-            return directory
-    raise Misconfigured(
-        f"The migrations are missing: neither {package / 'migrations'} nor {package.parent / 'migrations'} "
-        "holds an env.py.",
-        "install numbercheck-etl again.",
-    )
-
-
-def head() -> str:
-    """The revision that this version needs."""
-    return str(_scripts().get_current_head())
-
-
-def current(engine: sa.Engine) -> str | None:
-    """The revision of the database; None if no schema was ever installed, or all of it was removed.
-
-    Creates nothing, not even the file of an SQLite database.
-    """
-    if not is_there(engine.url):
-        return None
-    with reading(engine).connect() as connection:
-        return _current(connection)
-
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     """Bring the schema to `revision`. Of two upgrades at once, the second waits and then finds nothing to do."""
     with alone(engine) as connection:
-        _require_known(_current(connection))
+        require_known(revision_of(connection))
         _require_room(connection)
         _run(command.upgrade, connection, revision)
         comments.apply(connection)
@@ -82,7 +56,7 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
 def downgrade(engine: sa.Engine, revision: str) -> None:
     """Take the schema back to `revision` ("base": drop everything, including rows)."""
     with alone(engine) as connection:
-        _require_known(_current(connection))
+        require_known(revision_of(connection))
         if revision == "base":
             _require_unreferenced(connection)
         _run(command.downgrade, connection, revision)
@@ -91,22 +65,10 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
 def is_behind(engine: sa.Engine, revision: str) -> bool:
     """Whether `revision` is not the database's own. Raises Misconfigured if there is no such revision."""
     found = current(engine)
-    _require_known(found)
+    require_known(found)
     with _told_in_our_words():
         wanted = [script.revision for script in _scripts().get_revisions(revision)]
     return found is not None and wanted != [found]
-
-
-def require_current(engine: sa.Engine, database: Database = OWN) -> None:
-    """Raise Misconfigured, with `database` as its subject, unless the schema is what this version needs."""
-    found, needed = current(engine), head()
-    if found == needed:
-        return
-    _require_known(found, database)
-    is_at = "The database holds no schema yet" if found is None else f"The schema is at {found}"
-    where = "" if database is OWN else f" with {OWN.setting} naming it"
-    remedy = f"run `numbercheck db upgrade`{where}."
-    raise Misconfigured(f"{is_at}, this version needs {needed}.", remedy, database.called)
 
 
 def check(engine: sa.Engine) -> list[Difference]:
@@ -155,7 +117,7 @@ def _is_ours(_item: object, _name: str | None, kind: str, reflected: bool, count
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(script_directory()).replace("%", "%%"))
+    config.set_main_option("script_location", str(installed.script_directory()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
@@ -179,22 +141,6 @@ def _told_in_our_words() -> Iterator[None]:
         raise Misconfigured(f"{error}.", "name a revision that this version has.") from error
 
 
-def _current(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _require_known(revision: str | None, database: Database = OWN) -> None:
-    """Raise Misconfigured if this version does not have the revision. None, which means no schema, is fine."""
-    if revision is None or any(script.revision == revision for script in _scripts().walk_revisions()):
-        return
-    raise Misconfigured(
-        f"The schema is at {revision}, which this version (it needs {head()}) does not know: it is newer, "
-        "or belongs to another program.",
-        "install the newer numbercheck-etl, or name another database.",
-        database.called,
-    )
-
-
 def _require_room(connection: sa.Connection) -> None:
     """Raise Misconfigured if something of another program has our names: no schema of ours is installed."""
     inspector = sa.inspect(connection)
@@ -204,8 +150,8 @@ def _require_room(connection: sa.Connection) -> None:
         others.update(inspector.get_sequence_names())  # they share the names of tables
     taken = sorted((tables | others).intersection((*metadata.tables, *VIEW_NAMES)))
     # Where an upgrade that failed leaves tables behind, the table of versions is there, and empty.
-    installed = _current(connection) is not None or connection.dialect.name in MYSQL_FAMILY
-    if taken and not (installed and _VERSIONS.name in tables):
+    installed = revision_of(connection) is not None or connection.dialect.name in MYSQL_FAMILY
+    if taken and not (installed and VERSIONS.name in tables):
         raise Misconfigured(
             f"The schema holds tables or views of another program: {', '.join(taken)}.",
             "give numbercheck a database or a schema of its own.",
@@ -283,13 +229,13 @@ def _on_postgresql(connection: sa.Connection) -> Iterator[None]:
 
 def _make_versions(connection: sa.Connection) -> None:
     """Make the table that an upgrade locks. If another upgrade is just making it, wait until that has ended."""
-    if sa.inspect(connection).has_table(_VERSIONS.name):
+    if sa.inspect(connection).has_table(VERSIONS.name):
         return
     try:
         with connection.begin_nested():
-            _VERSIONS.create(connection)
+            VERSIONS.create(connection)
     except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
-        if not sa.inspect(connection).has_table(_VERSIONS.name):
+        if not sa.inspect(connection).has_table(VERSIONS.name):
             raise
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.core.fields import FIELDS, FIRST_FIELDS, LATER_FIELDS, Field
-from etl.database.types import OPTIONS, BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
+from etl.database.types import BigId, ExactText, JsonObject, LongText, Price, Seconds, UtcTime
 
 metadata = sa.MetaData(
     naming_convention={
@@ -30,7 +30,8 @@ STATES = ("pending", "incomplete", "open", "settled", "lost")
 
 
 def _table(name: str, *parts: Any, comment: str) -> sa.Table:
-    return sa.Table(name, metadata, *parts, comment=comment, **OPTIONS)
+    # How MariaDB stores it (OPTIONS) stands where it is created, in the migrations: here it loads that dialect.
+    return sa.Table(name, metadata, *parts, comment=comment)
 
 
 def _text(name: str, comment: str, length: int, **options: Any) -> sa.Column[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.core.fields import Field
-from etl.database.types import ExactText, JsonObject, LongText, Price, UtcTime
+from etl.database.types import ExactText, Json, Long, Price, UtcTime
 from etl.schema import tables
 
 Described = tuple[str, str]
@@ -44,12 +44,10 @@ def kind(column: sa.Column[Any]) -> str:
     for known, word in ((UtcTime, "time"), (Price, "decimal"), (sa.Date, "date"), (sa.Boolean, "boolean")):
         if isinstance(found, known):
             return word
-    if isinstance(found, ExactText):
+    if isinstance(found, ExactText | Long | sa.Text):
         return "text"
-    if found is JsonObject or isinstance(found, sa.JSON):
+    if isinstance(found, Json | sa.JSON):
         return "json"
-    if found is LongText or isinstance(found, sa.Text):
-        return "text"
     return {sa.Integer: "integer", sa.BigInteger: "bigint", sa.Double: "double"}[type(found)]
 
 

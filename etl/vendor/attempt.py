@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from etl.core.page import Page
 from etl.scrub import scrub_foreign
@@ -13,9 +14,11 @@ from etl.vendor.outcomes import SUCCESS, Action, Outcome, Seen, Trouble, outcome
 from etl.vendor.plain import plain_page
 from etl.vendor.question import Question
 from etl.vendor.size import USUAL_BYTES
-from etl.vendor.transport import Answer
 from etl.vendor.turn import Turn
 from etl.vendor.words import presentable, presentable_url
+
+if TYPE_CHECKING:
+    from etl.vendor.transport import Answer
 
 PLAIN_SUCCESS = Seen(HTTPStatus.OK, code=0)
 PLAIN_OUTCOME = outcome(PLAIN_SUCCESS)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import tenacity
 
@@ -22,9 +22,11 @@ from etl.vendor.outcomes import Action, Trouble, cause
 from etl.vendor.question import DOCUMENTED, Question, body
 from etl.vendor.signing import Signature
 from etl.vendor.streak import PATIENCE, Streak
-from etl.vendor.transport import Answer, Transport
 from etl.vendor.turn import Turn
 from etl.web.address import is_loopback
+
+if TYPE_CHECKING:
+    from etl.vendor.transport import Answer, Transport
 
 __all__ = ["AnyGate", "Client", "Counts", "Question"]
 
@@ -114,7 +116,7 @@ class Client:
         self._now = now
         self._secrets = tuple(text for text in (secret, key, settings.appkey) if text)
         self._signature = Signature(key, secret, settings.sign_algorithm, self._vendor_time)
-        self._transport = Transport(settings.api_url, settings.max_in_flight, now)
+        self._opened: Transport | None = None
         self._wording = DOCUMENTED
         self._streak = Streak()
         # One for all questions: making it takes longer than a first try that succeeds makes use of it.
@@ -141,7 +143,17 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def _transport(self) -> Transport:
+        """Opened with the first question: what it takes is not loaded by runs that ask for nothing."""
+        from etl.vendor.transport import Transport  # noqa: PLC0415  (many runs ask nothing)
+
+        with self._lock:
+            if self._opened is None:
+                self._opened = Transport(self._settings.api_url, self._settings.max_in_flight, self._now)
+            return self._opened
 
     def ask(self, question: Question) -> Page:
         """The page that answers `question`, after as many tries as the settings allow.
@@ -189,7 +201,7 @@ class Client:
             self.counts.requests += 1
             self.counts.retries += number > 1
         content = body(question, self._settings.appkey, self._wording)
-        answer = self._transport.post(content, self._signature, seconds, turn.wait)
+        answer = self._transport().post(content, self._signature, seconds, turn.wait)
         if answer.trouble is Trouble.TIMED_OUT and seconds < self._settings.timeout:
             raise RunEnded("the run's time is up; a request that was under way was abandoned")
         return answer

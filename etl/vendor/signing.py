@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from requests import PreparedRequest
-from requests.auth import AuthBase
+if TYPE_CHECKING:
+    from requests import PreparedRequest
 
 BIZ_TYPE = "1"
 ACTION = "numbercheck"
@@ -32,7 +33,7 @@ def sign(secret: str, headers: Mapping[str, str], body: bytes | None, algorithm:
     return hashlib.new(algorithm, text, usedforsecurity=False).hexdigest()
 
 
-class Signature(AuthBase):
+class Signature:
     """Signs a request while requests prepares it. To send one again, prepare it again (new ts, new sign).
 
     `now` returns the vendor's time in seconds since the epoch.

@@ -12,14 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
 from etl.errors import Misconfigured
 from etl.vendor.backoff import http_date
 from etl.vendor.outcomes import Trouble
-from etl.web.address import BROKEN, UNUSABLE_URL, is_loopback
-from etl.web.bounded import BoundedSession, limit
+from etl.vendor.signing import Signature
+from etl.web.address import is_loopback
+from etl.web.bounded import BROKEN, UNUSABLE_URL, BoundedSession, limit
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """The limit of one answer, decompressed: hundreds of times the size of a page of 100 rows."""
@@ -80,7 +80,7 @@ class Transport:
         )
 
     def post(
-        self, body: bytes, auth: AuthBase, seconds: float, when_large: Callable[[], None] = lambda: None
+        self, body: bytes, auth: Signature, seconds: float, when_large: Callable[[], None] = lambda: None
     ) -> Answer:
         """The answer within `seconds`, or why none came; looking up a host name may take longer.
 
@@ -104,7 +104,7 @@ class Transport:
     def close(self) -> None:
         self._session.close()
 
-    def _signed(self, body: bytes, auth: AuthBase) -> requests.PreparedRequest:
+    def _signed(self, body: bytes, auth: Signature) -> requests.PreparedRequest:
         request = self._blank.copy()
         request.body = body
         request.headers["Content-Length"] = str(len(body))

@@ -1,21 +1,9 @@
-"""Addresses on the web: whether one is this machine's own, and the errors that a request to it may raise."""
+"""Addresses on the web: whether one is this machine's own."""
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
 from urllib.parse import urlsplit
-
-import requests
-from urllib3 import exceptions as urllib3_errors
-
-UNUSABLE_URL = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-    urllib3_errors.LocationValueError,
-)
-BROKEN = (requests.RequestException, urllib3_errors.HTTPError, http.client.HTTPException, OSError)
 
 
 def is_loopback(url: str) -> bool:

@@ -26,6 +26,14 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 
 READ_AHEAD = 64 * 1024
 """Bytes that are received at once: a usual page of rows comes in one piece."""
+UNUSABLE_URL = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    urllib3_errors.LocationValueError,
+)
+BROKEN = (requests.RequestException, urllib3_errors.HTTPError, http.client.HTTPException, OSError)
+"""The errors that a request may raise."""
 
 
 class Limit(threading.local):

@@ -19,6 +19,8 @@ from tests.running import inherited
 
 __all__ = ["closed_port"]
 
+EVERYTHING = "import etl.cli, etl.schema.migrate, etl.vendor.transport; [*etl.cli.main.commands.values()]"
+
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,7 +28,7 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cache = tmp_path_factory.mktemp("bytecode")
     if sys.dont_write_bytecode:
         environment = inherited() | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache)}
-        subprocess.run([sys.executable, "-c", "import etl.cli"], env=environment, check=True)
+        subprocess.run([sys.executable, "-c", EVERYTHING], env=environment, check=True)
     return cache
 
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.util import load_python_file
 
-from etl.schema import migrate
+from etl.schema import installed, migrate
 from etl.schema.views import VIEWS
 from tests.schema.migrating import Interrupted, details, interrupted_after
 from tests.servers import MARIADB, POSTGRESQL, SQLITE
@@ -63,7 +63,7 @@ def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             folder / "views" / NEXT / f"{name}.added.sql",
             f"-- after the column {LAST[name]}\n    number_check.spam_score\n",
         )
-    monkeypatch.setattr(migrate, "script_directory", lambda: folder)
+    monkeypatch.setattr(installed, "script_directory", lambda: folder)
     return folder
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
 
 from etl.errors import Misconfigured
-from etl.schema import migrate, tables
+from etl.schema import installed, migrate, tables
 from tests.running import HANG
 from tests.schema.migrating import Interrupted, details, interrupted_after, interrupted_upgrades
 from tests.servers import MARIADB, POSTGRESQL, SQLITE, Server
@@ -74,6 +75,21 @@ def test_rows_live_through_every_revision(empty: sa.Engine) -> None:
     with empty.connect() as connection:
         assert read_sample(connection) == SAMPLE
     assert migrate.check(empty) == []
+
+
+def test_the_revisions_are_known_without_alembic(engine: sa.Engine) -> None:
+    assert installed.revisions() == [script.revision for script in migrate._scripts().walk_revisions()][::-1]
+    assert installed.head() == migrate._scripts().get_current_head()
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert installed.revision_of(connection) == context.get_current_revision() == HEAD
+
+
+def test_several_revisions_at_once_are_not_known(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0001')")
+    with pytest.raises(Misconfigured, match="which this version .* does not know"):
+        installed.require_current(engine)
 
 
 def test_the_revisions_make_what_the_metadata_says(server: Server, engine: sa.Engine) -> None:
