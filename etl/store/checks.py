@@ -30,21 +30,21 @@ from etl.store.lookups import NAMES, Lookups, codes_of
 from etl.store.rejected import Rejections, held_by_another
 from etl.store.sightings import Sightings
 
-Line = tuple[Any, ...]
-"""What number_check holds of a row, in the order of _LINE."""
+Content = tuple[Any, ...]
+"""What number_check holds of a row, in the order of _CONTENT."""
 Values = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 _FIELDS = CheckRow._fields
 _VALUES = (*(field.name for field in OWN_FIELDS), "extra")
-_LINE = ("category_id", *_VALUES)
-_COLUMNS = ("batch_day_id", *_LINE)
+_CONTENT = ("category_id", *_VALUES)
+_COLUMNS = ("batch_day_id", *_CONTENT)
 # An older answer may arrive last, so a blank never replaces what a check found out.
 OUTCOME = frozenset(field.name for field in FIELDS if field.kept)
 _KEPT = OUTCOME.intersection(_VALUES)
 
 _values_of: Values = itemgetter(*map(_FIELDS.index, _VALUES))
-_row_of: Values = itemgetter(*map((*NAMES, *_LINE).index, _FIELDS))  # of the codes and the line behind them
-_results_of: Values = itemgetter(*(_LINE.index(field.name) for field in OWN_FIELDS if field.settles))
+_row_of: Values = itemgetter(*map((*NAMES, *_CONTENT).index, _FIELDS))  # of the codes and the content behind them
+_results_of: Values = itemgetter(*(_CONTENT.index(field.name) for field in OWN_FIELDS if field.settles))
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class Load:
         days = {day_id for day_id, _ in answers} | {day_id for day_id, _ in self._held.values()}
         self._holders = _holders(connection, days)
 
-    def _line(self, row: CheckRow) -> Line:
+    def _content(self, row: CheckRow) -> Content:
         return (self._lookups.category_id(codes_of(row)), *_values_of(row))
 
     def _row(self, key: Key) -> CheckRow:
@@ -132,25 +132,25 @@ class Load:
         return _row(self._lookups, self._held[key][1])
 
     def _read_categories(self) -> None:
-        self._lookups.read_categories(self._connection, {line[0] for _, line in self._held.values()})
+        self._lookups.read_categories(self._connection, {content[0] for _, content in self._held.values()})
 
     def _awaited(self) -> Iterator[Key]:
         """The keys of held rows that have no outcome yet."""
-        numbers = {line[0] for _, line in self._held.values()}
+        numbers = {content[0] for _, content in self._held.values()}
         blank = (None,) * len(_VALUES)
         may_wait = {number for number in numbers if _row(self._lookups, (number, *blank)).awaits_outcome}
-        for key, (_, line) in self._held.items():
-            if line[0] in may_wait and not any(_results_of(line)) and self._row(key).awaits_outcome:
+        for key, (_, content) in self._held.items():
+            if content[0] in may_wait and not any(_results_of(content)) and self._row(key).awaits_outcome:
                 yield key
 
     def _insert_new(self, answers: Iterable[tuple[int, Page]]) -> set[Key]:
         """Write the rows that nobody holds. Their keys; the rows are held from now on."""
         own = {day_id for day_id, _ in answers}
-        new: dict[Key, tuple[int, Line]] = {}
+        new: dict[Key, tuple[int, Content]] = {}
         for day_id, page in answers:
             for row in page.rows:
                 if (key := row.key) not in self._held and key not in new:
-                    new[key] = (day_id, self._line(row))
+                    new[key] = (day_id, self._content(row))
         left = new
         while left and not self._insert(left):
             found = _held(self._connection, left.keys())
@@ -163,9 +163,9 @@ class Load:
         self._held |= new
         return set(new)
 
-    def _insert(self, new: Mapping[Key, tuple[int, Line]]) -> bool:
-        lines = [(day_id, *line) for _, (day_id, line) in sorted(new.items(), key=itemgetter(0))]
-        return insert_all(self._connection, number_check, _COLUMNS, lines, same=self._moments)
+    def _insert(self, new: Mapping[Key, tuple[int, Content]]) -> bool:
+        rows = [(day_id, *content) for _, (day_id, content) in sorted(new.items(), key=itemgetter(0))]
+        return insert_all(self._connection, number_check, _COLUMNS, rows, same=self._moments)
 
     @property
     def _moments(self) -> dict[str, dt.datetime]:
@@ -208,7 +208,7 @@ class Load:
     def _take(self, day_id: int, row: CheckRow, stored: Stored, fixed: Collection[Key]) -> CheckRow:
         """Compare a row with what is held under its key, and count it in `stored`. The row as it is now stored."""
         key = row.key
-        held_day, line = self._held[key]
+        held_day, content = self._held[key]
         doubtful = row.extra is not None and row.is_doubtful
         stored.doubtful += doubtful
         if key in self._uncounted:
@@ -216,7 +216,7 @@ class Load:
             stored.inserted += 1
             self._doubts[held_day] += doubtful
             return row
-        if key not in self._changed and self._line(row) == line:
+        if key not in self._changed and self._content(row) == content:
             return row
         held = self._row(key)
         if key in fixed or (merged := _merge(held, row)) == held:
@@ -231,9 +231,9 @@ class Load:
         changed = dict(sorted(self._changed.items()))
         # Once more, because a changed row keeps codes of the old one: perhaps no row had this combination.
         self._lookups.ensure(self._connection, changed.values())
-        lines = [(self._held[key][0], *self._line(row)) for key, row in changed.items()]
+        rows = [(self._held[key][0], *self._content(row)) for key, row in changed.items()]
         fixed = ("batch_day_id", "first_seen_at")
-        upsert(self._connection, number_check, _COLUMNS, lines, same=self._moments, keep=_KEPT, fixed=fixed)
+        upsert(self._connection, number_check, _COLUMNS, rows, same=self._moments, keep=_KEPT, fixed=fixed)
         if doubts := [{"day_id": day_id, "more": more} for day_id, more in sorted(self._doubts.items()) if more]:
             self._connection.execute(_DOUBT, doubts)
         self._sightings.flush()
@@ -264,7 +264,7 @@ def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -
     return now.repeats - before.repeats
 
 
-def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, Line]]:
+def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, Content]]:
     """What is stored under these keys, each with the number of the batch day under which it was first seen."""
     found = having_keys(connection, _HELD, number_check, keys)
     return {(row[_MESSAGE_ID], row[_PHONE]): (row[0], row[1:]) for row in found}
@@ -274,9 +274,9 @@ _HELD = sa.select(*(number_check.c[name] for name in _COLUMNS))
 _MESSAGE_ID, _PHONE = map(_COLUMNS.index, KEY)
 
 
-def _row(lookups: Lookups, line: Line) -> CheckRow:
-    """The row of the vendor that a line of number_check stands for."""
-    return CheckRow._make(_row_of((*lookups.codes(line[0]), *line)))
+def _row(lookups: Lookups, content: Content) -> CheckRow:
+    """The row of the vendor that a row of number_check stands for."""
+    return CheckRow._make(_row_of((*lookups.codes(content[0]), *content)))
 
 
 def _holders(connection: sa.Connection, days: Collection[int]) -> dict[int, int]:
