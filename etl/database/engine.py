@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 from typing import Any
 
-import simplejson
 import sqlalchemy as sa
 from sqlalchemy.engine import ExceptionContext
 
@@ -14,7 +13,7 @@ from etl.database import inherited, opening, packets, silence
 from etl.database.driver import require_driver
 from etl.database.explain import OWN, Database, explain, words
 from etl.database.sqlitefile import create_private, file_of, require_place
-from etl.database.types import MYSQL_FAMILY
+from etl.database.types import MYSQL_FAMILY, from_json, to_json
 from etl.database.upsert import COPIED
 
 __all__ = ["connect", "explain", "reading"]
@@ -67,8 +66,8 @@ def _engine(url: sa.URL, connect_args: dict[str, Any], **options: Any) -> sa.Eng
         connect_args=connect_args,
         hide_parameters=True,
         pool_pre_ping=True,
-        json_serializer=_to_json,
-        json_deserializer=_from_json,
+        json_serializer=to_json,
+        json_deserializer=from_json,
         **options,
     )
     sa.event.listen(engine, "handle_error", _without_values)
@@ -138,11 +137,3 @@ def _without_values(context: ExceptionContext) -> None:
         wrapped.args = (f"({type(original).__module__}.{type(original).__name__}) {text}",)
     number = original.args[0] if original.args else None
     original.args = (number, text) if isinstance(number, int) else (text,)
-
-
-def _to_json(value: object) -> str:
-    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False)
-
-
-def _from_json(text: str | bytes) -> Any:
-    return simplejson.loads(text, use_decimal=True)

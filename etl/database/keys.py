@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from etl.core.checkrow import Key
 from etl.database.types import dialect_module, exact_collation
+from etl.database.values import Row, as_driver_gives
 
 KEYS_AT_ONCE = 500
 """Keys in one statement: even if every character is escaped, they stay below the smallest packet that is usual."""
@@ -24,12 +25,29 @@ def having_keys(
 
     `values`: the values of the query's own parameters.
     """
+    return chain.from_iterable(found.all() for found in _found(connection, query, table, keys, values))
+
+
+def having_keys_for_driver(
+    connection: sa.Connection, query: sa.Select[Any], table: sa.Table, keys: Collection[Key]
+) -> Iterable[Row]:
+    """The same as the driver gives them (see values.py): quicker where there are many."""
+    return chain.from_iterable(map(as_driver_gives, _found(connection, query, table, keys, {})))
+
+
+def _found(
+    connection: sa.Connection,
+    query: sa.Select[Any],
+    table: sa.Table,
+    keys: Collection[Key],
+    values: dict[str, Any],
+) -> Iterator[sa.CursorResult[Any]]:
     dialect = connection.dialect
     joined = _joined(query, table, dialect.name, exact_collation(dialect))
     ordered = list(keys)
-    several = (ordered[start : start + KEYS_AT_ONCE] for start in range(0, len(ordered), KEYS_AT_ONCE))
-    found = [connection.execute(joined, values | {"keys": json.dumps(some)}).all() for some in several]
-    return found[0] if len(found) == 1 else chain.from_iterable(found)
+    for start in range(0, len(ordered), KEYS_AT_ONCE):
+        some = msgspec.json.encode(ordered[start : start + KEYS_AT_ONCE]).decode()
+        yield connection.execute(joined, values | {"keys": some})
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import importlib
 from decimal import Decimal
 from typing import Any, cast
 
+import simplejson
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -83,9 +84,7 @@ class Price(TypeDecorator[Decimal]):
         return dialect.type_descriptor(sa.Numeric(18, 6))
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name != "sqlite":
-            return value
-        return canonical_price(value)
+        return canonical_price(value) if dialect.name == "sqlite" and value is not None else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value)
@@ -93,8 +92,10 @@ class Price(TypeDecorator[Decimal]):
 
 def canonical_price(value: Decimal) -> str:
     """The shortest plain notation of an amount: equal amounts have equal texts."""
-    text = format(value, "f")
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text and text[-1] in "0." else text
 
 
 class Json(TypeDecorator[Any]):
@@ -117,6 +118,14 @@ class Long(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         # Without `type_descriptor`, which would make it VARCHAR on PostgreSQL.
         return dialect_module(dialect.name).LONGTEXT() if dialect.name in MYSQL_FAMILY else self.impl_instance
+
+
+def to_json(value: object) -> str:
+    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False)
+
+
+def from_json(text: str | bytes) -> Any:
+    return simplejson.loads(text, use_decimal=True)
 
 
 JsonObject = Json()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from etl.database.sql import MYSQL_DUPLICATE, insert_into
 from etl.database.types import MYSQL_FAMILY
-
-Rows = Sequence[tuple[Any, ...]]
+from etl.database.values import Rows, to_driver
 
 COPIED = "copied_rows"
 """Execution option: the rows of a COPY … FROM STDIN (engine.py hands them to the driver)."""
@@ -36,12 +35,13 @@ def upsert(
     if not rows:
         return
     dialect, same = connection.dialect, same or {}
+    ready = to_driver(dialect, table, columns, rows)
     statement = _statement(dialect, table, tuple(columns), tuple(same), frozenset(keep), frozenset(fixed))
     if dialect.name == "postgresql":
-        _copy(connection, table, columns, rows)
+        _copy(connection, table, columns, ready)
         connection.execute(statement, dict(same))
     else:
-        _execute_many(connection, statement, columns, rows, same)
+        _execute_many(connection, statement, columns, ready, same)
 
 
 def insert_all(
@@ -52,7 +52,9 @@ def insert_all(
     *,
     same: Mapping[str, Any],
 ) -> bool:
-    """Insert `rows`, which were not there a moment ago; the arguments are those of `upsert`.
+    """Insert `rows`, which were not there a moment ago, with values as `to_driver` makes them.
+
+    The other arguments are those of `upsert`.
 
     False where another transaction has inserted some of them meanwhile: it has ended by now, so that what it
     inserted can be read; of the others, some may be inserted and some not.
@@ -136,8 +138,7 @@ def _copy(connection: sa.Connection, table: sa.Table, columns: Sequence[str], ro
     create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {alike}"
     empty = f"DELETE FROM {name}"  # noqa: S608
     connection.exec_driver_sql(f"{create}; {empty}")
-    ready = _for_driver(connection.dialect, table, columns, rows)
-    connection.exec_driver_sql(f"COPY {name} ({names}) FROM STDIN", execution_options={COPIED: ready})
+    connection.exec_driver_sql(f"COPY {name} ({names}) FROM STDIN", execution_options={COPIED: rows})
 
 
 # -- the others: one prepared statement -----------------------------------------------------------------------
@@ -147,33 +148,11 @@ def _execute_many(
     connection: sa.Connection, compiled: Any, columns: Sequence[str], rows: Rows, same: Mapping[str, Any]
 ) -> None:
     """Execute past SQLAlchemy's handling of parameters, which takes longer than the database does."""
-    dialect, table = connection.dialect, compiled.statement.table
-    [constants] = _for_driver(dialect, table, tuple(same), [tuple(same.values())])
-    values: dict[str, Iterable[Any]] = dict(
-        zip(columns, _columns_for_driver(dialect, table, columns, rows), strict=True)
-    )
-    values |= {name: repeat(value, len(rows)) for name, value in zip(same, constants, strict=True)}
+    [constants] = to_driver(connection.dialect, compiled.statement.table, tuple(same), [tuple(same.values())])
+    names = (*columns, *same)
+    ready: list[Any] = [row + constants for row in rows]
     if compiled.positiontup is None:
-        ready = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-        connection.exec_driver_sql(str(compiled), ready)
-    else:
-        connection.exec_driver_sql(
-            str(compiled), list(zip(*(values[name] for name in compiled.positiontup), strict=True))
-        )
-
-
-def _for_driver(dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: Rows) -> Rows:
-    """The values as the driver expects them."""
-    return list(zip(*_columns_for_driver(dialect, table, columns, rows), strict=True)) if columns else [()]
-
-
-def _columns_for_driver(
-    dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows
-) -> Iterator[Sequence[Any]]:
-    """The values of each column as the driver expects them."""
-    for name, values in zip(names, zip(*rows, strict=True), strict=True):
-        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        if process is None or values.count(None) == len(values):
-            yield values
-        else:
-            yield [None if value is None else process(value) for value in values]
+        ready = [dict(zip(names, row, strict=True)) for row in ready]
+    elif tuple(compiled.positiontup) != names:
+        ready = list(map(itemgetter(*map(names.index, compiled.positiontup)), ready))
+    connection.exec_driver_sql(str(compiled), ready)

@@ -20,9 +20,10 @@ from etl.core.checkrow import CheckRow, Key
 from etl.core.fields import FIELDS
 from etl.core.page import Page
 from etl.core.steps import Listed
-from etl.database.keys import having_keys
+from etl.database.keys import having_keys_for_driver
 from etl.database.sql import chunks
 from etl.database.upsert import insert_all, upsert
+from etl.database.values import Row, from_driver, to_driver
 from etl.errors import TryLater
 from etl.schema.tables import KEY, OWN_FIELDS, batch, batch_day, number_check, repeated_key
 from etl.store.awaited import Waiting
@@ -30,19 +31,18 @@ from etl.store.lookups import NAMES, Lookups, codes_of
 from etl.store.rejected import Rejections, held_by_another
 from etl.store.sightings import Sightings
 
-Content = tuple[Any, ...]
-"""What number_check holds of a row, in the order of _CONTENT."""
 Values = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 _FIELDS = CheckRow._fields
-_VALUES = (*(field.name for field in OWN_FIELDS), "extra")
-_CONTENT = ("category_id", *_VALUES)
-_COLUMNS = ("batch_day_id", *_CONTENT)
+_OWN = (*(field.name for field in OWN_FIELDS), "extra")
+_CONTENT = (*_OWN, "category_id")
+"""What number_check holds of a row of the vendor. Its key comes first."""
+_COLUMNS = (*_CONTENT, "batch_day_id")
 # An older answer may arrive last, so a blank never replaces what a check found out.
 OUTCOME = frozenset(field.name for field in FIELDS if field.kept)
-_KEPT = OUTCOME.intersection(_VALUES)
+_KEPT = OUTCOME.intersection(_OWN)
 
-_values_of: Values = itemgetter(*map(_FIELDS.index, _VALUES))
+_own_of: Values = itemgetter(*map(_FIELDS.index, _OWN))
 _row_of: Values = itemgetter(*map((*NAMES, *_CONTENT).index, _FIELDS))  # of the codes and the content behind them
 _results_of: Values = itemgetter(*(_CONTENT.index(field.name) for field in OWN_FIELDS if field.settles))
 
@@ -109,8 +109,10 @@ class Load:
         self._connection = connection
         self._lookups = lookups
         self._moment = moment
+        self._python = from_driver(number_check, _CONTENT)
         # In one order, and lookups first: else two accounts that meet the same codes or keys block each other.
         lookups.ensure(connection, rows)
+        contents = to_driver(connection.dialect, number_check, _CONTENT, list(map(self._content, rows)))
         self._held = _held(connection, {row.key for row in rows})
         self._read_categories()
         self._changed: dict[Key, CheckRow] = {}
@@ -118,53 +120,50 @@ class Load:
         self._waiting = Waiting(connection, list(self._awaited()), moment)
         self._sightings = Sightings(connection)
         self._rejections = Rejections(connection, moment)
-        self._uncounted = self._insert_new(answers)
-        days = {day_id for day_id, _ in answers} | {day_id for day_id, _ in self._held.values()}
-        self._holders = _holders(connection, days)
+        day_ids = [day_id for day_id, page in answers for _ in page.rows]
+        self._uncounted = self._insert_new({*day_ids}, zip(contents, day_ids, strict=True))
+        self._differing = {row[:2] for row in contents if self._held[row[:2]][:-1] != row}
+        self._holders = _holders(connection, {*day_ids, *(row[-1] for row in self._held.values())})
 
-    def _content(self, row: CheckRow) -> Content:
-        return (self._lookups.category_id(codes_of(row)), *_values_of(row))
+    def _content(self, row: CheckRow) -> Row:
+        return (*_own_of(row), self._lookups.category_id(codes_of(row)))
 
     def _row(self, key: Key) -> CheckRow:
         """The row that is stored under a key, with the changes of this transaction."""
         if key in self._changed:
             return self._changed[key]
-        return _row(self._lookups, self._held[key][1])
+        content = self._python(self._held[key][:-1])
+        return CheckRow._make(_row_of((*self._lookups.codes(content[-1]), *content)))
 
     def _read_categories(self) -> None:
-        self._lookups.read_categories(self._connection, {content[0] for _, content in self._held.values()})
+        self._lookups.read_categories(self._connection, {row[-2] for row in self._held.values()})
 
     def _awaited(self) -> Iterator[Key]:
         """The keys of held rows that have no outcome yet."""
-        numbers = {content[0] for _, content in self._held.values()}
-        blank = (None,) * len(_VALUES)
-        may_wait = {number for number in numbers if _row(self._lookups, (number, *blank)).awaits_outcome}
-        for key, (_, content) in self._held.items():
-            if content[0] in may_wait and not any(_results_of(content)) and self._row(key).awaits_outcome:
+        for key, row in self._held.items():
+            if self._lookups.may_wait(row[-2]) and not any(_results_of(row)) and self._row(key).awaits_outcome:
                 yield key
 
-    def _insert_new(self, answers: Iterable[tuple[int, Page]]) -> set[Key]:
-        """Write the rows that nobody holds. Their keys; the rows are held from now on."""
-        own = {day_id for day_id, _ in answers}
-        new: dict[Key, tuple[int, Content]] = {}
-        for day_id, page in answers:
-            for row in page.rows:
-                if (key := row.key) not in self._held and key not in new:
-                    new[key] = (day_id, self._content(row))
+    def _insert_new(self, own: Collection[int], arrived: Iterable[tuple[Row, int]]) -> set[Key]:
+        """Write the rows that nobody holds. Their keys; the rows are held from now on. `own`: our batch days."""
+        new: dict[Key, Row] = {}
+        for content, day_id in arrived:
+            if (key := content[:2]) not in self._held and key not in new:
+                new[key] = (*content, day_id)
         left = new
         while left and not self._insert(left):
             found = _held(self._connection, left.keys())
             if not found:
                 raise TryLater("Another account stores the same rows. The next run goes on from here.")
-            self._held |= {key: held for key, held in found.items() if held[0] not in own}
-            left = {key: held for key, held in left.items() if key not in found}
+            self._held |= {key: row for key, row in found.items() if row[-1] not in own}
+            left = {key: row for key, row in left.items() if key not in found}
         self._read_categories()
-        new = {key: held for key, held in new.items() if key not in self._held}
+        new = {key: row for key, row in new.items() if key not in self._held}
         self._held |= new
         return set(new)
 
-    def _insert(self, new: Mapping[Key, tuple[int, Content]]) -> bool:
-        rows = [(day_id, *content) for _, (day_id, content) in sorted(new.items(), key=itemgetter(0))]
+    def _insert(self, new: Mapping[Key, Row]) -> bool:
+        rows = [new[key] for key in sorted(new)]
         return insert_all(self._connection, number_check, _COLUMNS, rows, same=self._moments)
 
     @property
@@ -181,7 +180,7 @@ class Load:
         if len(set(self._holders.values())) == 1:
             return []
         mine = self._holders[day_id]
-        return [row for row in page.rows if self._holders[self._held[row.key][0]] != mine]
+        return [row for row in page.rows if self._holders[self._held[row.key][-1]] != mine]
 
     def add(self, day_id: int, page: Page, *, at_page: int | None, fixed: Collection[Key] = ()) -> Stored:
         """Take in a page's rows, and return what that changes.
@@ -194,7 +193,7 @@ class Load:
         own = [row for row in page.rows if row.key not in keys] if keys else page.rows
         stored = Stored()
         self._waiting.note(day_id, [self._take(day_id, row, stored, fixed) for row in own], page, at_page)
-        elsewhere = [key for row in own if self._held[key := row.key][0] != day_id]
+        elsewhere = [key for row in own if self._held[key := row.key][-1] != day_id]
         stored.new_keys = stored.inserted + self._sightings.add(day_id, elsewhere)
         stored.received, stored.rejected = page.received, len(page.rejected)
         stored.new_rejected = self._rejections.add(day_id, page.rejected, at_page or page.number)
@@ -208,22 +207,21 @@ class Load:
     def _take(self, day_id: int, row: CheckRow, stored: Stored, fixed: Collection[Key]) -> CheckRow:
         """Compare a row with what is held under its key, and count it in `stored`. The row as it is now stored."""
         key = row.key
-        held_day, content = self._held[key]
         doubtful = row.extra is not None and row.is_doubtful
         stored.doubtful += doubtful
         if key in self._uncounted:
             self._uncounted.remove(key)
             stored.inserted += 1
-            self._doubts[held_day] += doubtful
+            self._doubts[self._held[key][-1]] += doubtful
             return row
-        if key not in self._changed and self._content(row) == content:
+        if key not in self._differing:
             return row
         held = self._row(key)
         if key in fixed or (merged := _merge(held, row)) == held:
             return held
         stored.updated += 1
         self._changed[key] = merged
-        self._doubts[held_day] += merged.is_doubtful - held.is_doubtful
+        self._doubts[self._held[key][-1]] += merged.is_doubtful - held.is_doubtful
         return merged
 
     def flush(self) -> None:
@@ -231,7 +229,7 @@ class Load:
         changed = dict(sorted(self._changed.items()))
         # Once more, because a changed row keeps codes of the old one: perhaps no row had this combination.
         self._lookups.ensure(self._connection, changed.values())
-        rows = [(self._held[key][0], *self._content(row)) for key, row in changed.items()]
+        rows = [(*self._content(row), self._held[key][-1]) for key, row in changed.items()]
         fixed = ("batch_day_id", "first_seen_at")
         upsert(self._connection, number_check, _COLUMNS, rows, same=self._moments, keep=_KEPT, fixed=fixed)
         if doubts := [{"day_id": day_id, "more": more} for day_id, more in sorted(self._doubts.items()) if more]:
@@ -264,19 +262,12 @@ def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -
     return now.repeats - before.repeats
 
 
-def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, tuple[int, Content]]:
-    """What is stored under these keys, each with the number of the batch day under which it was first seen."""
-    found = having_keys(connection, _HELD, number_check, keys)
-    return {(row[_MESSAGE_ID], row[_PHONE]): (row[0], row[1:]) for row in found}
+def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, Row]:
+    """What is stored under these keys, in the order of _COLUMNS; the last is the batch day that saw it first."""
+    return {row[:2]: row for row in having_keys_for_driver(connection, _HELD, number_check, keys)}
 
 
 _HELD = sa.select(*(number_check.c[name] for name in _COLUMNS))
-_MESSAGE_ID, _PHONE = map(_COLUMNS.index, KEY)
-
-
-def _row(lookups: Lookups, content: Content) -> CheckRow:
-    """The row of the vendor that a row of number_check stands for."""
-    return CheckRow._make(_row_of((*lookups.codes(content[0]), *content)))
 
 
 def _holders(connection: sa.Connection, days: Collection[int]) -> dict[int, int]:

@@ -74,6 +74,7 @@ class Lookups:
         self._carriers: dict[str, int] = {}
         self._categories: dict[Codes, int] = {}
         self._codes_of: dict[int, Codes] = {}
+        self._may_wait: dict[int, bool] = {}
 
     def ensure(self, connection: sa.Connection, rows: Collection[CheckRow]) -> None:
         """Add the codes of `rows` that are still missing, and their combinations."""
@@ -92,6 +93,13 @@ class Lookups:
     def codes(self, category_id: int) -> Codes:
         """The combination of a number that was passed to `read_categories`."""
         return self._codes_of[category_id]
+
+    def may_wait(self, category_id: int) -> bool:
+        """Whether a check of this category waits for an outcome as long as it has no results."""
+        if category_id not in self._may_wait:
+            codes = dict(zip(NAMES, self._codes_of[category_id], strict=True))
+            self._may_wait[category_id] = CheckRow._make(map(codes.get, CheckRow._fields)).awaits_outcome
+        return self._may_wait[category_id]
 
     def read_categories(self, connection: sa.Connection, numbers: set[int]) -> None:
         """Read the combinations of these numbers, as far as they are not known yet."""

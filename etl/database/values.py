@@ -1,0 +1,71 @@
+"""Rows as a driver takes and gives them: SQLAlchemy's way with each value takes longer than the database.
+
+A row that was read is equal to one that is made ready to be written if both hold the same, except that the driver
+may give JSON in another form than it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.database.types import Json, Price, canonical_price, from_json
+
+Value = Callable[[Any], Any]
+Row = tuple[Any, ...]
+Rows = Sequence[Row]
+
+
+def to_driver(dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows) -> Rows:
+    """Rows of values of these columns, as the driver takes them."""
+    return list(zip(*columns_to_driver(dialect, table, names, rows), strict=True)) if names else [()] * len(rows)
+
+
+def columns_to_driver(
+    dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows
+) -> Iterator[Sequence[Any]]:
+    """The same, column by column."""
+    for name, values in zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True):
+        process = _writer(table.c[name].type, dialect)
+        if process is None or values.count(None) == len(values):
+            yield values
+        else:
+            yield [None if value is None else process(value) for value in values]
+
+
+def _writer(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Value | None:
+    if isinstance(kind, Price):
+        return canonical_price if dialect.name == "sqlite" else None
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def from_driver(table: sa.Table, names: Sequence[str]) -> Callable[[Row], Row]:
+    """What makes Python's values of a row of these texts, numbers, prices and JSON, as the driver gives it."""
+    readers = [_reader(table.c[name].type) for name in names]
+
+    def convert(row: Row) -> Row:
+        pairs = zip(readers, row, strict=True)
+        return tuple(value if value is None or read is None else read(value) for read, value in pairs)
+
+    return convert
+
+
+def _reader(kind: sa.types.TypeEngine[Any]) -> Value | None:
+    if isinstance(kind, Price):
+        return Decimal
+    return _json if isinstance(kind, Json) else None
+
+
+def _json(value: Any) -> Any:
+    """PostgreSQL's driver has read it already."""
+    return from_json(value) if isinstance(value, str | bytes) else value
+
+
+def as_driver_gives(result: sa.CursorResult[Any]) -> Rows:
+    """All rows of a result, as the driver gives them."""
+    found: Rows = result.cursor.fetchall()
+    result.close()
+    return found
