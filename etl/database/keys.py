@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from etl.core.checkrow import Key
 from etl.database.types import dialect_module, exact_collation
-from etl.database.values import Row, as_driver_gives
+from etl.database.values import DriverRow, as_driver_gives
 
 KEYS_AT_ONCE = 500
 """Keys in one statement: even if every character is escaped, they stay below the smallest packet that is usual."""
@@ -30,7 +30,7 @@ def having_keys(
 
 def having_keys_for_driver(
     connection: sa.Connection, query: sa.Select[Any], table: sa.Table, keys: Collection[Key]
-) -> Iterable[Row]:
+) -> Iterable[DriverRow]:
     """The same as the driver gives them (see values.py): quicker where there are many."""
     return chain.from_iterable(map(as_driver_gives, _found(connection, query, table, keys, {})))
 

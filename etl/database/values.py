@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from etl.database.types import Json, Price, canonical_price, from_json
 
 Value = Callable[[Any], Any]
-Row = tuple[Any, ...]
-Rows = Sequence[Row]
+DriverRow = tuple[Any, ...]
+Rows = Sequence[DriverRow]
 
 
 def to_driver(dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows) -> Rows:
@@ -42,11 +42,11 @@ def _writer(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Value | None
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
-def from_driver(table: sa.Table, names: Sequence[str]) -> Callable[[Row], Row]:
+def from_driver(table: sa.Table, names: Sequence[str]) -> Callable[[DriverRow], DriverRow]:
     """What makes Python's values of a row of these texts, numbers, prices and JSON, as the driver gives it."""
     readers = [_reader(table.c[name].type) for name in names]
 
-    def convert(row: Row) -> Row:
+    def convert(row: DriverRow) -> DriverRow:
         pairs = zip(readers, row, strict=True)
         return tuple(value if value is None or read is None else read(value) for read, value in pairs)
 

@@ -23,7 +23,7 @@ from etl.core.steps import Listed
 from etl.database.keys import having_keys_for_driver
 from etl.database.sql import chunks
 from etl.database.upsert import insert_all, upsert
-from etl.database.values import Row, from_driver, to_driver
+from etl.database.values import DriverRow, from_driver, to_driver
 from etl.errors import TryLater
 from etl.schema.tables import KEY, OWN_FIELDS, batch, batch_day, number_check, repeated_key
 from etl.store.awaited import Waiting
@@ -121,11 +121,12 @@ class Load:
         self._sightings = Sightings(connection)
         self._rejections = Rejections(connection, moment)
         day_ids = [day_id for day_id, page in answers for _ in page.rows]
-        self._uncounted = self._insert_new({*day_ids}, zip(contents, day_ids, strict=True))
+        own = {day_id for day_id, _ in answers}
+        self._uncounted = self._insert_new(own, zip(contents, day_ids, strict=True))
         self._differing = {row[:2] for row in contents if self._held[row[:2]][:-1] != row}
-        self._holders = _holders(connection, {*day_ids, *(row[-1] for row in self._held.values())})
+        self._holders = _holders(connection, own | {row[-1] for row in self._held.values()})
 
-    def _content(self, row: CheckRow) -> Row:
+    def _content(self, row: CheckRow) -> DriverRow:
         return (*_own_of(row), self._lookups.category_id(codes_of(row)))
 
     def _row(self, key: Key) -> CheckRow:
@@ -144,9 +145,9 @@ class Load:
             if self._lookups.may_wait(row[-2]) and not any(_results_of(row)) and self._row(key).awaits_outcome:
                 yield key
 
-    def _insert_new(self, own: Collection[int], arrived: Iterable[tuple[Row, int]]) -> set[Key]:
+    def _insert_new(self, own: Collection[int], arrived: Iterable[tuple[DriverRow, int]]) -> set[Key]:
         """Write the rows that nobody holds. Their keys; the rows are held from now on. `own`: our batch days."""
-        new: dict[Key, Row] = {}
+        new: dict[Key, DriverRow] = {}
         for content, day_id in arrived:
             if (key := content[:2]) not in self._held and key not in new:
                 new[key] = (*content, day_id)
@@ -162,7 +163,7 @@ class Load:
         self._held |= new
         return set(new)
 
-    def _insert(self, new: Mapping[Key, Row]) -> bool:
+    def _insert(self, new: Mapping[Key, DriverRow]) -> bool:
         rows = [new[key] for key in sorted(new)]
         return insert_all(self._connection, number_check, _COLUMNS, rows, same=self._moments)
 
@@ -262,7 +263,7 @@ def note_listed(connection: sa.Connection, day_id: int, key: Key, now: Listed) -
     return now.repeats - before.repeats
 
 
-def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, Row]:
+def _held(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, DriverRow]:
     """What is stored under these keys, in the order of _COLUMNS; the last is the batch day that saw it first."""
     return {row[:2]: row for row in having_keys_for_driver(connection, _HELD, number_check, keys)}
 
