@@ -18,9 +18,9 @@ from etl.vendor.client import Question
 class Active:
     """A reading that has begun, and its present step. Only the loop's thread may touch it.
 
-    `ask`: what it asks next. `under_way`: requests whose answers are not stored yet. `arrived`: those of them whose
-    answers are here. `returned`: requests that were handed over and not sent after all, each with the page size
-    under which it was made.
+    `ask`: what it asks next. `under_way`: requests whose answers are not stored yet. `arrived`: those of them that
+    are answered. `returned`: requests that were handed over and not sent after all, each with the page size under
+    which it was made.
     """
 
     reading: Reading

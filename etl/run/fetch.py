@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
 
 from etl.core.page import Page
 from etl.core.pagesize import PAGE_SIZE
@@ -19,31 +21,32 @@ from etl.run.refusals import Refusals
 from etl.run.sending import Sending
 from etl.vendor.client import Client
 
-
 AHEAD_FROM = 8
 """Where more requests than this may be under way at once, and no pace holds them back, more are asked ahead."""
 ROWS_AHEAD = 400
 """Rows that may be asked ahead, for each request that may be under way at once."""
 
 
-class Fetcher:
-    """Runs readings. `store` receives the answers that arrived, `close` every reading that has ended.
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What is done with all that comes of readings, always in the thread that calls `Fetcher.run`.
 
-    Both are called in the thread that calls `run`, never at the same time.
+    `store` receives the answers that have arrived, `close` the readings that have ended, `fail` one that cannot be
+    read to its end.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        gate: Gate,
-        in_flight: int,
-        store: Callable[[list[tuple[Reading, Ask, Page]]], None],
-        close: Callable[[Reading, BatchDayFailed | None], None],
-    ) -> None:
+    store: Callable[[list[tuple[Reading, Ask, Page]]], None]
+    close: Callable[[list[Reading]], None]
+    fail: Callable[[Reading, BatchDayFailed], None]
+
+
+class Fetcher:
+    """Runs readings."""
+
+    def __init__(self, client: Client, gate: Gate, in_flight: int, taking: Taking) -> None:
         self._gate = gate
         self._in_flight = in_flight
-        self._store = store
-        self._close = close
+        self._taking = taking
         self._sending = Sending(client.ask, gate, in_flight)
         self._rows_ahead = ROWS_AHEAD * in_flight if in_flight > AHEAD_FROM and not gate.paced else 0
         self._active: list[Active] = []
@@ -57,8 +60,8 @@ class Fetcher:
     def run(self, readings: Iterable[Reading]) -> None:
         """Run all readings, in this order as far as the answers allow.
 
-        Raises RunEnded where a bound or a signal ends the run, CredentialsRefused, and what `store` and
-        `close` raise. The answers to the requests then under way are still stored.
+        Raises RunEnded where a bound or a signal ends the run, CredentialsRefused, and what the functions of
+        `taking` raise. The answers to the requests then under way are still stored.
         """
         self._waiting = iter(readings)
         with self._sending:
@@ -93,23 +96,33 @@ class Fetcher:
 
     def _end_what_is_finished(self) -> None:
         """End the readings whose last answer was among those that were still under way."""
-        for active in list(self._active):
-            if not (self._broken or active.failure or active.ready()):
-                self._end(active)
+        if not self._broken:
+            self._end([active for active in self._active if not (active.failure or active.ready())])
 
     def _next(self) -> Active | None:
         """The first reading, in the order of the plan, that has something to ask now; None: wait for an answer."""
+        ready = self._first_ready() or next(filter(self._has_begun, self._begin()), None)
+        return None if ready is None or self._refusals.must_wait(ready.date) else ready
+
+    def _first_ready(self) -> Active | None:
+        """Also ends the readings before it that are finished, in one go where they did not fail."""
+        ended: list[Active] = []
         for active in list(self._active):
             self._give_up_if_refused(active)
             if active.ready():
-                return None if self._refusals.must_wait(active.date) else active
+                self._end(ended)
+                return active
             if active.finished:
-                self._end(active)
-        for active in self._begin():
-            if active.ready():
-                return None if self._refusals.must_wait(active.date) else active
-            self._end(active)
+                ended.append(active)
+        self._end(ended)
         return None
+
+    def _has_begun(self, active: Active) -> bool:
+        """Whether there is something to ask for a new reading; where there is not, it has ended."""
+        if not active.ready():
+            self._end([active])
+            return False
+        return True
 
     def _begin(self) -> Iterator[Active]:
         for reading in self._waiting:
@@ -121,9 +134,16 @@ class Fetcher:
     def _give_up_if_refused(self, active: Active) -> None:
         active.failure = active.failure or self._refusals.of(active.date)
 
-    def _end(self, active: Active) -> None:
-        self._active.remove(active)
-        self._close(active.reading, active.failure)
+    def _end(self, ended: list[Active]) -> None:
+        """End readings, in this order: those that follow each other and have not failed are closed together."""
+        for failed, group in groupby(ended, lambda active: active.failure is not None):
+            members = list(group)
+            for active in members:
+                self._active.remove(active)
+                if active.failure:
+                    self._taking.fail(active.reading, active.failure)
+            if not failed:
+                self._taking.close([active.reading for active in members])
 
     def _send(self, active: Active) -> None:
         self._sending.send(self._take(active))
@@ -160,7 +180,7 @@ class Fetcher:
         answers = [(a.active.reading, a.request.ask, a.result) for a in arrivals if isinstance(a.result, Page)]
         if answers and not self._broken:
             self._answered = self._broken = True
-            self._store(answers)
+            self._taking.store(answers)
             self._broken = False
         failures = (a.result for a in arrivals if not isinstance(a.result, Page | BatchDayFailed))
         return list(failures)
@@ -209,7 +229,9 @@ class Fetcher:
     def _may_begin(self) -> bool:
         """Whether a further reading may begin: all that have begun wait for answers, and are not too many."""
         awaited = sum(active.under_way > active.arrived for active in self._active)
-        return awaited < self._in_flight and all(active.under_way and not active.failure for active in self._active)
+        return awaited < self._in_flight and all(
+            active.under_way and not active.failure for active in self._active
+        )
 
     def _raise_first(self, errors: list[BaseException]) -> None:
         if errors:

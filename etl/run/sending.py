@@ -1,9 +1,9 @@
 """Threads that send requests: those that the loop claims, and those that it asks ahead.
 
-The loop decides and stores, in one thread. Before it stores, it may hand over more requests than can be under way:
-such as will be needed if the answers until then are as expected. A thread that has its answer goes on with the next
-of them by itself. The first answer that is not as expected, a full store of answers and a gate that lets nothing
-start put an end to that: the loop gets back what was not sent, and decides again.
+The loop decides and stores, in one thread. Before it stores, it may hand over more requests than can be under way
+at once: those that are needed if all answers until then are as expected. A thread that has its answer goes on with
+the next of them by itself. After an answer that is not as expected, or once the gate lets nothing start, nothing
+more of that is sent: the loop gets it back, and decides again. While many rows wait to be stored, it rests.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHARACTERS = 250
 
 
 class Collected(NamedTuple):
-    """What has arrived. `unsent`: what was asked ahead, where nothing more of it is sent (`as_expected`: it is)."""
+    """What has arrived. `unsent`: what was asked ahead and is not sent now, because not all went `as_expected`."""
 
     arrivals: list[Arrival]
     unsent: list[Request]
