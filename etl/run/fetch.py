@@ -212,6 +212,7 @@ class Fetcher:
         """
         requests: list[Request] = []
         for active in self._active:
+            self._give_up_if_refused(active)
             size = active.reading.day.page_size
             while self._has_room(size) and active.wanted and self._may_be_asked(active):
                 requests.append(self._take(active))
