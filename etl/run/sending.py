@@ -60,6 +60,8 @@ class Sending:
         self._halted = self._rung = self._over = False
 
     def __enter__(self) -> Self:
+        with self._lock:
+            self._start_one()
         return self
 
     def __exit__(
@@ -120,9 +122,13 @@ class Sending:
             self._idle -= 1
             self._work.notify()
         elif len(self._threads) < self._most:
-            thread = threading.Thread(target=self._run, name=f"request_{len(self._threads)}")
-            self._threads.append(thread)
-            thread.start()
+            with suppress(RuntimeError):  # the system has no thread left: those that there are do the work
+                self._start_one()
+
+    def _start_one(self) -> None:
+        thread = threading.Thread(target=self._run, name=f"request_{len(self._threads)}")
+        thread.start()
+        self._threads.append(thread)
 
     def _run(self) -> None:
         """What a thread does, without the lock."""
