@@ -23,7 +23,7 @@ from etl.vendor.client import Client
 
 AHEAD_FROM = 8
 """Where more requests than this may be under way at once, and no pace holds them back, more are asked ahead."""
-ROWS_AHEAD = 400
+ROWS_AHEAD = 200
 """Rows that may be asked ahead, for each request that may be under way at once."""
 
 
