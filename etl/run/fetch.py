@@ -95,9 +95,10 @@ class Fetcher:
             self._collect(None)
 
     def _end_what_is_finished(self) -> None:
-        """End the readings whose last answer was among those that were still under way."""
+        """End the readings that need nothing more, wherever they stand in the plan."""
         if not self._broken:
-            self._end([active for active in self._active if not (active.failure or active.ready())])
+            need_nothing = (active for active in self._active if not (active.failure or active.ready()))
+            self._end([active for active in need_nothing if active.finished])
 
     def _next(self) -> Active | None:
         """The first reading, in the order of the plan, that has something to ask now; None: wait for an answer."""
@@ -219,7 +220,9 @@ class Fetcher:
         while self._has_room() and self._may_begin() and (begun := next(self._begin(), None)):
             if self._may_be_asked(begun) and begun.ready():
                 requests.append(self._take(begun))
-        self._sending.ask_ahead(requests)
+        # More can be asked, for that date too, once the first page of a batch day has come.
+        self._sending.ask_ahead(sorted(requests, key=lambda request: request.total is not None))
+        self._end_what_is_finished()
 
     def _has_room(self, page_size: int = PAGE_SIZE) -> bool:
         return self._under_way * page_size < self._rows_ahead
@@ -228,11 +231,10 @@ class Fetcher:
         return not self._refusals.must_wait(active.date)
 
     def _may_begin(self) -> bool:
-        """Whether a further reading may begin: all that have begun wait for answers, and are not too many."""
+        """Whether a further reading may begin: none that has begun comes first, and not too many are awaited."""
         awaited = sum(active.under_way > active.arrived for active in self._active)
-        return awaited < self._in_flight and all(
-            active.under_way and not active.failure for active in self._active
-        )
+        comes_first = (active.failure or (not active.under_way and active.ready()) for active in self._active)
+        return awaited < self._in_flight and not any(comes_first)
 
     def _raise_first(self, errors: list[BaseException]) -> None:
         if errors:

@@ -258,3 +258,25 @@ def test_nothing_is_sent_any_more_once_storing_has_failed(gates: Gates) -> None:
     with pytest.raises(ConnectionError):
         run.go()
     assert gate.requests <= stored + ROWS_AHEAD * MANY // PAGE_SIZE + MANY
+
+
+def test_readings_are_closed_while_a_long_one_in_front_of_them_goes_on(gates: Gates) -> None:
+    run = Run(gates.open(), MANY, days_of(4_000, *(50,) * 200))
+    open_ones: list[int] = []
+
+    def storing(_: int) -> None:
+        open_ones.append(len(run.fetcher._active))
+
+    run.storing = storing
+    run.go()
+    assert len(run.closed) == 201
+    assert max(open_ones) <= 3 * MANY
+
+
+def test_the_order_of_the_plan_is_kept(gates: Gates) -> None:
+    days = days_of(*SIZES, dates=4)
+    run = Run(gates.open(), MANY, days)
+    run.go()
+    begun = list(dict.fromkeys(question.batch_no for question in run.client.questions))
+    places = [int(batch[1:]) for batch in begun]
+    assert all(abs(place - number) < MANY for number, place in enumerate(places))
