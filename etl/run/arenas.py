@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # malloc.h
-FEW = 2
+HEAPS = 2
 LARGE = 65_536
 """Bytes from which on a piece of memory goes back to the system as soon as it is free."""
 
@@ -22,5 +22,5 @@ def share_heap() -> None:
     if sys.platform == "linux":
         with suppress(AttributeError, OSError):  # another C library
             mallopt = ctypes.CDLL(None).mallopt
-            mallopt(_M_ARENA_MAX, FEW)
+            mallopt(_M_ARENA_MAX, HEAPS)
             mallopt(_M_MMAP_THRESHOLD, LARGE)
