@@ -41,7 +41,7 @@ EVERY = 0.002  # seconds
 MAIN, REQUESTS = "main thread", "request threads"
 # The innermost frame that matches one of these decides; a commit counts as one wherever it happens.
 PARTS = (
-    ("waiting for answers", ("etl/run/fetch.py:_collect", "concurrent/futures/thread.py:_worker")),
+    ("waiting for answers", ("etl/run/sending.py:collect", "etl/run/sending.py:_next")),
     ("waiting for the pace", ("etl/run/gate.py:", "etl/store/slots.py:")),
     (
         "JSON",

@@ -147,6 +147,15 @@ class Reading:
         size = PAGE_SIZE if page == 1 else min(self.day.page_size, PAGE_SIZE)
         return Ask(page, after=self._totals.taken, page_size=size)
 
+    def again(self, ask: Ask, page_size: int) -> Ask | None:
+        """A request for a page, made and not sent, as it would be made now; None where it is not needed any more.
+
+        `page_size`: that of the batch day when the request was made.
+        """
+        if page_size != self._size.rows or ask.page > self.day.pages:
+            return None
+        return self._ask(ask.page)
+
     def _adapt(self) -> None:
         """Count in pages of the size that was learnt in the meantime, from this batch day or another one."""
         before, now = self.day.page_size, self._size.rows
@@ -216,7 +225,7 @@ class Reading:
                 self._passes += 1
                 self._totals.try_again()
                 asks = self._lazily(lambda: self._done(whole), backwards=self._passes % 2 == 0)
-                yield Step(asks, lambda: (self.day.proven and not whole) or self._totals.contradicted)
+                yield Step(asks, lambda: (self.day.proven and not whole) or self._totals.contradicted, whole)
                 if not self.day.proven and self._sweep.missing(self.day.pages):
                     continue
             yield from self._confirm_repeats()

@@ -41,11 +41,13 @@ class Ask:
 class Step:
     """Requests that may be under way together; `enough` says whether the rest of them can be skipped.
 
-    `asks` yields None where the answers to those under way decide what comes next.
+    `asks` yields None where the answers to those under way decide what comes next. `every_page`: all of them are
+    wanted, even of a batch day that is proven.
     """
 
     asks: Iterator[Ask | None]
     enough: Callable[[], bool]
+    every_page: bool = False
 
 
 Steps = Generator[Step, None, None]

@@ -5,114 +5,53 @@ Worker threads send; the thread that calls `run` does everything else, so nothin
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from itertools import groupby
 
 from etl.core.page import Page
+from etl.core.pagesize import PAGE_SIZE
 from etl.core.reading import Reading
-from etl.core.steps import Ask, Step, Steps
+from etl.core.steps import Ask
 from etl.errors import BatchDayFailed, RunEnded
+from etl.run.active import Active, Arrival, Request
+from etl.run.arenas import share_heap
 from etl.run.gate import Gate
 from etl.run.refusals import Refusals
-from etl.vendor.client import Client, Question
+from etl.run.sending import Sending
+from etl.vendor.client import Client
 
-
-@dataclass(slots=True, eq=False)
-class Active:
-    """A reading that has begun, and its present step.
-
-    `ask`: what it asks next. `under_way`: requests whose answers are not stored yet.
-    """
-
-    reading: Reading
-    steps: Steps
-    step: Step | None = None
-    ask: Ask | None = None
-    under_way: int = 0
-    failure: BatchDayFailed | None = None
-
-    def ready(self) -> bool:
-        """Whether it has something to ask now. Goes on to the next step once everything is answered."""
-        while not self.failure:
-            if self._has_more():
-                return True
-            if self.under_way:
-                return False
-            self.step, self.ask = next(self.steps, None), None
-            if self.step is None:
-                break
-        return False
-
-    def _has_more(self) -> bool:
-        """Whether the present step has something to ask now: it may depend on the answers that are awaited."""
-        if self.step is None or self.step.enough():
-            return False
-        self.ask = self.ask or next(self.step.asks, None)
-        return self.ask is not None
-
-    @property
-    def date(self) -> dt.date:
-        """The date that it asks for."""
-        return self.reading.day.date
-
-    @property
-    def certain(self) -> bool:
-        """Whether its next request is needed, whatever the answers that are not stored yet may say."""
-        day = self.reading.day
-        needed = (day.missing or 0) > day.page_size * self.under_way
-        return needed and not self.failure and self._has_more()
-
-    def take(self) -> tuple[Ask, Question]:
-        """What it asks next, as found by `ready` or `certain`; it is under way from now on."""
-        day, ask = self.reading.day, self.ask or Ask()
-        self.ask, self.under_way = None, self.under_way + 1
-        # The vendor may mask the phones in its answers; it cannot find a phone by its masked form.
-        phone = None if ask.phone and "*" in ask.phone else ask.phone
-        question = Question(
-            day.batch_no, day.date, ask.page, ask.message_id, phone, day.appkey, page_size=ask.page_size
-        )
-        return ask, question
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will be asked and nothing is awaited; valid after `ready` returned False."""
-        return not self.under_way and (self.step is None or self.failure is not None)
+AHEAD_FROM = 8
+"""Where more requests than this may be under way at once, and no pace holds them back, more are asked ahead."""
+ROWS_AHEAD = 200
+"""Rows that may be asked ahead, for each request that may be under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """What became of one request."""
+class Taking:
+    """What is done with all that comes of readings, always in the thread that calls `Fetcher.run`.
 
-    active: Active
-    ask: Ask
-    result: Page | BaseException
+    `store` receives the answers that have arrived, `close` the readings that have ended, `fail` one that cannot be
+    read to its end.
+    """
+
+    store: Callable[[list[tuple[Reading, Ask, Page]]], None]
+    close: Callable[[list[Reading]], None]
+    fail: Callable[[Reading, BatchDayFailed], None]
 
 
 class Fetcher:
-    """Runs readings. `store` receives the answers that arrived, `close` every reading that has ended.
+    """Runs readings."""
 
-    Both are called in the thread that calls `run`, never at the same time.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        gate: Gate,
-        in_flight: int,
-        store: Callable[[list[tuple[Reading, Ask, Page]]], None],
-        close: Callable[[Reading, BatchDayFailed | None], None],
-    ) -> None:
-        self._client = client
+    def __init__(self, client: Client, gate: Gate, in_flight: int, taking: Taking) -> None:
         self._gate = gate
         self._in_flight = in_flight
-        self._store = store
-        self._close = close
-        self._arrived: SimpleQueue[Arrival | None] = SimpleQueue()
+        self._taking = taking
+        self._sending = Sending(client.ask, gate, in_flight)
+        self._rows_ahead = ROWS_AHEAD * in_flight if in_flight > AHEAD_FROM and not gate.paced else 0
         self._active: list[Active] = []
+        self._waiting: Iterator[Reading] = iter(())
         self._refusals = Refusals()
         self._under_way = 0
         self._answered = False
@@ -122,13 +61,15 @@ class Fetcher:
     def run(self, readings: Iterable[Reading]) -> None:
         """Run all readings, in this order as far as the answers allow.
 
-        Raises RunEnded where a bound or a signal ends the run, CredentialsRefused, and what `store` and
-        `close` raise. The answers to the requests then under way are still stored.
+        Raises RunEnded where a bound or a signal ends the run, CredentialsRefused, and what the functions of
+        `taking` raise. The answers to the requests then under way are still stored.
         """
-        waiting = iter(readings)
-        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="request") as pool:
+        self._waiting = iter(readings)
+        if self._rows_ahead:
+            share_heap()
+        with self._sending:
             try:
-                self._loop(waiting, pool)
+                self._loop()
             except RunEnded:
                 self._collect_all()
                 self._end_what_is_finished()
@@ -138,112 +79,166 @@ class Fetcher:
 
     def wake(self) -> None:
         """Wake the loop while it waits; may be called from a signal handler."""
-        self._arrived.put(None)
+        self._sending.wake()
 
-    def _loop(self, waiting: Iterator[Reading], pool: ThreadPoolExecutor) -> None:
-        while (active := self._next(waiting)) or self._under_way:
+    def _loop(self) -> None:
+        while (active := self._next()) or self._under_way:
             # This way, a wrong key or a wrong clock costs one request, not several.
             limit = self._in_flight if self._answered else 1
             if active is None or self._under_way >= limit:
-                self._raise_first(self._collect(None, pool))
+                self._raise_first(self._collect(None, go_on=True))
             elif delay := self._gate.delay():
-                self._raise_first(self._collect(delay, pool))
+                self._raise_first(self._collect(delay, go_on=True))
             elif self._gate.claim():
-                self._send(active, pool)
+                self._send(active)
 
     def _collect_all(self) -> None:
+        self._put_back(self._sending.withdraw())
         while self._under_way:
             self._collect(None)
 
     def _end_what_is_finished(self) -> None:
-        """End the readings whose last answer was among those that were still under way."""
-        for active in list(self._active):
-            if not (self._broken or active.failure or active.ready()):
-                self._end(active)
+        """End the readings that need nothing more, wherever they stand in the plan."""
+        if not self._broken:
+            need_nothing = (active for active in self._active if not (active.failure or active.ready()))
+            self._end([active for active in need_nothing if active.finished])
 
-    def _next(self, waiting: Iterator[Reading]) -> Active | None:
+    def _next(self) -> Active | None:
         """The first reading, in the order of the plan, that has something to ask now; None: wait for an answer."""
+        ready = self._first_ready() or next(filter(self._has_begun, self._begin()), None)
+        return None if ready is None or self._refusals.must_wait(ready.date) else ready
+
+    def _first_ready(self) -> Active | None:
+        """Also ends the readings before it that are finished, in one go where they did not fail."""
+        ended: list[Active] = []
         for active in list(self._active):
             self._give_up_if_refused(active)
             if active.ready():
-                return None if self._refusals.must_wait(active.date) else active
+                self._end(ended)
+                return active
             if active.finished:
-                self._end(active)
-        for reading in waiting:
+                ended.append(active)
+        self._end(ended)
+        return None
+
+    def _has_begun(self, active: Active) -> bool:
+        """Whether there is something to ask for a new reading; where there is not, it has ended."""
+        if not active.ready():
+            self._end([active])
+            return False
+        return True
+
+    def _begin(self) -> Iterator[Active]:
+        for reading in self._waiting:
             active = Active(reading, reading.steps())
             self._active.append(active)
             self._give_up_if_refused(active)
-            if active.ready():
-                return None if self._refusals.must_wait(active.date) else active
-            self._end(active)
-        return None
+            yield active
 
     def _give_up_if_refused(self, active: Active) -> None:
         active.failure = active.failure or self._refusals.of(active.date)
 
-    def _end(self, active: Active) -> None:
-        self._active.remove(active)
-        self._close(active.reading, active.failure)
+    def _end(self, ended: list[Active]) -> None:
+        """End readings, in this order: those that follow each other and have not failed are closed together."""
+        for failed, group in groupby(ended, lambda active: active.failure is not None):
+            members = list(group)
+            for active in members:
+                self._active.remove(active)
+                if active.failure:
+                    self._taking.fail(active.reading, active.failure)
+            if not failed:
+                self._taking.close([active.reading for active in members])
 
-    def _send(self, active: Active, pool: ThreadPoolExecutor) -> None:
-        ask, question = active.take()
+    def _send(self, active: Active) -> None:
+        self._sending.send(self._take(active))
+
+    def _take(self, active: Active) -> Request:
         self._refusals.send(active.date)
         self._under_way += 1
-        pool.submit(self._ask, active, ask, question)
+        return Request.of(active)
 
-    def _ask(self, active: Active, ask: Ask, question: Question) -> None:
-        self._gate.granted()
-        result: Page | BaseException
-        try:
-            result = self._client.ask(question)
-        except BaseException as error:  # noqa: BLE001  (raised again in the loop's thread)
-            result = error
-        self._arrived.put(Arrival(active, ask, result))
+    def _put_back(self, unsent: list[Request]) -> None:
+        for request in unsent:
+            self._refusals.put_back(request.active.date)
+            self._under_way -= 1
+            request.put_back()
 
-    def _collect(self, timeout: float | None, pool: ThreadPoolExecutor | None = None) -> list[BaseException]:
+    def _collect(self, timeout: float | None, *, go_on: bool = False) -> list[BaseException]:
         """Wait for an arrival, take all that have arrived, store the answers; return the other errors.
 
-        With `pool`, requests that are needed in any case are sent before the answers are stored, so that the
+        With `go_on`, requests that are needed in any case are sent before the answers are stored, so that the
         vendor works in the meantime.
         """
-        arrivals = list(self._take(timeout))
-        self._under_way -= len(arrivals)
+        arrivals, unsent, as_expected = self._sending.collect(timeout)
+        self._put_back(unsent)
         for arrival in arrivals:
-            self._refusals.take(arrival.active.date, arrival.result)
-            if isinstance(arrival.result, BatchDayFailed):
-                arrival.active.failure = arrival.result
-                # Where the endpoint may be wrong as a whole, one request at a time is enough to find out.
-                self._answered = self._answered and arrival.result.cause is None
-        if pool and self._answered and not self._broken:
-            self._send_what_is_certain(pool)
+            self._take_in(arrival)
+        if go_on and self._answered and not self._broken:
+            if not self._rows_ahead:
+                self._send_what_is_certain()
+            elif as_expected:
+                self._ask_ahead()
         for arrival in arrivals:
+            arrival.active.arrived -= 1
             arrival.active.under_way -= 1
-        answers = [(a.active.reading, a.ask, a.result) for a in arrivals if isinstance(a.result, Page)]
+        answers = [(a.active.reading, a.request.ask, a.result) for a in arrivals if isinstance(a.result, Page)]
         if answers and not self._broken:
             self._answered = self._broken = True
-            self._store(answers)
+            self._taking.store(answers)
             self._broken = False
         failures = (a.result for a in arrivals if not isinstance(a.result, Page | BatchDayFailed))
         return list(failures)
 
-    def _send_what_is_certain(self, pool: ThreadPoolExecutor) -> None:
+    def _take_in(self, arrival: Arrival) -> None:
+        active, result = arrival.active, arrival.result
+        self._under_way -= 1
+        active.arrived += 1
+        self._refusals.take(active.date, result)
+        if isinstance(result, BatchDayFailed):
+            active.failure = result
+            # Where the endpoint may be wrong as a whole, one request at a time is enough to find out.
+            self._answered = self._answered and result.cause is None
+
+    def _send_what_is_certain(self) -> None:
         with suppress(RunEnded):  # the loop will raise it again
             while self._under_way < self._in_flight and not self._gate.delay():
                 active = next((active for active in self._active if active.certain), None)
                 if active is None or not self._gate.claim():
                     return
-                self._send(active, pool)
+                self._send(active)
+
+    # -- what is asked ahead ---------------------------------------------------------------------------------
+
+    def _ask_ahead(self) -> None:
+        """Hand over what will be needed if the answers until then are as expected, up to so many rows.
+
+        First the pages of readings that have begun, then the first pages of others.
+        """
+        requests: list[Request] = []
+        for active in self._active:
+            self._give_up_if_refused(active)
+            size = active.reading.day.page_size
+            while self._has_room(size) and active.wanted and self._may_be_asked(active):
+                requests.append(self._take(active))
+        while self._has_room() and self._may_begin() and (begun := next(self._begin(), None)):
+            if self._may_be_asked(begun) and begun.ready():
+                requests.append(self._take(begun))
+        # More can be asked, for that date too, once the first page of a batch day has come.
+        self._sending.ask_ahead(sorted(requests, key=lambda request: request.total is not None))
+        self._end_what_is_finished()
+
+    def _has_room(self, page_size: int = PAGE_SIZE) -> bool:
+        return self._under_way * page_size < self._rows_ahead
+
+    def _may_be_asked(self, active: Active) -> bool:
+        return not self._refusals.must_wait(active.date)
+
+    def _may_begin(self) -> bool:
+        """Whether a further reading may begin: none that has begun comes first, and not too many are awaited."""
+        awaited = sum(active.under_way > active.arrived for active in self._active)
+        comes_first = (active.failure or (not active.under_way and active.ready()) for active in self._active)
+        return awaited < self._in_flight and not any(comes_first)
 
     def _raise_first(self, errors: list[BaseException]) -> None:
         if errors:
             raise errors[0]
-
-    def _take(self, timeout: float | None) -> Iterator[Arrival]:
-        try:
-            first = self._arrived.get(timeout=timeout)
-            while True:
-                if first is not None:
-                    yield first
-                first = self._arrived.get_nowait()
-        except Empty:
-            return

@@ -26,7 +26,7 @@ from etl.database.engine import explain, reading
 from etl.errors import AppkeyRefused, BatchDayFailed, DateNotAsked, EtlError, Misconfigured, RunEnded, TryLater
 from etl.log import bind
 from etl.run import record
-from etl.run.fetch import Fetcher
+from etl.run.fetch import Fetcher, Taking
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import require_batches
 from etl.run.prepare import prepare, read
@@ -106,7 +106,8 @@ class Run:
     def go(self) -> None:
         """The whole run; a failure after its beginning is part of the result."""
         with self._client:
-            fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, self._store, self._close)
+            taking = Taking(self._store, self._close, self._fail)
+            fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, taking)
             lists = read(self._session, self._settings, self._result.window)
             # From here on the record says that the run is running: a signal has to let it be finished.
             with ending_on_signals(self._gate, fetcher.wake):
@@ -177,28 +178,44 @@ class Run:
                 accounts.check_key(connection, self._session.account_id, self._settings.credentials()[0])
             self._key_kept = True
 
-    def _close(self, reading: Reading, failure: BatchDayFailed | None) -> None:
-        """A batch day has ended in this run: settle it, or record why it is not complete."""
-        day = reading.day
-        task, window = self._tasks.pop(day.id), Window.at(self._clock.now(), self._settings)
+    def _close(self, readings: list[Reading]) -> None:
+        """Batch days were read to their ends: settle them, or record why they are not complete."""
+        window, days = self._now(), [reading.day for reading in readings]
+        tasks = [self._tasks.pop(day.id) for day in days]
         with self._session.transaction() as connection:
-            if failure is None:
-                record.conclude(connection, task, reading, window)
-            else:
-                record.fail(day, failure, window)
+            record.look_after_awaited(connection, days, window)
+            for task, reading in zip(tasks, readings, strict=True):
+                record.conclude(task, reading, window)
+                task.day.last_asked_at = window.moment
+            ledger.save_all(connection, days)
+        self._count(tasks)
+
+    def _fail(self, reading: Reading, failure: BatchDayFailed) -> None:
+        """A batch day could not be read to its end: record why."""
+        day, window = reading.day, self._now()
+        task = self._tasks.pop(day.id)
+        with self._session.transaction() as connection:
+            record.fail(day, failure, window)
             if not isinstance(failure, DateNotAsked):
                 day.last_asked_at = window.moment
             ledger.save(connection, day)
-        if task.why is Why.FULL and self._result.full:
-            self._result.full.left -= 1
-        if failure is not None and not record.needs_nothing(day, failure):
+        if not record.needs_nothing(day, failure):
             self._result.failed += 1
             self._blame_the_list(day, failure)
-        self._done += 1
-        self._progress(self._done, self._result.planned, self._gate.requests)
+        self._count([task])
         # A date that was not asked for says nothing about the endpoint.
-        if failure is not None and not isinstance(failure, DateNotAsked):
+        if not isinstance(failure, DateNotAsked):
             self._suspicion.add(day, failure)
+
+    def _now(self) -> Window:
+        return Window.at(self._clock.now(), self._settings)
+
+    def _count(self, tasks: list[Task]) -> None:
+        """These batch days have ended in this run."""
+        if self._result.full:
+            self._result.full.left -= sum(task.why is Why.FULL for task in tasks)
+        self._done += len(tasks)
+        self._progress(self._done, self._result.planned, self._gate.requests)
 
     def _blame_the_list(self, day: BatchDay, failure: BatchDayFailed) -> None:
         """Say once for each batch that its appkey has to be corrected; each of its batch days is in the log."""

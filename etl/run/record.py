@@ -70,11 +70,18 @@ def _take(
     return stored
 
 
-def conclude(connection: sa.Connection, task: Task, reading: Reading, window: Window) -> None:
+def look_after_awaited(connection: sa.Connection, days: Sequence[BatchDay], window: Window) -> None:
+    """These batch days were read to their ends: ask later for the checks that still wait, and count them."""
+    ids = [day.id for day in days]
+    awaited.postpone(connection, ids, window.moment)
+    waiting = awaited.of_days(connection, ids)
+    for day in days:
+        day.unresolved, day.next_outcome_at = waiting[day.id]
+
+
+def conclude(task: Task, reading: Reading, window: Window) -> None:
     """A batch day was read to its end: settle it, or record why it is not complete. The caller saves it."""
     day = task.day
-    awaited.postpone(connection, day.id, window.moment)
-    day.unresolved, day.next_outcome_at = awaited.of_day(connection, day.id)
     if task.why is Why.LAST_LOOK:
         day.last_look_at = window.moment
     if task.why is Why.FULL:

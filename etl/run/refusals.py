@@ -31,6 +31,10 @@ class Refusals:
         """A request for this date is sent."""
         self._under_way[date] += 1
 
+    def put_back(self, date: dt.date) -> None:
+        """A request for this date is not sent after all."""
+        self._under_way[date] -= 1
+
     def take(self, date: dt.date, result: Page | BaseException) -> None:
         """What became of a request for this date."""
         self._under_way[date] -= 1

@@ -11,6 +11,7 @@ from etl.core.checkrow import CheckRow, Key
 from etl.core.page import Page
 from etl.core.steps import Awaited
 from etl.database.keys import having_keys
+from etl.database.sql import chunks
 from etl.database.upsert import upsert
 from etl.schema.tables import KEY, awaited_check
 
@@ -20,11 +21,14 @@ SLACK = dt.timedelta(minutes=10)
 _COLUMNS = ("batch_day_id", *KEY, "page", "total", "wait_hours", "due_at")
 
 
-def of_day(connection: sa.Connection, day_id: int) -> tuple[int, dt.datetime | None]:
-    """How many checks of a batch day are waiting, and when the first of them is due."""
-    query = sa.select(sa.func.count(), sa.func.min(awaited_check.c.due_at))
-    count, due_at = connection.execute(query.where(awaited_check.c.batch_day_id == day_id)).one()
-    return count, due_at
+def of_days(connection: sa.Connection, days: Collection[int]) -> dict[int, tuple[int, dt.datetime | None]]:
+    """How many checks of each of these batch days are waiting, and when the first of them is due."""
+    day_id = awaited_check.c.batch_day_id
+    query = sa.select(day_id, sa.func.count(), sa.func.min(awaited_check.c.due_at)).group_by(day_id)
+    found: dict[int, tuple[int, dt.datetime | None]] = dict.fromkeys(days, (0, None))
+    for some in chunks(days):
+        found |= {day: (count, due_at) for day, count, due_at in connection.execute(query.where(day_id.in_(some)))}
+    return found
 
 
 def due(connection: sa.Connection, day_id: int, moment: dt.datetime) -> list[Awaited]:
@@ -35,14 +39,15 @@ def due(connection: sa.Connection, day_id: int, moment: dt.datetime) -> list[Awa
     return [Awaited(*row) for row in found]
 
 
-def postpone(connection: sa.Connection, day_id: int, moment: dt.datetime) -> None:
-    """Double the interval of checks that were asked for and not found where they were expected."""
+def postpone(connection: sa.Connection, days: Collection[int], moment: dt.datetime) -> None:
+    """Double the interval of these days' checks that were asked for and not found where they were expected."""
     table = awaited_check
-    overdue = sa.and_(table.c.batch_day_id == day_id, table.c.due_at <= moment)
-    waits = connection.execute(sa.select(table.c.wait_hours).where(overdue).distinct()).scalars().all()
-    for hours in waits:
-        later = dict(zip(("wait_hours", "due_at"), _wait(hours * 2, moment), strict=True))
-        connection.execute(sa.update(table).where(overdue, table.c.wait_hours == hours).values(later))
+    for some in chunks(days):
+        overdue = sa.and_(table.c.batch_day_id.in_(some), table.c.due_at <= moment)
+        waits = connection.execute(sa.select(table.c.wait_hours).where(overdue).distinct()).scalars().all()
+        for hours in waits:
+            later = dict(zip(("wait_hours", "due_at"), _wait(hours * 2, moment), strict=True))
+            connection.execute(sa.update(table).where(overdue, table.c.wait_hours == hours).values(later))
 
 
 class Waiting:

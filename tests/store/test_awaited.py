@@ -43,13 +43,13 @@ class Desk:
         return {"page": row["page"], "total": row["total"], "wait": row["wait_hours"], "due": hours}
 
     def of_day(self) -> tuple[int, dt.datetime | None]:
-        return awaited.of_day(self.connection, self.day)
+        return awaited.of_days(self.connection, [self.day])[self.day]
 
     def due(self, hours: float) -> list[Any]:
         return awaited.due(self.connection, self.day, NOW + hours * HOUR)
 
     def postpone(self, hours: float) -> None:
-        awaited.postpone(self.connection, self.day, NOW + hours * HOUR)
+        awaited.postpone(self.connection, [self.day], NOW + hours * HOUR)
 
 
 @pytest.fixture
