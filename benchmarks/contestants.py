@@ -125,6 +125,7 @@ def settings(job: Job, database: str, listing: str) -> dict[str, str]:
 
 def _process(command: list[str], job: Job, given: dict[str, str]) -> Took:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBERCHECK_")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the peers were compiled when they were installed
     environment |= {"PYTHONPATH": str(ROOT), "BENCHMARK_DIRECTORY": str(job.directory)} | given
     with (job.directory / "out").open("w+b") as out, (job.directory / "err").open("w+b") as err:
         began = time.perf_counter()
