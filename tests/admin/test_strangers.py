@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from alembic.util import load_python_file
 from click.testing import CliRunner
 
 from etl.admin import strangers
@@ -18,6 +19,7 @@ from tests.store.support import add_sample
 
 pytestmark = pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
 
+STEPS = load_python_file(migrate.script_directory(), "steps.py")
 LOOT = ("CREATE TABLE public.loot (who text, what text)", "GRANT INSERT ON public.loot TO PUBLIC")
 TAKE = "INSERT INTO public.loot VALUES (current_user, a::text);"
 
@@ -84,8 +86,8 @@ def test_a_view_that_calls_one_is_told_and_written_again(evil: Role) -> None:
     with evil.admin.begin() as connection:
         add_sample(connection)
     evil.may(*TRAPS["replace"])
-    as_before = migrate.script_directory() / "views/0003/v_number_check_masked.sql"
-    run(evil.admin, as_before.read_text(encoding="utf-8").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
+    as_before = STEPS.view_sql("v_number_check_masked", migrate.head(), "postgresql")
+    run(evil.admin, as_before.replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
     with evil.admin.connect() as connection:
         (told,) = map(str, strangers.bound_views(connection))
     assert told.startswith("The view v_number_check_masked calls a function that is not the server's own.")

@@ -270,7 +270,7 @@ def test_readings_are_closed_while_long_ones_in_front_of_them_go_on(gates: Gates
     run.storing = storing
     run.go()
     assert len(run.closed) == 303
-    assert max(open_ones) <= 2 * MANY
+    assert max(open_ones) < 4 * MANY  # a few more than are awaited: those whose answers are being stored
 
 
 def test_the_order_of_the_plan_is_kept(gates: Gates) -> None:

@@ -36,11 +36,14 @@ def test_an_interrupted_0005_changes_nothing_or_can_go_on(empty: sa.Engine) -> N
         if empty.dialect.name != "mariadb":
             assert (migrate.current(empty), details(empty)) == (first, before)
             continue
+        if str(migrate.current(empty)) > "0005":
+            break  # later revisions have tests of their own
         migrate.upgrade(empty)
         assert migrate.check(empty) == []
         migrate.downgrade(empty, "0004")
         assert details(empty) == before
     assert interruptions >= 4
+    migrate.upgrade(empty)
     assert migrate.check(empty) == []
     with empty.connect() as connection:
         assert read_sample(connection) == SAMPLE
