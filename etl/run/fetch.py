@@ -16,7 +16,6 @@ from etl.core.reading import Reading
 from etl.core.steps import Ask
 from etl.errors import BatchDayFailed, RunEnded
 from etl.run.active import Active, Arrival, Request
-from etl.run.arenas import share_heap
 from etl.run.gate import Gate
 from etl.run.refusals import Refusals
 from etl.run.sending import Sending
@@ -65,8 +64,6 @@ class Fetcher:
         `taking` raise. The answers to the requests then under way are still stored.
         """
         self._waiting = iter(readings)
-        if self._rows_ahead:
-            share_heap()
         with self._sending:
             try:
                 self._loop()
