@@ -8,11 +8,11 @@ more of that is sent: the loop gets it back, and decides again. While many rows 
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -32,6 +32,31 @@ CHARACTERS = 250
 """So many characters of rejected rows take as much memory as a row; other rows are bounded by their columns."""
 
 
+class Bell:
+    """Rung by any thread or signal handler, and heard by one thread.
+
+    A queue would wait with a lock, whose time-out never comes where the clock of the process is a made-up one.
+    """
+
+    def __init__(self) -> None:
+        self._ear, self._rope = socket.socketpair()
+        self._rope.setblocking(False)
+
+    def ring(self) -> None:
+        with suppress(OSError):  # so many rings were not heard yet that one more says nothing new; or it is closed
+            self._rope.send(b"!")
+
+    def hear(self, timeout: float | None) -> None:
+        """Wait until it rings, or has rung since the last time; at most for so many seconds."""
+        self._ear.settimeout(timeout)
+        with suppress(TimeoutError, BlockingIOError):
+            self._ear.recv(4096)
+
+    def close(self) -> None:
+        self._ear.close()
+        self._rope.close()
+
+
 class Collected(NamedTuple):
     """What has arrived. `unsent`: what was asked ahead and is not sent now, because not all went `as_expected`."""
 
@@ -49,7 +74,7 @@ class Sending:
         self._most = most
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._bell: Bell | None = None  # there is none before it begins
         self._threads: list[threading.Thread] = []
         # The following belongs to the lock.
         self._claimed: deque[Request] = deque()
@@ -60,6 +85,7 @@ class Sending:
         self._halted = self._rung = self._over = False
 
     def __enter__(self) -> Self:
+        self._bell = Bell()
         with self._lock:
             self._start_one()
         return self
@@ -72,6 +98,8 @@ class Sending:
             self._work.notify_all()
         for thread in self._threads:
             thread.join()
+        if self._bell:
+            self._bell.close()
 
     def send(self, request: Request) -> None:
         """Send a request that was claimed at the gate."""
@@ -88,14 +116,15 @@ class Sending:
 
     def wake(self) -> None:
         """End the present or the next wait of `collect`."""
-        self._bell.put(None)  # takes no lock: the thread that holds it may be the one that a signal interrupts
+        if self._bell:
+            self._bell.ring()  # takes no lock: the thread that holds it may be the one that a signal interrupts
 
     def collect(self, timeout: float | None) -> Collected:
         """Wait until there is something to store or to decide, at most for so many seconds."""
         if timeout is None and self._ahead:
             timeout = GATHERED
-        with suppress(Empty):
-            self._bell.get(timeout=timeout)
+        if self._bell:
+            self._bell.hear(timeout)
         with self._lock:
             arrivals, self._arrived = self._arrived, []
             self._rows, self._rung = 0, False
@@ -175,9 +204,9 @@ class Sending:
                 self._ring()
 
     def _ring(self) -> None:
-        if not self._rung:
+        if self._bell and not self._rung:
             self._rung = True
-            self._bell.put(None)
+            self._bell.ring()
 
 
 def _rows(result: Page | BaseException) -> int:
