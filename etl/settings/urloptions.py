@@ -247,12 +247,17 @@ def _known(url: sa.URL) -> Mapping[str, Accepts] | None:
     return _SQLITE_OPTIONS | (_SQLITE_FILE_OPTIONS if "uri" in url.query else {})
 
 
-@functools.cache
 def _libpq() -> frozenset[str] | None:
     try:
-        from psycopg import pq  # noqa: PLC0415  (an extra)
+        return _names_of_libpq()
     except ImportError:
         return None
+
+
+@functools.cache
+def _names_of_libpq() -> frozenset[str]:
+    from psycopg import pq  # noqa: PLC0415  (an extra)
+
     names = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
     return names - {"replication"}  # a connection on which no query can be sent
 
