@@ -246,30 +246,38 @@ def _copy(target: str, columns: Sequence[str], source: sa.FromClause, some: Iter
 
 
 def _fill_categories() -> None:
-    connection, target, checks = op.get_bind(), _table("category"), _table(CHECKS)
+    """Add those that are not there: after an interruption, an earlier version may have stored further checks."""
+    target, checks = _table("category"), _table(CHECKS)
     codes = [checks.c[name] for name in CODES]
-    query = sa.select(*codes, _combination(codes)).distinct()
-    if not connection.execute(sa.select(sa.literal(1)).select_from(target).limit(1)).first():
-        connection.execute(sa.insert(target).from_select([*CODES, "combination"], query))
+    found = sa.select(*codes, _combination(codes).label("combination")).distinct().subquery("found")
+    there = sa.select(target.c.combination)
+    missing = sa.select(found).where(_exactly(found.c.combination).not_in(there))
+    op.get_bind().execute(sa.insert(target).from_select([*CODES, "combination"], missing))
 
 
 def _old_checks() -> sa.FromClause:
-    """The checks with their results and their category."""
+    """The checks with their results and their category. A check without one is refused, as it has to have one."""
     checks, hlr, calls, category = map(_table, (BEFORE, *PARTS, "category"))
     joined = checks.outerjoin(hlr, _same_key(checks, hlr)).outerjoin(calls, _same_key(checks, calls))
-    return joined.join(category, category.c.combination == _combination([checks.c[name] for name in CODES]))
+    combined = _combination([checks.c[name] for name in CODES])
+    return joined.outerjoin(category, category.c.combination == combined)
 
 
 def _combination(codes: Iterable[Any]) -> sa.ColumnElement[str]:
     """As etl/store/lookups.py writes it."""
     texts = []
     for column in codes:
-        text: Any = sa.cast(column, sa.String(64))
-        if _dialect() in steps.MYSQL_FAMILY:
-            text = sa.collate(text, exact_collation(op.get_bind().dialect))
+        text = _exactly(sa.cast(column, sa.String(64)))
         escaped = sa.func.replace(sa.func.replace(text, "~", "~0"), "|", "~1")
         texts += [sa.func.coalesce(escaped, ""), sa.literal("|")]
     return functools.reduce(lambda whole, text: whole.concat(text), texts[:-1])
+
+
+def _exactly(text: Any) -> Any:
+    """The text, so that it is compared exactly on MariaDB as well."""
+    if _dialect() not in steps.MYSQL_FAMILY:
+        return text
+    return sa.collate(text, exact_collation(op.get_bind().dialect))
 
 
 def _same_key(one: sa.TableClause, other: sa.TableClause) -> sa.ColumnElement[bool]:

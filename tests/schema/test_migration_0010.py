@@ -16,7 +16,7 @@ from etl.store.checks import store
 from etl.store.lookups import Lookups, codes_of
 from tests.admin.roles import role
 from tests.schema.migrating import Interrupted, details, interrupted_after, interrupted_upgrades
-from tests.servers import POSTGRESQL
+from tests.servers import MARIADB, POSTGRESQL
 from tests.store.made import NOW, batch_day, check, page, table
 from tests.store.sessions import engine_for
 
@@ -110,6 +110,23 @@ def test_an_interrupted_downgrade_goes_on(filled: sa.Engine) -> None:
             migrate.downgrade(filled, "0009")
     migrate.downgrade(filled, "0009")
     assert (shown(filled), details(filled)) == (before, old)
+
+
+@pytest.mark.parametrize("server", [MARIADB], indirect=True)
+def test_what_an_earlier_version_stores_between_two_attempts_is_moved_too(filled: sa.Engine) -> None:
+    with pytest.raises(Interrupted), interrupted_after(filled, 1, ("ALTER ",)):
+        migrate.upgrade(filled)
+    assert counts(filled, "category") == [6]
+    names = "phone, batch_day_id, check_level, pre_check, first_seen_at, last_changed_at"
+    with filled.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO number_check (message_id, region_code, {names}) "  # noqa: S608  (names of our own)
+            f"SELECT 'new', 'VN', {names} FROM number_check WHERE message_id = 'm5' AND phone = '84980'"
+        )
+    before = shown(filled)
+    migrate.upgrade(filled)
+    assert shown(filled) == before
+    assert counts(filled, "number_check", "category") == [25, 7]
 
 
 @pytest.mark.parametrize("server", [POSTGRESQL], indirect=True)
