@@ -21,13 +21,12 @@ Rows = Sequence[DriverRow]
 
 def to_driver(dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows) -> Rows:
     """Rows of values of these columns, as the driver takes them."""
-    return list(zip(*columns_to_driver(dialect, table, names, rows), strict=True)) if names else [()] * len(rows)
+    return list(zip(*_columns_to_driver(dialect, table, names, rows), strict=True)) if names else [()] * len(rows)
 
 
-def columns_to_driver(
+def _columns_to_driver(
     dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows
 ) -> Iterator[Sequence[Any]]:
-    """The same, column by column."""
     for name, values in zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True):
         process = _writer(table.c[name].type, dialect)
         if process is None or values.count(None) == len(values):

@@ -150,8 +150,8 @@ def _require_room(connection: sa.Connection) -> None:
         others.update(inspector.get_sequence_names())  # they share the names of tables
     taken = sorted((tables | others).intersection((*metadata.tables, *VIEW_NAMES)))
     # Where an upgrade that failed leaves tables behind, the table of versions is there, and empty.
-    installed = revision_of(connection) is not None or connection.dialect.name in MYSQL_FAMILY
-    if taken and not (installed and VERSIONS.name in tables):
+    may_be_ours = revision_of(connection) is not None or connection.dialect.name in MYSQL_FAMILY
+    if taken and not (may_be_ours and VERSIONS.name in tables):
         raise Misconfigured(
             f"The schema holds tables or views of another program: {', '.join(taken)}.",
             "give numbercheck a database or a schema of its own.",
