@@ -16,6 +16,7 @@ from etl.vendor.question import Question
 from etl.vendor.size import USUAL_BYTES
 from etl.vendor.turn import Turn
 from etl.vendor.words import presentable, presentable_url
+from etl.web.processor import PROCESSOR
 
 if TYPE_CHECKING:
     from etl.vendor.transport import Answer
@@ -50,7 +51,8 @@ def _read_at_once(question: Question, answer: Answer) -> Attempt | None:
     """What nearly every answer means; None: only a closer look can tell."""
     if answer.trouble is not None or answer.status != PLAIN_SUCCESS.status:
         return None
-    page = plain_page(answer.body, question)
+    with PROCESSOR:
+        page = plain_page(answer.body, question)
     return None if page is None else Attempt(answer, PLAIN_SUCCESS, PLAIN_OUTCOME, page=page)
 
 

@@ -24,6 +24,8 @@ from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import allowed_gai_family, create_connection
 
+from etl.web.processor import PROCESSOR
+
 READ_AHEAD = 64 * 1024
 """Bytes that are received at once: a usual page of rows comes in one piece."""
 UNUSABLE_URL = (
@@ -88,7 +90,8 @@ class _InOnePiece(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         held = self._held = list[bytes]()
         try:
-            super().request(*args, **kwargs)
+            with PROCESSOR:
+                super().request(*args, **kwargs)
         finally:
             self._held = None
         self.send(b"".join(held))
