@@ -50,15 +50,21 @@ class Sweep:
             return
         self._rejected.update(row.digest for row in page.rejected if row.reason != "key_conflict")
         self._elsewhere.update(map(hash, page.elsewhere))
-        for row in page.rows:
-            digest = hash(row.key)
-            if digest in self._seen:
-                self._note(row.key)
-            self._seen.add(digest)
+        digests = {hash(row.key) for row in page.rows}
+        if len(digests) == len(page.rows) and digests.isdisjoint(self._seen):
+            self._seen |= digests
+        else:
+            self._see_one_by_one(page)
         for key, times in (*page.repeats.items(), *page.conflicts.items()):
             self._note(key, times)
         if page.received >= rows_on(page.number, page.total, self._page_size):
             self.pages.add(page.number)
+
+    def _see_one_by_one(self, page: Page) -> None:
+        for row in page.rows:
+            if (digest := hash(row.key)) in self._seen:
+                self._note(row.key)
+            self._seen.add(digest)
 
     def _note(self, key: tuple[str, str], times: int = 1) -> None:
         self.again[key] = self.again.get(key, 0) + times

@@ -6,8 +6,10 @@ may give JSON in another form than it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import partial
+from itertools import starmap
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,18 +23,23 @@ Rows = Sequence[DriverRow]
 
 def to_driver(dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows) -> Rows:
     """Rows of values of these columns, as the driver takes them."""
-    return list(zip(*_columns_to_driver(dialect, table, names, rows), strict=True)) if names else [()] * len(rows)
+    if not (names and rows):
+        return rows
+    return rows_for_driver(dialect, table, names, zip(*rows, strict=True))
 
 
-def _columns_to_driver(
-    dialect: sa.Dialect, table: sa.Table, names: Sequence[str], rows: Rows
-) -> Iterator[Sequence[Any]]:
-    for name, values in zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True):
-        process = _writer(table.c[name].type, dialect)
-        if process is None or values.count(None) == len(values):
-            yield values
-        else:
-            yield [None if value is None else process(value) for value in values]
+def rows_for_driver(
+    dialect: sa.Dialect, table: sa.Table, names: Sequence[str], columns: Iterable[Sequence[Any]]
+) -> Rows:
+    """The same of columns: what each of these `names` has in all rows."""
+    return list(zip(*starmap(partial(_for_driver, dialect, table), zip(names, columns, strict=True)), strict=True))
+
+
+def _for_driver(dialect: sa.Dialect, table: sa.Table, name: str, values: Sequence[Any]) -> Sequence[Any]:
+    process = _writer(table.c[name].type, dialect)
+    if process is None or values.count(None) == len(values):
+        return values
+    return [None if value is None else process(value) for value in values]
 
 
 def _writer(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Value | None:

@@ -35,7 +35,9 @@ def store_answers(
 ) -> checks.Stored:
     """Store rows, and the figures that count them, in the caller's transaction."""
     counted = [(reading, *one) for reading, ask, page in answers for one in reading.sort_out(ask, page)]
-    load = checks.Load(connection, lookups, [(reading.day.id, page) for reading, _, page in counted], moment)
+    pages = [(reading.day.id, page) for reading, _, page in counted]
+    first_time = all(reading.first_time for reading, _, _ in answers)
+    load = checks.Load(connection, lookups, pages, moment, first_time=first_time)
     stored = sum((_take(connection, load, *answer, moment) for answer in counted), checks.Stored())
     load.flush()
     days = {reading.day.id: reading.day for reading, _, _ in answers}

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
-from operator import itemgetter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import add, attrgetter, itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,8 +22,8 @@ from etl.core.page import Page
 from etl.core.steps import Listed
 from etl.database.keys import having_keys_for_driver
 from etl.database.sql import chunks
-from etl.database.upsert import insert_all, upsert
-from etl.database.values import DriverRow, from_driver, to_driver
+from etl.database.upsert import insert_all, insert_unheld, upsert
+from etl.database.values import DriverRow, from_driver, rows_for_driver
 from etl.errors import TryLater
 from etl.schema.tables import KEY, OWN_FIELDS, batch, batch_day, number_check, repeated_key
 from etl.store.awaited import Waiting
@@ -42,6 +42,7 @@ _COLUMNS = (*_CONTENT, "batch_day_id")
 OUTCOME = frozenset(field.name for field in FIELDS if field.kept)
 _KEPT = OUTCOME.intersection(_OWN)
 
+_key_of: Callable[[DriverRow], Key] = itemgetter(0, 1)
 _own_of: Values = itemgetter(*map(_FIELDS.index, _OWN))
 _row_of: Values = itemgetter(*map((*NAMES, *_CONTENT).index, _FIELDS))  # of the codes and the content behind them
 _results_of: Values = itemgetter(*(_CONTENT.index(field.name) for field in OWN_FIELDS if field.settles))
@@ -70,7 +71,10 @@ class Stored:
         return self.received - self.inserted - self.updated - self.rejected
 
     def __add__(self, other: Stored) -> Stored:
-        return Stored(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Stored(*map(add, _figures(self), _figures(other)))
+
+
+_figures = attrgetter(*(field.name for field in fields(Stored)))
 
 
 def store(
@@ -102,9 +106,11 @@ class Load:
         lookups: Lookups,
         answers: Collection[tuple[int, Page]],
         moment: dt.datetime,
+        *,
+        first_time: bool = False,
     ) -> None:
         """`answers`: all that will be added, in this order, each with its batch day. `moment`: when their rows are
-        first seen or changed."""
+        first seen or changed. `first_time`: whether hardly any of the rows can be held yet."""
         rows = [row for _, page in answers for row in page.rows]
         self._connection = connection
         self._lookups = lookups
@@ -112,19 +118,33 @@ class Load:
         self._python = from_driver(number_check, _CONTENT)
         # In one order, and lookups first: else two accounts that meet the same codes or keys block each other.
         lookups.ensure(connection, rows)
-        contents = to_driver(connection.dialect, number_check, _CONTENT, list(map(self._content, rows)))
-        self._held = _held(connection, {row.key for row in rows})
-        self._read_categories()
+        arrived = self._for_driver(rows, [day_id for day_id, page in answers for _ in page.rows])
+        firsts = dict(zip(map(_key_of, reversed(arrived)), reversed(arrived), strict=True))
+        self._held: dict[Key, DriverRow] = {}
+        self._uncounted: set[Key] = set()
+        if first_time and self._insert(firsts, insert_unheld):
+            self._hold_new(firsts)
+        else:
+            self._held = _held(connection, firsts.keys())
+        own = {day_id for day_id, _ in answers}
+        self._insert_new(own, {key: row for key, row in firsts.items() if key not in self._held})
+        lookups.read_categories(connection, self._categories)
         self._changed: dict[Key, CheckRow] = {}
         self._doubts: Counter[int] = Counter()
         self._waiting = Waiting(connection, list(self._awaited()), moment)
         self._sightings = Sightings(connection)
         self._rejections = Rejections(connection, moment)
-        day_ids = [day_id for day_id, page in answers for _ in page.rows]
-        own = {day_id for day_id, _ in answers}
-        self._uncounted = self._insert_new(own, zip(contents, day_ids, strict=True))
-        self._differing = {row[:2] for row in contents if self._held[row[:2]][:-1] != row}
+        unlike = [row for row in arrived if self._held[_key_of(row)] != row]
+        self._differing = {key for row in unlike if self._held[key := _key_of(row)][:-1] != row[:-1]}
         self._holders = _holders(connection, own | {row[-1] for row in self._held.values()})
+
+    def _for_driver(self, rows: Sequence[CheckRow], day_ids: Sequence[int]) -> Sequence[DriverRow]:
+        """What number_check holds once these rows are stored as they are, each with its batch day at the end."""
+        if not rows:
+            return []
+        categories = list(map(self._lookups.category_id, map(codes_of, rows)))
+        columns = (*zip(*map(_own_of, rows), strict=True), categories, day_ids)
+        return rows_for_driver(self._connection.dialect, number_check, _COLUMNS, columns)
 
     def _content(self, row: CheckRow) -> DriverRow:
         return (*_own_of(row), self._lookups.category_id(codes_of(row)))
@@ -136,36 +156,37 @@ class Load:
         content = self._python(self._held[key][:-1])
         return CheckRow._make(_row_of((*self._lookups.codes(content[-1]), *content)))
 
-    def _read_categories(self) -> None:
-        self._lookups.read_categories(self._connection, {row[-2] for row in self._held.values()})
+    @property
+    def _categories(self) -> set[int]:
+        return {row[-2] for row in self._held.values()}
 
     def _awaited(self) -> Iterator[Key]:
-        """The keys of held rows that have no outcome yet."""
+        """The keys of rows that were held before and have no outcome yet."""
+        may_wait = set(filter(self._lookups.may_wait, self._categories))
         for key, row in self._held.items():
-            if self._lookups.may_wait(row[-2]) and not any(_results_of(row)) and self._row(key).awaits_outcome:
+            blank = row[-2] in may_wait and key not in self._uncounted and not any(_results_of(row))
+            if blank and self._row(key).awaits_outcome:
                 yield key
 
-    def _insert_new(self, own: Collection[int], arrived: Iterable[tuple[DriverRow, int]]) -> set[Key]:
-        """Write the rows that nobody holds. Their keys; the rows are held from now on. `own`: our batch days."""
-        new: dict[Key, DriverRow] = {}
-        for content, day_id in arrived:
-            if (key := content[:2]) not in self._held and key not in new:
-                new[key] = (*content, day_id)
+    def _insert_new(self, own: Collection[int], new: dict[Key, DriverRow]) -> None:
+        """Write rows that nobody held a moment ago. `own`: our batch days."""
         left = new
-        while left and not self._insert(left):
+        while left and not self._insert(left, insert_all):
             found = _held(self._connection, left.keys())
             if not found:
                 raise TryLater("Another account stores the same rows. The next run goes on from here.")
             self._held |= {key: row for key, row in found.items() if row[-1] not in own}
             left = {key: row for key, row in left.items() if key not in found}
-        self._read_categories()
-        new = {key: row for key, row in new.items() if key not in self._held}
-        self._held |= new
-        return set(new)
+        self._hold_new({key: row for key, row in new.items() if key not in self._held})
 
-    def _insert(self, new: Mapping[Key, DriverRow]) -> bool:
+    def _hold_new(self, new: dict[Key, DriverRow]) -> None:
+        """These were written by this transaction: `add` will count them."""
+        self._held |= new
+        self._uncounted |= new.keys()
+
+    def _insert(self, new: Mapping[Key, DriverRow], how: Callable[..., bool]) -> bool:
         rows = [new[key] for key in sorted(new)]
-        return insert_all(self._connection, number_check, _COLUMNS, rows, same=self._moments)
+        return how(self._connection, number_check, _COLUMNS, rows, same=self._moments)
 
     @property
     def _moments(self) -> dict[str, dt.datetime]:

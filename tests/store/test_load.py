@@ -1,4 +1,4 @@
-"""Several pages in one transaction have the same result as each in a transaction of its own."""
+"""However pages are stored, the result is the same: together, one by one, or as if all rows were new."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def together(connection: sa.Connection, pages: Sequence[tuple[int, Page]]) -> li
 def one_by_one(connection: sa.Connection, pages: Sequence[tuple[int, Page]]) -> list[Stored]:
     lookups = Lookups()
     return [store(connection, lookups, day, answer, at_page=answer.number, moment=NOW) for day, answer in pages]
+
+
+def hopefully(connection: sa.Connection, pages: Sequence[tuple[int, Page]]) -> list[Stored]:
+    """Each in a transaction of its own that takes all rows for new ones, which few of them are."""
+    stored = []
+    for day, answer in pages:
+        load = Load(connection, Lookups(), [(day, answer)], NOW, first_time=True)
+        stored.append(load.add(day, answer, at_page=answer.number))
+        load.flush()
+    return stored
 
 
 def content(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
@@ -78,17 +88,17 @@ def some_pages(seed: int, days: Sequence[int]) -> list[tuple[int, Page]]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_pages_together_are_the_same_as_one_by_one(connection: sa.Connection, seed: int) -> None:
+def test_all_ways_to_store_pages_have_the_same_result(connection: sa.Connection, seed: int) -> None:
     outcomes = []
     days = [batch_day(connection, "B1"), batch_day(connection, "B2"), batch_day(connection, "B2", "other")]
-    loaders: tuple[Loader, ...] = (one_by_one, together)
+    loaders: tuple[Loader, ...] = (one_by_one, together, hopefully)
     for load in loaders:
         savepoint = connection.begin_nested()
         first, second = some_pages(seed, days), some_pages(seed + 100, days)
         stored = load(connection, first) + load(connection, second)
         outcomes.append((stored, content(connection)))
         savepoint.rollback()
-    assert outcomes[0] == outcomes[1]
+    assert outcomes[0] == outcomes[1] == outcomes[2]
     assert sum(each.inserted for each in outcomes[0][0]) > 10
     assert all(outcomes[0][1].values()), "each kind of row was among them"
 
@@ -112,3 +122,18 @@ def test_rows_that_did_not_change_are_not_written_again(engine: sa.Engine) -> No
         "category": (1, 0),
         "carrier": (1, 0),
     }
+
+
+@pytest.mark.parametrize("change", ["message_id", "phone", "neither"])
+def test_rows_that_are_all_new_are_inserted_without_a_look(connection: sa.Connection, change: str) -> None:
+    day = batch_day(connection)
+    sent = {"message_id": hlr("m2"), "phone": hlr("m1", "84900000002"), "neither": hlr("m1")}[change]
+    asked: list[str] = []
+    sa.event.listen(connection, "before_cursor_execute", lambda _c, _k, text, *_: asked.append(text))
+    for answer in (page(hlr("m1")), page(sent)):
+        asked.clear()
+        load = Load(connection, Lookups(), [(day, answer)], NOW, first_time=True)
+        stored = load.add(day, answer, at_page=1)
+        load.flush()
+    looked = any(text.startswith("SELECT") and "FROM number_check" in text for text in asked)
+    assert (stored.inserted, stored.unchanged, looked) == ((0, 1, True) if change == "neither" else (1, 0, False))
