@@ -16,6 +16,7 @@ import pytest
 
 from etl.vendor.outcomes import Trouble
 from etl.vendor.signing import Signature
+from etl.web.processor import PROCESSOR
 from tests.clocks import HandSet
 from tests.vendor.vendor import CERTIFICATE, PAUSE, Reply, Vendor, endless, post, silent, transport, trickle
 
@@ -71,6 +72,24 @@ def test_a_server_that_accepts_and_says_nothing(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         answer = post(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/", SOON)
     assert (answer.status, answer.trouble) == (None, Trouble.TIMED_OUT)
+
+
+def test_the_processor_is_free_while_anything_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def look_up(*given: Any) -> Any:
+        seen.append(PROCESSOR.locked())
+        return looked_up(*given)
+
+    def answer(handler: Any) -> None:
+        seen.append(PROCESSOR.locked())
+        trickle(HEAD.replace(b"500000", b"5") + b"xxxxx")(handler)
+
+    looked_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with Vendor(Reply(raw=answer)) as vendor:
+        assert post(vendor.url).body == b"xxxxx"
+    assert (len(seen), any(seen), PROCESSOR.locked()) == (2, False, False)
 
 
 def test_a_slow_answer_within_the_limit_is_read() -> None:
