@@ -89,7 +89,7 @@ def test_the_processor_is_free_while_anything_is_waited_for(monkeypatch: pytest.
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with Vendor(Reply(raw=answer)) as vendor:
         assert post(vendor.url).body == b"xxxxx"
-    assert (len(seen), any(seen), PROCESSOR.locked()) == (2, False, False)
+    assert (len(seen) >= 2, any(seen), PROCESSOR.locked()) == (True, False, False)
 
 
 def test_a_slow_answer_within_the_limit_is_read() -> None:
