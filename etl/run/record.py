@@ -75,8 +75,10 @@ def _take(
 def look_after_awaited(connection: sa.Connection, days: Sequence[BatchDay], window: Window) -> None:
     """These batch days were read to their ends: ask later for the checks that still wait, and count them."""
     ids = [day.id for day in days]
-    awaited.postpone(connection, ids, window.moment)
     waiting = awaited.of_days(connection, ids)
+    if any(due_at is not None and due_at <= window.moment for _, due_at in waiting.values()):
+        awaited.postpone(connection, ids, window.moment)
+        waiting = awaited.of_days(connection, ids)
     for day in days:
         day.unresolved, day.next_outcome_at = waiting[day.id]
 

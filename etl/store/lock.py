@@ -33,10 +33,18 @@ class Lock(Protocol):
         ...
 
 
-class _Kind(Lock, Protocol):
+class _Kind(Protocol):
     """How one kind of database locks. `session`: what has to hold a lock of this name for it to count."""
 
     session: str | None
+
+    def held(self, row: sa.ColumnElement[bool]) -> bool:
+        """Whether the lock is still held, and the account has a row like this, which names it."""
+        ...
+
+    def release(self) -> None:
+        """Release the lock for the next sync."""
+        ...
 
     @classmethod
     def take(cls, connection: sa.Connection, name: str) -> _Kind:
@@ -72,7 +80,7 @@ def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
     except BaseException:
         taken.release()
         raise
-    return _Named(taken, connection, mine & (account.c.lock_key == name))
+    return _Named(taken, mine & (account.c.lock_key == name))
 
 
 def verify(lock: Lock) -> None:
@@ -128,18 +136,22 @@ def _refuse_if_taken(connection: sa.Connection, kind: type[_Kind], query: sa.Sel
 class _Named:
     """A lock, and the row that names it: both have to be there. A file is enough, as nobody else can lock it."""
 
-    def __init__(self, lock: _Kind, connection: sa.Connection, row: sa.ColumnElement[bool]) -> None:
-        self._lock, self._connection, self._row = lock, connection, row
+    def __init__(self, lock: _Kind, row: sa.ColumnElement[bool]) -> None:
+        self._lock, self._row = lock, row
 
     def held(self) -> bool:
-        return self._lock.held() and (self._lock.session is None or self._is_named())
-
-    def _is_named(self) -> bool:
-        named = sa.select(sa.func.count()).select_from(account).where(self._row)
-        return bool(self._connection.execute(named).scalar_one())
+        return self._lock.held(self._row)
 
     def release(self) -> None:
         self._lock.release()
+
+
+def _is_true(
+    connection: sa.Connection, row: sa.ColumnElement[bool], held: sa.TextClause, values: dict[str, Any]
+) -> bool:
+    """Whether an account has such a row, and the lock is held: one query, as each transaction asks this."""
+    query = sa.select(sa.func.count()).select_from(account).where(row, held)
+    return bool(connection.execute(query, values).scalar_one())
 
 
 class _PostgresLock:
@@ -158,7 +170,7 @@ class _PostgresLock:
             session="pg_catalog.concat(pid, ' ', session.usesysid) = CAST(:session AS text)",
         )
     )
-    _MINE = sa.text(_HELD.format(join="", session="held.pid = pg_catalog.pg_backend_pid()"))
+    _MINE = sa.text(f"({_HELD.format(join='', session='held.pid = pg_catalog.pg_backend_pid()')}) > 0")
     _SESSION = sa.text(
         "SELECT pg_catalog.concat(pid, ' ', usesysid) FROM pg_catalog.pg_stat_activity"
         " WHERE pid = pg_catalog.pg_backend_pid()"
@@ -181,8 +193,8 @@ class _PostgresLock:
         values = cls._numbered(name) | {"session": session}
         return bool(connection.execute(cls._TAKEN, values).scalar_one())
 
-    def held(self) -> bool:
-        return bool(self._connection.execute(self._MINE, self._number).scalar_one())
+    def held(self, row: sa.ColumnElement[bool]) -> bool:
+        return _is_true(self._connection, row, self._MINE, self._number)
 
     def release(self) -> None:
         query = sa.text("SELECT pg_catalog.pg_advisory_unlock(CAST(:number AS bigint))")
@@ -196,6 +208,8 @@ class _PostgresLock:
 
 class _MysqlLock:
     """A named user-level lock. All databases of a server share one set of names, which nobody can look up."""
+
+    _MINE = sa.text("is_used_lock(:name) = connection_id()")
 
     def __init__(self, connection: sa.Connection, name: str) -> None:
         self._connection = connection
@@ -213,9 +227,8 @@ class _MysqlLock:
         user = connection.execute(sa.text("SELECT is_used_lock(:name)"), cls._named(name)).scalar_one()
         return user is not None and str(user) == session
 
-    def held(self) -> bool:
-        query = sa.text("SELECT is_used_lock(:name) = connection_id()")
-        return bool(self._connection.execute(query, self._name).scalar_one())
+    def held(self, row: sa.ColumnElement[bool]) -> bool:
+        return _is_true(self._connection, row, self._MINE, self._name)
 
     def release(self) -> None:
         _end(self._connection, sa.text("SELECT release_lock(:name)"), self._name)
@@ -259,17 +272,19 @@ class _FileLock:
             raise _unusable(path, error) from error
         return False
 
-    def held(self) -> bool:
-        if self._path is None or self._descriptor is None:
-            return True
+    def held(self, _row: sa.ColumnElement[bool]) -> bool:
+        return self._path is None or self._descriptor is None or self._is_there(self._path, self._descriptor)
+
+    @staticmethod
+    def _is_there(path: Path, descriptor: int) -> bool:
         with suppress(OSError):
-            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+            return os.path.samestat(os.fstat(descriptor), path.stat())
         return False
 
     def release(self) -> None:
         if self._descriptor is None or self._path is None:
             return
-        if self.held():
+        if self._is_there(self._path, self._descriptor):
             with suppress(OSError):
                 self._path.unlink()
         os.close(self._descriptor)

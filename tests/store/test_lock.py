@@ -353,7 +353,7 @@ def test_who_may_only_connect_keeps_nobody_out(db: sa.Engine, stranger: sa.Engin
     with stranger.connect() as connection:
         theirs = kind.take(connection, name)  # even if it could learn the name
         assert theirs.session != session
-        assert theirs.held()
+        assert kind.is_taken(connection, name, theirs.session)
         assert is_free(db, account_id)
         theirs.release()
 
