@@ -128,7 +128,7 @@ def _for_a_while(
 ) -> None:
     """Delete some slices; a batch day of which nothing is left is taken off `days`."""
     end = time.monotonic() + HELD_SECONDS
-    while days and time.monotonic() < end:
+    while days:
         with connection.begin():
             looked_at, gone = _slice(connection, days[0], before, now())
             lock.verify(held)
@@ -136,6 +136,8 @@ def _for_a_while(
         done.days.add(days[0])
         if looked_at < ROWS_EXPIRED:
             days.popleft()
+        if time.monotonic() >= end:
+            return
 
 
 def _note(connection: sa.Connection, account_id: int, who: str, moment: dt.datetime, done: Expired) -> None:
