@@ -126,7 +126,7 @@ def _spelled(order: ErasureOrder) -> Iterator[str]:
 
 def _known_by_code(connection: sa.Connection, erased: Erased, account_id: int) -> Iterator[str]:
     """The phones of an account that are erased; each of its phones is looked at."""
-    query = sa.select(number_check.c.phone).distinct().join(batch_day).join(batch)
+    query = sa.select(number_check.c.phone).distinct().select_from(number_check.join(batch_day).join(batch))
     found = connection.execute(query.where(batch.c.account_id == account_id), execution_options=STREAMED)
     yield from (phone for phone in found.scalars() if erased.has(phone, ANY_DATE))
 

@@ -69,7 +69,7 @@ def find(ctx: click.Context, file: str, names: Sequence[str], as_json: bool) -> 
         cells = [(p.line, p.account, p.batch_no, p.check_date, p.where, p.rows) for p in places]
         echo(table(head, cells))
     found, rows = len({place.line for place in places}), sum(place.rows for place in places)
-    echo(f"{count(found, 'number')} of {len(given.numbers):,} found, in {count(rows, 'row')}.")
+    echo(f"{found:,} of {count(len(given.numbers), 'number')} found, in {count(rows, 'row')}.")
     tell_bad_lines(ctx, given.bad)
 
 
