@@ -48,26 +48,48 @@ def _rename(connection: sa.Connection, day: int, old: Key, new: Key | None) -> N
 
 
 def rewrite_rejected(connection: sa.Connection, disguise: Disguise, account_id: int) -> int:
-    """Disguise the rejected rows of an account; how many changed."""
+    """Disguise the rejected rows of an account; how many changed.
+
+    One that would become equal to another of its batch day is deleted: the vendor listed one row.
+    """
     table = rejected_row
-    columns = (table.c.rejected_row_id, table.c.reason, table.c.payload, table.c.digest, batch_day.c.check_date)
+    columns = (
+        table.c.rejected_row_id,
+        table.c.batch_day_id,
+        table.c.reason,
+        table.c.payload,
+        table.c.digest,
+        batch_day.c.check_date,
+    )
     query = sa.select(*columns).select_from(table.join(batch_day).join(batch))
-    lines = []
-    for number, reason, payload, digest, date in connection.execute(
+    there, lines, gone = _digests(connection, account_id), list[dict[str, Any]](), list[dict[str, Any]]()
+    for number, day, reason, payload, digest, date in connection.execute(
         query.where(batch.c.account_id == account_id), execution_options=STREAMED
     ):
         before = RejectedRow(reason, payload, digest)
         after = _disguised(before, disguise, date)
-        if after != before:
+        if after.digest != digest and (day, after.digest) in there:
+            gone.append({"number": number})
+        elif after != before:
+            there.add((day, after.digest))
             lines.append({"number": number, "new_payload": after.payload, "new_digest": after.digest})
-    if lines:
-        connection.execute(_REWRITE, lines)
-    return len(lines)
+    for statement, some in ((_DELETE, gone), (_REWRITE, lines)):
+        if some:
+            connection.execute(statement, some)
+    return len(lines) + len(gone)
 
 
+def _digests(connection: sa.Connection, account_id: int) -> set[tuple[int, str]]:
+    query = sa.select(rejected_row.c.batch_day_id, rejected_row.c.digest)
+    query = query.select_from(rejected_row.join(batch_day).join(batch)).where(batch.c.account_id == account_id)
+    return {(day, digest) for day, digest in connection.execute(query)}
+
+
+_NUMBERED = rejected_row.c.rejected_row_id == sa.bindparam("number")
+_DELETE: Any = sa.delete(rejected_row).where(_NUMBERED)
 _REWRITE: Any = (
     sa.update(rejected_row)
-    .where(rejected_row.c.rejected_row_id == sa.bindparam("number"))
+    .where(_NUMBERED)
     .values(payload=sa.bindparam("new_payload"), digest=sa.bindparam("new_digest"))
 )
 
