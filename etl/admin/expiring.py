@@ -39,7 +39,7 @@ ROWS_EXPIRED = 2000
 """Rows that are deleted in one transaction."""
 HELD_SECONDS = 1.0
 """For so long at most, and one slice, the lock of the account is held before a sync may have it."""
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 0.25
 """A sync that waits for the lock looks for it more often than that."""
 
 _FINISHED = (State.SETTLED, State.LOST)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from etl.admin.erasing import ANY_DATE, odd_pseudonyms, telling
+from etl.admin.erasing import odd_pseudonyms, telling
 from etl.database.sql import STREAMED, chunks
 from etl.privacy.disguise import texts_of
 from etl.privacy.erased import Erased, abroad, forms
@@ -66,8 +66,11 @@ class _Search:
         self.numbers = numbers
         self._line_of = {number: line for line, number in reversed(list(numbers.items()))}
         self._line_of_mac = {macs.phone(number): line for number, line in self._line_of.items()}
-        self._any = Erased(macs, (form for number in self._line_of for form in forms(macs, number, None)))
-        self._each = {line: Erased(macs, forms(macs, number, None)) for number, line in self._line_of.items()}
+        self._lines_of_form: dict[str, set[int]] = defaultdict(set)
+        known = [(line, form) for number, line in self._line_of.items() for form in forms(macs, number, None)]
+        for line, form in known:
+            self._lines_of_form[form.mac].add(line)
+        self._erased = Erased(macs, (form for _, form in known))
 
     @property
     def phones(self) -> set[str]:
@@ -88,8 +91,7 @@ class _Search:
 
     def in_texts(self, texts: Sequence[str]) -> Iterator[int]:
         """The lines of the numbers that these texts hold."""
-        if self._any.is_in(texts, ANY_DATE):
-            yield from (line for line, one in self._each.items() if one.is_in(texts, ANY_DATE))
+        yield from {line for form in self._erased.forms_in(texts) for line in self._lines_of_form[form.mac]}
 
 
 def _checks(connection: sa.Connection, search: _Search) -> Iterator[HeldCheck]:

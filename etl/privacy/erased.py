@@ -67,11 +67,13 @@ class Erased:
 
     def is_in(self, texts: Collection[str], date: dt.date) -> bool:
         """Whether one of these texts holds an erased number, with its country or without."""
-        if not self._forms:
-            return False
-        parts = set(chain.from_iterable(map(self._parts, texts)))
-        found = (self._forms.get(self._macs.phone(part)) for part in parts)
-        return any(form is not None and _covers(form, date) for form in found)
+        return any(_covers(form, date) for form in self.forms_in(texts))
+
+    def forms_in(self, texts: Collection[str]) -> Iterator[ErasedForm]:
+        """The forms of erased numbers, for whichever dates, that these texts hold."""
+        if self._forms:
+            parts = set(chain.from_iterable(map(self._parts, texts)))
+            yield from filter(None, (self._forms.get(self._macs.phone(part)) for part in parts))
 
     def _parts(self, text: str) -> Iterator[str]:
         """All parts of the numbers in a text that are as long as an erased number."""
