@@ -66,26 +66,30 @@ def known_to_vendor(found: list[Awaited]) -> list[Awaited]:
 
 
 def disguise_of(session: Session, settings: Settings, moment: dt.datetime) -> Disguise | None:
-    """How this run stores rows; None: as they are. Raises Misconfigured where settings and database do not fit.
-
-    Nothing that was erased may come back, and no clear number may stand beside pseudonyms.
-    """
+    """How this run stores rows; None: as they are. Raises Misconfigured where settings and database do not fit."""
     with session.transaction() as connection:
-        known = erasures.of_account(connection, session.account_id)
-        _require_same_state(known, settings)
-        macs = Macs(settings.privacy_key or "")
-        if settings.privacy_key and known.fingerprint not in (None, macs.fingerprint()):
-            raise erasures.another_key()
-        if not (settings.pseudonyms or known.any_erased):
+        known = require_fit(connection, session.account_id, settings)
+        if settings.privacy_key is None or not (settings.pseudonyms or known.any_erased):
             return None
-        erasures.require_key(connection, macs, moment if settings.pseudonyms else None)
+        macs = Macs(settings.privacy_key)
         if settings.pseudonyms and known.pseudonyms is None:
-            _begin_pseudonyms(connection, session.account_id)
+            erasures.require_key(connection, macs, moment)
+            erasures.set_pseudonyms(connection, session.account_id, erasures.ON)
         erased = erasures.erased_of(connection, session.account_id, macs) if known.any_erased else Erased(macs)
         return Disguise(macs, erased, settings.pseudonyms)
 
 
-def _require_same_state(known: Privacy, settings: Settings) -> None:
+def require_fit(connection: sa.Connection, account_id: int, settings: Settings) -> Privacy:
+    """What the database knows of erased numbers and pseudonyms, where the settings fit it. Raises Misconfigured.
+
+    Nothing that was erased may come back, and no clear number may stand beside pseudonyms.
+    """
+    known = erasures.of_account(connection, account_id)
+    if settings.privacy_key and known.fingerprint not in (None, Macs(settings.privacy_key).fingerprint()):
+        raise erasures.another_key()
+    if known.any_erased and settings.privacy_key is None:
+        problem = "Numbers of this account are erased; without NUMBERCHECK_PRIVACY_KEY they would be stored again."
+        raise Misconfigured(problem, f"{erasures.RIGHT_KEY}.")
     if known.pseudonyms == erasures.BEGUN_PSEUDONYMS:
         problem = "The numbers of this account are being replaced by pseudonyms, and that has not come to its end."
         raise Misconfigured(problem, "run `numbercheck privacy pseudonymise` again, then this.")
@@ -96,14 +100,7 @@ def _require_same_state(known: Privacy, settings: Settings) -> None:
         raise Misconfigured(
             problem, "set NUMBERCHECK_PSEUDONYMS=true; what was replaced cannot be made clear again."
         )
-    if known.any_erased and settings.privacy_key is None:
-        problem = "Numbers of this account are erased; without NUMBERCHECK_PRIVACY_KEY they would be stored again."
-        raise Misconfigured(problem, f"{erasures.RIGHT_KEY}.")
-
-
-def _begin_pseudonyms(connection: sa.Connection, account_id: int) -> None:
-    """Pseudonyms from the first run on. Raises Misconfigured where there are clear rows already."""
-    if erasures.holds_rows(connection, account_id):
+    if settings.pseudonyms and not known.pseudonyms and erasures.holds_rows(connection, account_id):
         problem = "NUMBERCHECK_PSEUDONYMS is true, but the rows of this account hold clear numbers."
         raise Misconfigured(problem, "run `numbercheck privacy pseudonymise`, which replaces them, then this.")
-    erasures.set_pseudonyms(connection, account_id, erasures.ON)
+    return known

@@ -91,6 +91,7 @@ def test_turning_pseudonyms_on(people: Command) -> None:
     assert "hold clear numbers" in people.at(NOW, "sync", status=78, pseudonyms="true").messages
     assert "holds pseudonyms alone" in people("privacy", "pseudonymise").out
     assert "stored as pseudonyms" in people.at(NOW, "sync", status=78).messages
+    assert "stored as pseudonyms" in people("doctor", status=78).out
     assert people.sync("--full", pseudonyms="true").result["rows"]["inserted"] == 0
     assert people("privacy", "pseudonymise", "--json").json["rows"] == 0
     assert people("privacy", "find", "numbers.txt", "--json").json["numbers"] == 2
