@@ -44,6 +44,13 @@ PAUSE_SECONDS = 0.25
 
 _FINISHED = (State.SETTLED, State.LOST)
 _LEFTOVERS = (awaited_check, further_sighting, repeated_key, rejected_row)
+# Made once: having_keys remembers each query that it was ever given.
+_CHILDREN = {table: sa.select(*table.c) for table in (awaited_check, further_sighting)}
+_LATER = (
+    sa.select(*further_sighting.c, batch_day.c.check_date)
+    .join(batch_day)
+    .where(batch_day.c.check_date >= sa.bindparam("before"))
+)
 _COUNTS = {"validity": "valid_rows", "reachable": "reachable_rows", "answered": "answered_rows"}
 
 
@@ -181,12 +188,8 @@ def _slice(connection: sa.Connection, day: int, before: dt.date, moment: dt.date
 
 def _move(connection: sa.Connection, keys: list[Key], before: dt.date) -> set[Key]:
     """Let keys that a later date has listed as well stand there from now on; which ones."""
-    query = (
-        sa.select(*further_sighting.c, batch_day.c.check_date)
-        .join(batch_day)
-        .where(batch_day.c.check_date >= before)
-    )
-    found = sorted(having_keys(connection, query, further_sighting, keys), key=lambda row: row.check_date)
+    later = having_keys(connection, _LATER, further_sighting, keys, before=before)
+    found = sorted(later, key=lambda row: row.check_date)
     place = {(row.message_id, row.phone): row.batch_day_id for row in reversed(found)}
     if place:
         lines = [{"_day": day, "_message_id": key[0], "_phone": key[1]} for key, day in place.items()]
@@ -200,8 +203,8 @@ def _move(connection: sa.Connection, keys: list[Key], before: dt.date) -> set[Ke
 
 def _delete(connection: sa.Connection, keys: list[Key]) -> None:
     """Delete checks, and what refers to them."""
-    for table in (awaited_check, further_sighting):
-        there = {(row.message_id, row.phone) for row in having_keys(connection, sa.select(table), table, keys)}
+    for table, query in _CHILDREN.items():
+        there = {(row.message_id, row.phone) for row in having_keys(connection, query, table, keys)}
         _delete_from(connection, table, there)
     _delete_from(connection, number_check, keys)
 

@@ -87,7 +87,9 @@ _UPDATE = (
     .where(_BY_KEY)
     .values({name: sa.bindparam(name) for name in (*_CONTENT, "category_id", "last_changed_at")})
 )
-_CHILDREN = (further_sighting, awaited_check)
+# Made once: having_keys remembers each query that it was ever given.
+_CHILDREN = {table: sa.select(*table.c) for table in (further_sighting, awaited_check)}
+_KEYS = sa.select(*(number_check.c[name] for name in KEY))
 
 
 def change(connection: sa.Connection, lookups: Lookups, changes: Sequence[Change], moment: dt.datetime) -> None:
@@ -126,13 +128,12 @@ def _line(lookups: Lookups, each: Change, moment: dt.datetime) -> dict[str, Any]
 
 
 def _existing(connection: sa.Connection, keys: Collection[Key]) -> set[Key]:
-    query = sa.select(*(number_check.c[name] for name in KEY))
-    return {(row[0], row[1]) for row in having_keys(connection, query, number_check, keys)}
+    return {(row[0], row[1]) for row in having_keys(connection, _KEYS, number_check, keys)}
 
 
 def _taken_away(connection: sa.Connection, table: sa.Table, keys: Collection[Key]) -> list[dict[str, Any]]:
     """The lines of a table that refer to these checks; they are deleted."""
-    found = [dict(row._mapping) for row in having_keys(connection, sa.select(*table.c), table, keys)]
+    found = [dict(row._mapping) for row in having_keys(connection, _CHILDREN[table], table, keys)]
     if found:
         mine = [table.c[name] == sa.bindparam(f"_{name}") for name in ("batch_day_id", *KEY)]
         lines = [{f"_{name}": row[name] for name in ("batch_day_id", *KEY)} for row in found]
