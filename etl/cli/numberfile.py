@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -34,14 +35,21 @@ def taken_from(file: str, macs: Macs) -> Taken:
 
 
 def _lines(file: str) -> list[str]:
-    if file == STANDARD_INPUT:
-        content = sys.stdin.buffer.read(MOST_NUMBER_BYTES + 1)
-    else:
-        with open(file, "rb") as stream:  # noqa: PTH123  (the error of a path names it as it was typed)
-            content = stream.read(MOST_NUMBER_BYTES + 1)
+    content = sys.stdin.buffer.read(MOST_NUMBER_BYTES + 1) if file == STANDARD_INPUT else _content(file)
     if len(content) > MOST_NUMBER_BYTES:
         raise Misconfigured(f"{_called(file)} is larger than {MOST_NUMBER_BYTES // 1024**2} MiB.", "divide it.")
     return content.decode("utf-8-sig", errors="replace").splitlines()
+
+
+def _content(file: str) -> bytes:
+    """Never names the file in an error: a number may have been typed in its place."""
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(MOST_NUMBER_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no such name is possible"
+        remedy = "name a file with one number on each line, or - for standard input; a number is not taken here."
+        raise Misconfigured(f"The file cannot be used ({reason}).", remedy) from None
 
 
 def _called(file: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 
@@ -121,9 +120,11 @@ def test_expire_needs_its_setting_and_keeps_the_window(people: Command) -> None:
     assert dt.date.fromisoformat(done["before"]) <= dt.datetime.now(dt.UTC).date() - dt.timedelta(days=14)
 
 
-def test_numbers_are_not_taken_from_the_command_line(people: Command, tmp_path: Path) -> None:
-    done = people("privacy", "erase", str(tmp_path / "nothing"), status=78)
+@pytest.mark.parametrize("file", [DIGITS[0], "nothing", "a\0b", "."])
+def test_numbers_are_not_taken_from_the_command_line(people: Command, file: str) -> None:
+    done = people("privacy", "erase", file, status=78)
     assert "cannot be used" in done.messages
+    assert DIGITS[0] not in done.out + done.err
 
 
 def test_today_is_covered(people: Command) -> None:
