@@ -86,7 +86,7 @@ def _accounts(connection: sa.Connection, order: ErasureOrder) -> list[tuple[str,
 def _erase(connection: sa.Connection, order: ErasureOrder, name: str, account_id: int) -> int:
     mine = (*order.given, *(order.by_account or {}).get(name, ()))
     erasures.keep_erased(connection, account_id, mine, order.moment)
-    pseudonyms = erasures.of_account(connection, account_id).pseudonyms is not None
+    pseudonyms = erasures.of_account(connection, account_id).pseudonyms == erasures.ON
     disguise = Disguise(order.macs, erasures.erased_of(connection, account_id, order.macs))
     changes = list(_changes(connection, disguise, order, account_id, pseudonyms=pseudonyms))
     change(connection, Lookups(), changes, order.moment)

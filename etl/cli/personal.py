@@ -206,9 +206,9 @@ def _end(ctx: click.Context, result: dict[str, object], bad: Sequence[int]) -> N
 
 
 def _key_or_none(connection: sa.Connection, settings: Settings) -> Macs | None:
-    if settings.privacy_key is None:
+    if settings.privacy_key is None and not erasures.any_pseudonyms(connection):
         return None
-    macs = Macs(settings.privacy_key)
+    macs = require_macs(settings)
     erasures.require_key(connection, macs)
     return macs
 

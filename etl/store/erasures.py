@@ -100,6 +100,12 @@ def set_pseudonyms(connection: sa.Connection, account_id: int, state: str) -> No
     connection.execute(sa.update(account).where(account.c.account_id == account_id).values(pseudonyms=state))
 
 
+def any_pseudonyms(connection: sa.Connection) -> bool:
+    """Whether any account stores pseudonyms, which only who has the key can look for."""
+    query = sa.select(account.c.account_id).where(account.c.pseudonyms.is_not(None)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def holds_rows(connection: sa.Connection, account_id: int) -> bool:
     """Whether an account has any check or rejected row."""
     some = sa.select(sa.literal(1)).where(batch.c.account_id == account_id).limit(1)

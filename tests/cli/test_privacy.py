@@ -93,7 +93,12 @@ def test_turning_pseudonyms_on(people: Command) -> None:
     assert "stored as pseudonyms" in people("doctor", status=78).out
     assert people.sync("--full", pseudonyms="true").result["rows"]["inserted"] == 0
     assert people("privacy", "pseudonymise", "--json").json["rows"] == 0
-    assert people("privacy", "find", "numbers.txt", "--json").json["numbers"] == 2
+    assert people("privacy", "find", "numbers.txt").out.endswith("2 of 2 numbers found, in 2 rows.\n")
+    keyless = people("privacy", "find", "numbers.txt", status=78, privacy_key=None)
+    assert "NUMBERCHECK_PRIVACY_KEY is not set" in keyless.messages
+    people("privacy", "erase", "numbers.txt")
+    assert "0 of 2 numbers found" in people("privacy", "find", "numbers.txt").out
+    assert people.sync("--full", pseudonyms="true").result["rows"]["inserted"] == 0
 
 
 def test_codes_go_out_and_come_back(people: Command) -> None:
