@@ -181,11 +181,23 @@ def _join(connection: sa.Connection, each: Change, moment: dt.datetime) -> None:
             gone[day] -= 1
             _reject(connection, day, there, moment)
         elif day in counts_there:
-            gone[day] -= 1
+            _count_once(connection, day)
         else:
             key = dict(zip(KEY, there.row.key, strict=True))
             connection.execute(sa.insert(further_sighting).values(batch_day_id=day, **key))
     _add(connection, "stored_rows", gone)
+
+
+def _count_once(connection: sa.Connection, day: int) -> None:
+    """Two keys of a batch day have become one. A whole pass since may have counted only one of them.
+
+    More held than reported means that both count. Where rows are missing nobody knows: a whole pass has to tell.
+    """
+    columns = batch_day.c
+    accounted = columns.stored_rows + columns.repeated_rows + columns.rejected_rows
+    this = sa.update(batch_day).where(columns.batch_day_id == day)
+    connection.execute(this.where(columns.reported_rows > accounted).values(needs_pass=True))
+    connection.execute(this.where(columns.reported_rows < accounted).values(stored_rows=columns.stored_rows - 1))
 
 
 def _is(key: Key) -> list[sa.ColumnElement[bool]]:

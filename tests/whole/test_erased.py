@@ -93,3 +93,19 @@ def test_checks_of_later_dates_are_stored_again_unless_blocked(job: Job) -> None
         days = {n: {str(date) for date, phone in held if phone == number(n)} for n in (1, 2)}
         assert days == {1: {str(NEXT)}, 2: set()}
         job.sync(LATER, FULL)
+
+
+def test_a_check_that_came_back_under_a_later_date_is_joined(job: Job) -> None:
+    """It is erased for its first date, listed under a later one as well, and then erased for that one too."""
+    settle(job)
+    before = figures(job.coverage())
+    erase_all(job, number(3), until=DAY)
+    assert job.sync(LATER, FULL).status == "complete"
+    held = job.query("SELECT phone FROM v_number_check WHERE message_id = 'm00003'")
+    assert [row["phone"] for row in held] == [number(3)]
+    erase_all(job, number(3), until=None)
+    assert traces(job.engine, number(3)) == set()
+    for rules in (None, FULL):
+        assert job.sync(LATER, rules).status == "complete"
+        assert figures(job.coverage()) == before
+        assert traces(job.engine, number(3)) == set()
