@@ -69,6 +69,10 @@ class Locked(TryLater):
     """Another sync of this account is running."""
 
 
+class LockedBriefly(Locked):
+    """Something has the lock of this account that gives it back after a moment."""
+
+
 class EndpointRefuses(TryLater):
     """Every batch day meets the same useless answer, or none, and no setting is known to help."""
 

@@ -45,6 +45,8 @@ _CODE = re.compile(
 """One sign, written as for a URL, a web page, JSON or Python, and what is a space on a page."""
 _NESTED = 3
 """A code may itself be written in codes; so often at most."""
+_NEVER = "(?!)"
+"""Matches nothing."""
 _NOTHING = "\N{ZERO WIDTH SPACE}"
 _OTHER_DIGIT = "\N{ARABIC-INDIC DIGIT ZERO}"
 
@@ -70,6 +72,23 @@ def scrub(text: str, at_least: int = SHORTEST, spared: str = "") -> str:
 def scrub_foreign(text: str) -> str:
     """The same for the words of somebody who may send phone numbers: only dates and times stay."""
     return _without(text, _pattern(SHORTEST, _ANYTHING, _MOMENT))
+
+
+def digit_runs(text: str) -> set[str]:
+    """The digits (0 to 9) of every number in `text`, whatever stands between them, as written and as read."""
+    if sum(map(str.isnumeric, text)) < SHORTEST:  # each digit takes at least one, even in a code
+        return set()
+    written = [_Sign(sign, place, place + 1) for place, sign in enumerate(text)]
+    read = _read(text, written)
+    return {run for signs in (written, read) for run in _runs(signs)}
+
+
+def _runs(signs: list[_Sign]) -> Iterator[str]:
+    seen = [sign.sign for sign in signs if sign.sign.isascii() or not _is_invisible(sign.sign)]
+    text = "".join(seen)
+    for found in _pattern(SHORTEST, _ANYTHING, _NEVER).finditer("".join(map(_as_digit, seen))):
+        digits = (unicodedata.digit(sign, None) for sign in text[found.start() : found.end()])
+        yield "".join(str(digit) for digit in digits if digit is not None)
 
 
 @lru_cache(maxsize=100)

@@ -43,7 +43,7 @@ TITLES = {
     "rows_updated": "Changed",
     "started_at": "Started",
 }
-MAIN_TIME = {"v_batch_summary": "last_date", "v_sync_run": "started_at"}
+MAIN_TIME = {"v_batch_summary": "last_date", "v_sync_run": "started_at", "v_privacy_log": "happened_at"}
 
 
 class Metric(NamedTuple):
@@ -108,6 +108,7 @@ METRICS = {
         ),
     ),
     "v_batch_summary": (Metric("batches", "Batches", "count(*)", ",d"),),
+    "v_privacy_log": (Metric("actions", "Actions", "count(*)", ",d"),),
     "v_number_check_masked": (Metric("checks", "Checks", "count(*)", ",d"),),
 }
 

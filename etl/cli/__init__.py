@@ -17,7 +17,9 @@ from etl.version import DISTRIBUTION, version
 __all__ = ["main"]
 
 NAMES = ("sync", "plan", "status", "batches", "db", "doctor", "demo", "emulator")
-COMMANDS = OnDemand({name: f"etl.cli.{name}" for name in NAMES}, accounts="etl.cli.account_names")
+COMMANDS = OnDemand(
+    {name: f"etl.cli.{name}" for name in NAMES}, accounts="etl.cli.account_names", privacy="etl.cli.personal"
+)
 
 
 @click.group(

@@ -273,7 +273,7 @@ class Reading:
         pages = {page for check in due for page in self._pages_of(check)}
         ids = {check.message_id for check in due}
         unknown = any(not self._pages_of(check) for check in due)
-        if unknown or len(ids) < len(pages):
+        if (unknown or len(ids) < len(pages)) and all(check.by_id for check in due):
             yield Step(iter([Ask(1, message_id) for message_id in sorted(ids)]), lambda: False)
         elif pages:
             yield Step(iter([self._ask(page) for page in sorted(pages)]), lambda: False)

@@ -55,11 +55,15 @@ Steps = Generator[Step, None, None]
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A check without an outcome that is due to be asked for again, and where it was last seen."""
+    """A check without an outcome that is due to be asked for again, and where it was last seen.
+
+    `by_id`: whether the vendor knows its message id as it is stored.
+    """
 
     message_id: str
     page: int
     total: int
+    by_id: bool = True
 
 
 @dataclass(frozen=True, slots=True)

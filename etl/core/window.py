@@ -54,6 +54,11 @@ class Window:
         return self.last - dt.timedelta(days=self.days - 1)
 
     @property
+    def last_after_today(self) -> dt.date:
+        """The last date of the window that begins today: then everything listed today has left it."""
+        return self.last + dt.timedelta(days=self.days - 1)
+
+    @property
     def dates(self) -> list[dt.date]:
         """Every date of the window, oldest first."""
         return [self.first + dt.timedelta(days=n) for n in range(self.days)]

@@ -16,10 +16,10 @@ from etl.core.reading import Reading
 from etl.core.steps import Ask
 from etl.errors import BatchDayFailed, RunEnded
 from etl.run.active import Active, Arrival, Request
+from etl.run.edge import Askable
 from etl.run.gate import Gate
 from etl.run.refusals import Refusals
 from etl.run.sending import Sending
-from etl.vendor.client import Client
 
 AHEAD_FROM = 8
 """Where more requests than this may be under way at once, and no pace holds them back, more are asked ahead."""
@@ -43,7 +43,7 @@ class Taking:
 class Fetcher:
     """Runs readings."""
 
-    def __init__(self, client: Client, gate: Gate, in_flight: int, taking: Taking) -> None:
+    def __init__(self, client: Askable, gate: Gate, in_flight: int, taking: Taking) -> None:
         self._gate = gate
         self._in_flight = in_flight
         self._taking = taking

@@ -25,7 +25,9 @@ from etl.core.window import Window
 from etl.database.engine import explain, reading
 from etl.errors import AppkeyRefused, BatchDayFailed, DateNotAsked, EtlError, Misconfigured, RunEnded, TryLater
 from etl.log import bind
+from etl.privacy.disguise import Disguise
 from etl.run import record
+from etl.run.edge import Askable, Edge, disguise_of, known_to_vendor
 from etl.run.fetch import Fetcher, Taking
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import require_batches
@@ -101,13 +103,14 @@ class Run:
         self._done = 0
         self._suspicion = Suspicion("", ())
         self._key_kept = False
+        self._disguise: Disguise | None = None
         self._appkeys_refused: set[str] = set()
 
     def go(self) -> None:
         """The whole run; a failure after its beginning is part of the result."""
         with self._client:
             taking = Taking(self._store, self._close, self._fail)
-            fetcher = Fetcher(self._client, self._gate, self._settings.max_in_flight, taking)
+            fetcher = Fetcher(self._asked(), self._gate, self._settings.max_in_flight, taking)
             lists = read(self._session, self._settings, self._result.window)
             # From here on the record says that the run is running: a signal has to let it be finished.
             with ending_on_signals(self._gate, fetcher.wake):
@@ -116,6 +119,11 @@ class Run:
                 self._progress(0, self._result.planned, 0)
                 self._fetch(fetcher, todo.tasks)
                 self._finish()
+
+    def _asked(self) -> Askable:
+        """Who answers: the vendor, behind the edge where rows are not stored as they are."""
+        self._disguise = disguise_of(self._session, self._settings, self._clock.now())
+        return self._client if self._disguise is None else Edge(self._client, self._disguise)
 
     def _fetch(self, fetcher: Fetcher, tasks: list[Task]) -> None:
         self._suspicion = Suspicion(urlsplit(self._settings.api_url).netloc, tasks)
@@ -151,7 +159,8 @@ class Run:
     def _memory(self, day_id: int) -> Memory:
         def waiting() -> list[Awaited]:
             with self._session.transaction() as connection:
-                return awaited.due(connection, day_id, self._clock.now())
+                found = awaited.due(connection, day_id, self._clock.now())
+            return found if self._disguise is None else known_to_vendor(found)
 
         def listed() -> dict[Key, Listed]:
             with self._session.transaction() as connection:

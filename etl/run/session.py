@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from etl.errors import TryLater
+from etl.errors import LockedBriefly, TryLater
 from etl.store import accounts, lock
+
+LOOKS, LOOK_AGAIN = 300, 0.1
+"""How often, and every how many seconds, a sync looks whether rows that expire have given the lock back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,23 @@ def locked(engine: sa.Engine, account: str, key: str, holder: str) -> Iterator[S
         with connection.begin():
             account_id = accounts.register(connection, account)
             accounts.check_key(connection, account_id, key, keep=False)
-        held = lock.acquire(connection, account_id, holder)
+        held = _acquire(connection, account_id, holder)
         try:
             with connection.begin():
                 _require_same(connection, account, account_id)
             yield Session(connection, account_id, held)
         finally:
             held.release()
+
+
+def _acquire(connection: sa.Connection, account_id: int, holder: str) -> lock.Lock:
+    """The lock of the account. What deletes old rows gives it back after a moment, so that is waited for."""
+    for _ in range(LOOKS):
+        try:
+            return lock.acquire(connection, account_id, holder)
+        except LockedBriefly:
+            time.sleep(LOOK_AGAIN)
+    return lock.acquire(connection, account_id, holder)
 
 
 def _require_same(connection: sa.Connection, account: str, account_id: int) -> None:

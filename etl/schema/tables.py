@@ -104,6 +104,7 @@ account = _table(
     _column("planned_to", sa.Date(), "Up to which date everything that the lists name is planned"),
     _text("lock_key", "Random name of the lock of the run that holds this account, or held it last", 32),
     _text("lock_session", "The session of the database that took this lock; it counts in no other", 128),
+    _text("pseudonyms", "on: numbers are stored as pseudonyms; begun: they are being turned on; NULL: clear", 16),
     comment="One accessKey of the vendor: it has its own batches, pace and lock",
 )
 
@@ -165,6 +166,7 @@ batch_day = _table(
     _count(
         "doubtful_rows", "Rows held with a value that its column could not take; `extra` in number_check has it"
     ),
+    _time("expired_at", "When its rows began to be deleted because they were older than allowed"),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",
@@ -315,4 +317,51 @@ sync_run = _table(
     _text("version", "Version of this job", 64, nullable=False),
     _flag("narrowed", "It was limited to some batches or dates, and says nothing about the others"),
     comment="One run of the job",
+)
+
+# -- numbers belong to people --------------------------------------------------------------------------------
+
+privacy_key = _table(
+    "privacy_key",
+    _column("number", sa.Integer(), "1: there is one key", primary_key=True, autoincrement=False),
+    _text("fingerprint", "A code of the key: another key is refused", 64, nullable=False),
+    _time("since", "When the key was first used", nullable=False),
+    comment="With which key numbers were erased or replaced by pseudonyms; the key itself is not kept here",
+)
+
+erased_phone = _table(
+    "erased_phone",
+    _ref("account_id", "account.account_id", "The account", primary_key=True, autoincrement=False),
+    _text("mac", "A code (HMAC-SHA-256) of the number: nobody can read it without the key", 64, primary_key=True),
+    _column("digits", sa.Integer(), "How many digits the number has", nullable=False),
+    _flag("whole", "With its country code; without it, a number is looked for in free text only"),
+    _time("erased_at", "When it was erased first", nullable=False),
+    _column("until_date", sa.Date(), "The last date whose checks are erased, in the vendor's zone; NULL: all"),
+    comment="Numbers that were erased and stay erased: no number, only codes",
+)
+
+privacy_log = _table(
+    "privacy_log",
+    _id("privacy_log_id"),
+    _ref("account_id", "account.account_id", "The account", index=True),
+    _time("happened_at", "When it was done", nullable=False),
+    _text("action", "What was done: erase, import, pseudonymise or expire", 32, nullable=False),
+    _text("who", "Who did it: the user and the host of the process", 255, nullable=False),
+    _count("phones", "How many numbers it was about"),
+    _count("changed_rows", "How many rows it changed or deleted"),
+    _text("reason", "Why, in the words of who did it", 400),
+    comment="What was done with the numbers of people; it holds no number",
+)
+
+daily_total = _table(
+    "daily_total",
+    _day_key("The batch day"),
+    _ref("category_id", "category.category_id", "The category", primary_key=True, autoincrement=False),
+    _count("checked_rows", "How many checks"),
+    _count("valid_rows", "How many of them found the number valid"),
+    _count("reachable_rows", "How many of them found the device reachable"),
+    _count("answered_rows", "How many of them were answered"),
+    _count("priced_rows", "How many of them have a price"),
+    _column("cost", Price(), "The sum of their prices, exact; NULL if none has a price"),
+    comment="What is left of rows that have expired: how many they were and what they cost",
 )

@@ -69,7 +69,11 @@ COVERAGE = view(
     )
     | of(tables.batch_day, "repeated_rows", "rejected_rows")
     | own("bigint", submitted_rows="How many numbers were submitted, if the lists of batches say so")
-    | of(tables.batch_day, "last_synced_at", "deadline", "note"),
+    | of(tables.batch_day, "last_synced_at", "deadline", "note")
+    | own(
+        "bigint", erased_rows="How many of its stored rows are erased: they count and cost, and say nothing else"
+    )
+    | of(tables.batch_day, "expired_at"),
     comment="How complete each batch is on each date, one line for each batch day",
     question="Which batch days are not complete, and until when can they be fetched?",
     query="""SELECT account, batch_no, check_date, state, missing_rows, deadline
@@ -162,8 +166,8 @@ PHONE_LATEST = view(
     | of(tables.number_check, "fail_reason")
     | _TIMES
     | _LATER,
-    comment="The newest check of each phone, one line for each account and phone. The newest has the latest "
-    "check_date, then the latest first_seen_at, then the greatest message id",
+    comment="The newest check of each phone, one line for each account and phone that is not erased. The newest "
+    "has the latest check_date, then the latest first_seen_at, then the greatest message id",
     question="Which numbers were reachable when they were last checked, at most 30 days ago?",
     query="""SELECT account, phone, check_date, age_days, carrier
 FROM v_phone_latest
@@ -232,6 +236,20 @@ ORDER BY phone""",
     masked=True,
 )
 
+PRIVACY_LOG = view(
+    "v_privacy_log",
+    renamed("id", tables.privacy_log.c.privacy_log_id)
+    | of(tables.privacy_log, "happened_at", "action")
+    | _ACCOUNT
+    | of(tables.privacy_log, "who", "phones", "changed_rows", "reason"),
+    comment="What was done with the numbers of people, one line for each account and action; it holds no number",
+    question="Which requests of people were carried out, and by whom?",
+    query="""SELECT happened_at, action, account, who, phones, changed_rows, reason
+FROM v_privacy_log
+ORDER BY happened_at DESC, id DESC""",
+    masked=True,
+)
+
 VIEWS: tuple[View, ...] = (
     NUMBER_CHECK,
     NUMBER_CHECK_MASKED,
@@ -241,4 +259,5 @@ VIEWS: tuple[View, ...] = (
     COVERAGE,
     SYNC_RUN,
     REJECTED_ROW,
+    PRIVACY_LOG,
 )

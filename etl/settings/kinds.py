@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 from etl.core.line import CONTROL, MAX_BATCH_NO
 from etl.core.wholenumber import whole_number
 
+LEAST_KEY_BYTES = 32
+"""Of the key that pseudonyms are made with: as many as its codes have."""
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
 # An authority that starts with a slash is empty: then what follows is a path, such as that of an SQLite file.
 _CUT = re.compile(r"\s*[^:/?#@]*://(?!/)(?:[^@/?#\\]*[/?#\\][^@]*@|[^@]*@[^@]*@)")
@@ -57,6 +59,13 @@ def secret(value: str) -> str:
     """A secret, exactly as it is."""
     if CONTROL.search(value) or value != value.strip():
         raise BadSetting("must be one line without white space around it")
+    return value
+
+
+def privacy_key(value: str) -> str:
+    """A secret of at least 32 bytes."""
+    if len(secret(value).encode()) < LEAST_KEY_BYTES:
+        raise BadSetting(f"must have at least {LEAST_KEY_BYTES} bytes: `openssl rand -base64 48` makes a good one")
     return value
 
 

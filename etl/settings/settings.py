@@ -30,6 +30,10 @@ DOTENV = Path(".env")
 """The settings file, in the directory where the job is started."""
 MAX_SECRET_BYTES = 64 * 1024
 MAX_DOTENV_BYTES = 1024 * 1024
+NO_KEY = (
+    f"{PREFIX}PSEUDONYMS is true without {PREFIX}PRIVACY_KEY, which makes the pseudonyms. Remedy: set the key,"
+    f" or put it into a file and set {PREFIX}PRIVACY_KEY_FILE to its path."
+)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -78,6 +82,9 @@ SETTINGS = (
     Setting("PUSHGATEWAY_URL", kinds.web_url, secret=True),
     Setting("PING_URL", kinds.web_url, secret=True),
     Setting("COPY_TO_DATABASE_URL", urls.target, secret=True),
+    Setting("PRIVACY_KEY", kinds.privacy_key, secret=True),
+    Setting("PSEUDONYMS", kinds.boolean, "false"),
+    Setting("RETENTION_DAYS", kinds.integer(1, 36500)),
 )
 
 
@@ -116,6 +123,9 @@ class Settings:
     pushgateway_url: str | None = field(repr=False)
     ping_url: str | None = field(repr=False)
     copy_to_database_url: sa.URL | None = field(repr=False)
+    privacy_key: str | None = field(repr=False)
+    pseudonyms: bool
+    retention_days: int | None
     warnings: tuple[str, ...]
 
     def credentials(self) -> tuple[str, str]:
@@ -141,7 +151,7 @@ class Settings:
     def secrets(self) -> frozenset[str]:
         """Every text that no output may contain; the log masks them."""
         databases = (self.database_url, self.batch_database_url, self.copy_to_database_url)
-        found = {self.access_key, self.access_secret, self.appkey}
+        found = {self.access_key, self.access_secret, self.appkey, self.privacy_key}
         found.update(secret for url in databases if url is not None for secret in urls.secrets(url))
         found.update(_web_secrets(self.pushgateway_url or ""))
         # Anyone who knows the path of a ping URL can send pings.
@@ -187,6 +197,8 @@ def draft(
             values[setting.name.lower()] = _value(setting, {})
     if wrong.keys().isdisjoint(("BATCH_QUERY", "BATCH_DATABASE_URL")):
         wrong.update(("BATCH_QUERY", problem) for problem in _incomplete_source(values))
+    if values["pseudonyms"] and not values["privacy_key"] and "PRIVACY_KEY" not in wrong:
+        wrong["PSEUDONYMS"] = NO_KEY
     if values["auto_migrate"] is None:
         values["auto_migrate"] = values["database_url"].get_backend_name() == "sqlite"
     return Settings(**values, warnings=tuple(_unknown(given))), wrong

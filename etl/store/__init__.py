@@ -2,5 +2,5 @@
 
 Belongs here: every statement of the job that reads or writes our tables and views, in the caller's transaction.
 Must not know: the network, the plan's reasons, how anything is shown.
-May import: core, database, schema.
+May import: core, database, privacy, schema.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -21,6 +22,12 @@ _DAY = dt.timedelta(days=1)
 def find(connection: sa.Connection, name: str) -> int | None:
     """The account's number; None if it is not known here."""
     return connection.execute(sa.select(account.c.account_id).where(account.c.name == name)).scalar_one_or_none()
+
+
+def numbers_of(connection: sa.Connection, names: Collection[str]) -> list[int]:
+    """The numbers of these accounts; of all where none is named."""
+    query = sa.select(account.c.account_id).order_by(account.c.account_id)
+    return list(connection.execute(query.where(account.c.name.in_(names)) if names else query).scalars())
 
 
 def any_account(connection: sa.Connection) -> bool:

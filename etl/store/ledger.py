@@ -58,8 +58,10 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     mine = batch.c.account_id == account_id
     settled = batch_day.c.state == State.SETTLED
     in_window = batch_day.c.check_date >= window.first
-    again = in_window if full else batch_day.c.check_date == window.first
-    back = sa.and_(batch_day.c.state == State.LOST, in_window)
+    held = batch_day.c.expired_at.is_(None)  # of what has expired, nothing may be read again
+    again = sa.and_(held, in_window if full else batch_day.c.check_date == window.first)
+    back = sa.and_(batch_day.c.state == State.LOST, in_window, held)
+    settled_or_expired = sa.or_(settled, sa.and_(sa.not_(held), in_window))
     which = sa.or_(batch_day.c.state.in_(BEGUN), back, sa.and_(settled, again))
     days = _days(connection, sa.and_(mine, which), lists)
     _add_kept_lines(connection, sa.and_(mine, which), days)
@@ -67,7 +69,7 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     for day in days:
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
-    counts = _counts(connection, mine, settled, sa.not_(again), batch_day.c.check_date >= since)
+    counts = _counts(connection, mine, settled_or_expired, sa.not_(again), batch_day.c.check_date >= since)
     return Known(lists, days, counts, accounts.page_size(connection, account_id))
 
 

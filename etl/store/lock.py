@@ -17,8 +17,11 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from etl.database.types import MYSQL_FAMILY
-from etl.errors import Locked, Misconfigured, TryLater
+from etl.errors import Locked, LockedBriefly, Misconfigured, TryLater
 from etl.schema.tables import account
+
+EXPIRING = "numbercheck privacy expire"
+"""Who holds a lock under this name gives it back after a moment."""
 
 
 class Lock(Protocol):
@@ -130,7 +133,8 @@ def _refuse_if_taken(connection: sa.Connection, kind: type[_Kind], query: sa.Sel
     row = connection.execute(query).one()
     if row.lock_key is not None and kind.is_taken(connection, row.lock_key, row.lock_session):
         connection.rollback()
-        raise Locked(f"Another sync of the account {row.name!r} is running: {row.holder}.")
+        error = LockedBriefly if EXPIRING in (row.holder or "") else Locked
+        raise error(f"Another sync of the account {row.name!r} is running: {row.holder}.")
 
 
 class _Named:

@@ -37,6 +37,8 @@ _DELETED_FROM = frozenset(
         tables.further_sighting,
     }
 )
+# Only the commands under `privacy` write these.
+_OF_OTHERS = frozenset({tables.daily_total, tables.erased_phone, tables.privacy_log})
 # On MariaDB, this is a change for the server.
 _ONCE = frozenset({tables.further_sighting, tables.rejected_row})
 
@@ -49,7 +51,7 @@ def rehearse(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         try:
             made: dict[str, Any] = {}
-            for table in metadata.sorted_tables:
+            for table in (table for table in metadata.sorted_tables if table not in _OF_OTHERS):
                 row = _insert(connection, table, made)
                 _touch(connection, table, row)
                 made = row | made

@@ -10,7 +10,7 @@ from typing import Any
 import simplejson
 import sqlalchemy as sa
 
-from etl.core.checkrow import CheckRow, RejectedRow
+from etl.core.checkrow import CheckRow, Key, RejectedRow
 from etl.core.fields import FIELDS
 from etl.database.sql import chunks, insert_missing
 from etl.schema.tables import rejected_row
@@ -25,8 +25,13 @@ def held_by_another(row: CheckRow) -> RejectedRow:
     """
     named = ((field.page, getattr(row, field.name)) for field in FIELDS)
     payload = {name: value for name, value in named if value is not None} | (row.extra or {})
-    digest = hashlib.sha256(simplejson.dumps([HELD_BY_ANOTHER, *row.key]).encode()).hexdigest()
-    return RejectedRow(HELD_BY_ANOTHER, simplejson.dumps(payload, use_decimal=True, ensure_ascii=False), digest)
+    text = simplejson.dumps(payload, use_decimal=True, ensure_ascii=False)
+    return RejectedRow(HELD_BY_ANOTHER, text, digest_of_held(row.key))
+
+
+def digest_of_held(key: Key) -> str:
+    """The digest of a rejected row whose key another account holds."""
+    return hashlib.sha256(simplejson.dumps([HELD_BY_ANOTHER, *key]).encode()).hexdigest()
 
 
 class Rejections:

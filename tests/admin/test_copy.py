@@ -81,6 +81,9 @@ def test_new_rows_are_numbered_beyond_the_copied_ones(source: sa.Engine, target:
             tables.category: add_category(connection, check_level=1),
             tables.batch_listing: insert(connection, tables.batch_listing, batch_id=8, source="file"),
             tables.batch_day: add_batch_day(connection, 8, TODAY),
+            tables.privacy_log: insert(
+                connection, tables.privacy_log, account_id=7, happened_at=MOMENT, action="erase", who="somebody"
+            ),
             tables.rejected_row: insert(
                 connection,
                 tables.rejected_row,

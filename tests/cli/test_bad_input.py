@@ -11,12 +11,13 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
+from etl.admin.taking import FORMAT
 from etl.cli import main
 from etl.cli.output import tell
 from etl.emulator import GeneratedDay
 from etl.schema import migrate
 from tests.cli.support import NOW, TODAY, Command, connected, real_time
-from tests.cli.tree import taking
+from tests.cli.tree import COMMANDS, taking
 from tests.servers import PASSWORD
 
 NO_ADDRESS = "http://192.0.2.1/api/number/query"  # reserved for documentation: no host has it
@@ -166,8 +167,12 @@ def test_a_newer_schema(prepared: Command) -> None:
     prepared.query("UPDATE alembic_version SET version_num = '9999'")
     prepared.processes = False
     assert {"sync", "plan", "status", "batches list"} <= set(taking("--json"))
+    needed = {"privacy_key": "k" * 32, "retention_days": "90"}
+    given = {"privacy import": f'{{"format": "{FORMAT}"}}'.encode()}
     for name in taking("--json"):
-        done = prepared(*name.split(), "--json", status=78)
+        file = ["-" for parameter in COMMANDS[name].params if parameter.human_readable_name == "FILE|-"]
+        stdin = given.get(name, b"84980000001\n")
+        done = prepared(*name.split(), *file, "--json", status=78, stdin=stdin, **needed)
         assert "9999" in done.messages
         assert "newer" in done.messages
         assert (done.json["status"], done.json["exit_code"]) == ("misconfigured", 78)

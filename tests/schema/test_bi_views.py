@@ -238,7 +238,7 @@ def test_the_question_of_each_view_is_answered(filled: Filled, view: View) -> No
 
 def test_the_questions_about_runs_and_rejected_rows(engine: sa.Engine) -> None:
     queries = {view.name: view.query for view in views.VIEWS if view.name not in ANSWERS}
-    assert set(queries) == {"v_sync_run", "v_rejected_row"}
+    assert set(queries) == {"v_sync_run", "v_rejected_row", "v_privacy_log"}
     with engine.begin() as connection:
         days = [
             add_batch_day(connection, batch := add_batch(connection)),
@@ -267,5 +267,6 @@ def test_the_questions_about_runs_and_rejected_rows(engine: sa.Engine) -> None:
             )
     rejected = [("key_conflict", 1, DAY, DAY), ("phone_missing", 2, DAY, DAY.replace(day=2))]
     assert [tuple(row.values()) for row in ask(engine, queries["v_rejected_row"])] == rejected
+    assert ask(engine, queries["v_privacy_log"]) == []
     runs = [(MOMENT + dt.timedelta(hours=n), "default", "complete", 0, n, 0, 0) for n in range(11, 1, -1)]
     assert [tuple(row.values()) for row in ask(engine, queries["v_sync_run"])] == runs

@@ -84,7 +84,8 @@ def test_columns_hold_the_kinds_described(engine: sa.Engine) -> None:
 
 def test_who_may_see_no_phone_number_gets_views_without_one() -> None:
     masked = {view.name for view in views.VIEWS if view.masked}
-    assert masked == {"v_daily_summary", "v_batch_summary", "v_number_check_masked", "v_coverage", "v_sync_run"}
+    summaries = {"v_daily_summary", "v_batch_summary", "v_coverage"}
+    assert masked == {*summaries, "v_number_check_masked", "v_sync_run", "v_privacy_log"}
     risky = {"phone", "national_number", "standard_number", "fail_reason", "extra", "payload"}
     risky |= {field.name for field in FIELDS if field.holds_phone}
     for view in views.VIEWS:

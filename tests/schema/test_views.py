@@ -31,7 +31,7 @@ COLUMNS = {
     "carrier price currency validity reachable roaming mcc mnc ported active early answered response "
     "response_name fail_reason extra first_seen_at last_changed_at" + LATER,
     "v_coverage": "account batch_no check_date state reported_rows stored_rows missing_rows unresolved_rows "
-    "repeated_rows rejected_rows submitted_rows last_synced_at deadline note",
+    "repeated_rows rejected_rows submitted_rows last_synced_at deadline note erased_rows expired_at",
     "v_sync_run": "run_id account started_at finished_at status exit_code window_first window_last requests "
     "retries rows_received rows_inserted rows_updated rows_unchanged rows_rejected version narrowed",
     "v_rejected_row": "id account batch_no check_date page reason payload seen_at",
@@ -159,7 +159,8 @@ def test_coverage(engine: sa.Engine) -> None:
     assert (moment(asked.pop("last_synced_at")), moment(asked.pop("deadline"))) == (MOMENT, DEADLINE)
     assert str(asked.pop("check_date")) == DAY.isoformat()
     named = {"account": "default", "batch_no": "B1", "state": "incomplete", "note": "two rows vanished"}
-    assert asked == named | counts | {"missing_rows": 3, "unresolved_rows": 2, "submitted_rows": 7}
+    nothing = {"erased_rows": 0, "expired_at": None}
+    assert asked == named | counts | nothing | {"missing_rows": 3, "unresolved_rows": 2, "submitted_rows": 7}
     assert {type(asked[name]) for name in ("missing_rows", "unresolved_rows", "submitted_rows")} == {int}
     blank = ("reported_rows", "missing_rows", "submitted_rows", "last_synced_at", "note")
     assert [pending[name] for name in blank] == [None] * 5

@@ -16,7 +16,7 @@ from etl.settings.settings import SETTINGS, Settings, load
 SECRET = "s3cr3t-value"
 FROM_FILE = {
     "ACCESS_KEY", "ACCESS_SECRET", "APPKEY", "DATABASE_URL", "BATCH_DATABASE_URL", "API_URL",
-    "PUSHGATEWAY_URL", "PING_URL", "COPY_TO_DATABASE_URL",
+    "PUSHGATEWAY_URL", "PING_URL", "COPY_TO_DATABASE_URL", "PRIVACY_KEY",
 }  # fmt: skip
 
 
@@ -62,6 +62,9 @@ def test_defaults_are_those_of_the_contract() -> None:
         "pushgateway_url": None,
         "ping_url": None,
         "copy_to_database_url": None,
+        "privacy_key": None,
+        "pseudonyms": False,
+        "retention_days": None,
         "warnings": (),
     }
 

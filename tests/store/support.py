@@ -118,10 +118,36 @@ SAMPLE: dict[str, dict[str, Any]] = {
         "window_last": DAY,
         "version": "0.1.0",
     },
+    "privacy_key": {"number": 1, "fingerprint": "f" * 43, "since": MOMENT},
+    "erased_phone": {
+        "account_id": 7,
+        "mac": "m" * 43,
+        "digits": 11,
+        "whole": True,
+        "erased_at": MOMENT,
+        "until_date": DAY,
+    },
+    "privacy_log": {
+        "privacy_log_id": 14,
+        "account_id": 7,
+        "happened_at": MOMENT,
+        "action": "erase",
+        "who": "somebody",
+        "phones": 1,
+        "changed_rows": 2,
+        "reason": "request 17",
+    },
+    "daily_total": {
+        "batch_day_id": 10,
+        "category_id": 13,
+        "checked_rows": 3,
+        "priced_rows": 3,
+        "cost": Decimal("0.0168"),
+    },
 }
 
 
-LATER = {"full_read", "category"}
+LATER = {"full_read", "category", "privacy_key", "erased_phone", "privacy_log", "daily_total"}
 """Tables that the first revision does not have."""
 
 

@@ -1,0 +1,47 @@
+"""Carries out what `numbercheck privacy` does and kills itself, kill -9, at a chosen point (see killing.py)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from etl.admin import expiring, pseudonymising
+from etl.admin.erasing import ErasureOrder, erase, order_of
+from etl.database.engine import connect
+from tests.dying import Order, serve
+from tests.killing import Points
+from tests.people import LATER, MACS, NEXT
+
+
+def erasing(engine: sa.Engine, order: Order) -> None:
+    numbers = tuple(order["numbers"])
+    erase(engine, ErasureOrder(MACS, order_of(MACS, numbers, None), numbers, len(numbers), "erase", "test", LATER))
+
+
+def replacing(engine: sa.Engine, _order: Order) -> None:
+    pseudonymising.ROWS_REPLACED = 60
+    pseudonymising.pseudonymise(engine, MACS, "default", "test", LATER, lambda _: None)
+
+
+def deleting(engine: sa.Engine, _order: Order) -> None:
+    expiring.ROWS_EXPIRED, expiring.PAUSE_SECONDS = 60, 0
+    with engine.connect() as connection:
+        number = connection.execute(sa.text("SELECT account_id FROM account")).scalar_one()
+    expiring.expire(engine, number, NEXT + dt.timedelta(days=1), "test", lambda: LATER, lambda: True)
+
+
+WORKS = {"erase": erasing, "pseudonymise": replacing, "expire": deleting}
+
+
+def run(order: Order) -> tuple[int, Order]:
+    """One of these in this process."""
+    engine, points = connect(sa.make_url(order["url"])), Points(order["point"])
+    points.watch_database(engine)
+    WORKS[order["work"]](engine, order)
+    engine.dispose()
+    return 0, {"points": points.passed}
+
+
+if __name__ == "__main__":
+    serve(run)
