@@ -95,10 +95,14 @@ def erase(
     """
     given = numbers_of(file)
     settings, moment = load_settings(), Clock().now()
-    macs, numbers = require_macs(settings), tuple(sorted(set(given.numbers.values())))
+    macs = require_macs(settings)
+    with open_database(settings) as engine, reading(engine).connect() as connection:
+        require_accounts(connection, names)
+        known, lacking = finding.with_countries(connection, given.numbers)
+    numbers = tuple(sorted(set(known.values())))
     forms = erasing.order_of(macs, numbers, None if block else Window.at(moment, settings).last_after_today)
     order = ErasureOrder(macs, forms, numbers, len(numbers), "erase", who(), moment, tuple(names), _masked(reason))
-    _carry_out(ctx, settings, order, given.bad, as_json=as_json)
+    _carry_out(ctx, settings, order, given.bad, lacking, as_json=as_json)
 
 
 @privacy.command(short_help="Print the erased numbers as codes, for a database that is restored.")
@@ -182,26 +186,33 @@ def pseudonym(ctx: click.Context, file: str) -> None:
 
 
 def _carry_out(
-    ctx: click.Context, settings: Settings, order: ErasureOrder, bad: Sequence[int], *, as_json: bool
+    ctx: click.Context,
+    settings: Settings,
+    order: ErasureOrder,
+    bad: Sequence[int],
+    lacking: Sequence[int] = (),
+    *,
+    as_json: bool,
 ) -> None:
     with open_database(settings, patient=True) as engine:
         with reading(engine).connect() as connection:
             require_accounts(connection, order.accounts)
-        rows = erasing.erase(engine, order)
+        rows = erasing.erase(engine, order) if order.phones else {}
     if as_json:
-        _end(ctx, {"numbers": order.phones, "rows": rows}, bad)
+        _end(ctx, {"numbers": order.phones, "rows": rows}, bad, lacking)
         return
     echo(f"Erased {count(order.phones, 'number')}: {count(sum(rows.values()), 'row')} changed.")
     for name, number in rows.items():
         echo(f"  {name}: {count(number, 'row')}")
-    tell_bad_lines(ctx, bad)
+    tell_bad_lines(ctx, bad, lacking)
 
 
-def _end(ctx: click.Context, result: dict[str, object], bad: Sequence[int]) -> None:
+def _end(ctx: click.Context, result: dict[str, object], bad: Sequence[int], lacking: Sequence[int] = ()) -> None:
     """Print the result as JSON, after what is wrong with lines of the file."""
-    status = {"status": "misconfigured" if bad else "complete", "exit_code": 78 if bad else 0}
-    tell_bad_lines(ctx, bad, end=False)
-    print_json({**result, "bad_lines": list(bad), **status})
+    wrong = sorted((*bad, *lacking))
+    status = {"status": "misconfigured" if wrong else "complete", "exit_code": 78 if wrong else 0}
+    tell_bad_lines(ctx, bad, lacking, end=False)
+    print_json({**result, "bad_lines": wrong, **status})
     ctx.exit(int(status["exit_code"]))
 
 

@@ -48,6 +48,18 @@ def test_a_reading_in_full_brings_nothing_back(people: Command) -> None:
     assert covered[0][0] >= 2
 
 
+def test_a_number_without_its_country_is_erased_where_the_rows_tell_the_country(people: Command) -> None:
+    query = "SELECT phone, national_number FROM v_number_check WHERE national_number IS NOT NULL LIMIT 1"
+    [(phone, national)] = people.query(query)
+    lines = f"0{national}\n0123456789\n".encode()
+    done = people("privacy", "erase", "-", stdin=lines, status=78)
+    assert "Erased 1 number:" in done.out
+    assert "Line 2 of the input is without a country" in done.messages
+    assert (phone,) not in set(map(tuple, people.query("SELECT phone FROM v_number_check")))
+    done = people("privacy", "erase", "-", "--json", stdin=b"0123456789", status=78)
+    assert (done.json["numbers"], done.json["bad_lines"], done.json["rows"]) == (0, [1], {})
+
+
 def test_a_line_that_is_no_number_is_named_and_the_rest_is_done(people: Command) -> None:
     lines = f"{PHONE}\nnobody\n\n12\n{OTHER}\n".encode()
     done = people("privacy", "erase", "-", stdin=lines, status=78)
