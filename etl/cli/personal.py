@@ -22,7 +22,7 @@ from etl.database.engine import reading
 from etl.privacy.macs import Macs
 from etl.scrub import scrub_foreign
 from etl.settings import Settings
-from etl.store import erasures
+from etl.store import accounts, erasures
 
 LAST_LINES = 20
 """Lines of the log that are shown."""
@@ -139,6 +139,10 @@ def import_(ctx: click.Context, file: str, as_json: bool) -> None:
     settings, moment = load_settings(), Clock().now()
     macs = require_macs(settings)
     taken: Taken = taken_from(file, macs)
+    with open_database(settings) as engine, engine.begin() as connection:
+        # An account may be younger than the backup: what it erased must not come back with its first sync.
+        for name in taken.accounts:
+            accounts.register(connection, name)
     order = ErasureOrder(
         macs, (), (), taken.phones, "import", who(), moment, tuple(taken.accounts), by_account=entries_of(taken)
     )

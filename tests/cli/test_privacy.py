@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,21 @@ def test_today_is_covered(people: Command) -> None:
     people("privacy", "erase", "numbers.txt")
     [until] = people.query("SELECT DISTINCT until_date FROM erased_phone")[0]
     assert str(until) > str(TODAY)
+
+
+def test_a_restored_database_may_not_know_an_account_yet(people: Command) -> None:
+    people("privacy", "erase", "numbers.txt")
+    lines = people("privacy", "export").out.replace('"default"', '"younger"')
+    erased = people("privacy", "import", "-", "--json", stdin=lines.encode()).json
+    assert erased["rows"] == {"younger": 0}
+    assert "younger" in people("accounts", "list").out
+    assert people("privacy", "export").out.count('"younger"') == lines.count('"younger"') == 4
+
+
+@pytest.mark.parametrize("digits", ["0", "-3", "16", "1e400", '"x"', "10" * 30])
+def test_a_code_of_a_length_that_no_number_has_is_not_understood(people: Command, digits: str) -> None:
+    people("privacy", "erase", "numbers.txt")
+    head, first, *_ = people("privacy", "export").out.splitlines()
+    entry = json.loads(first)
+    lines = f"{head}\n{first.replace(str(entry['digits']), digits, 1)}\n"
+    assert people("privacy", "import", "-", "--json", stdin=lines.encode(), status=78).json["bad_lines"] == [2]
