@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from etl.database.sql import STREAMED, chunks
 from etl.privacy.disguise import texts_of
 from etl.privacy.erased import Erased, abroad, forms
 from etl.privacy.macs import Macs, is_pseudonym, mac_in
-from etl.privacy.numbers import number_of, spellings
+from etl.privacy.numbers import lacks_country, number_of, spellings
 from etl.schema.tables import account, batch, batch_day, number_check, rejected_row
 from etl.store.held import HeldCheck, find_checks
 
@@ -92,6 +92,36 @@ class _Search:
     def in_texts(self, texts: Sequence[str]) -> Iterator[int]:
         """The lines of the numbers that these texts hold."""
         yield from {line for form in self._erased.forms_in(texts) for line in self._lines_of_form[form.mac]}
+
+
+def with_countries(connection: sa.Connection, numbers: Mapping[int, str]) -> tuple[dict[int, str], list[int]]:
+    """These numbers (by their lines) with their countries, and the lines for which no stored row tells one.
+
+    A number without its country that is stored like that stays as it is.
+    """
+    lacking = {number for number in numbers.values() if lacks_country(number)}
+    known = _abroad(connection, lacking) if lacking else {}
+    found = {line: known.get(number, {number}) for line, number in numbers.items()}
+    clear = {line: next(iter(some)) for line, some in found.items() if len(some) == 1}
+    return clear, sorted(found.keys() - clear.keys())
+
+
+def _abroad(connection: sa.Connection, numbers: Collection[str]) -> dict[str, set[str]]:
+    """For each of these numbers without a country, those that are stored with one, or it itself."""
+    checks = number_check.c
+    found: dict[str, set[str]] = {number: set() for number in numbers}
+    by_rest = {number.lstrip("0"): number for number in numbers}
+    for some in chunks(by_rest):
+        either = checks.national_number.in_([*some, *(by_rest[rest] for rest in some)])
+        query = sa.select(checks.country_code, checks.national_number).where(either).distinct()
+        for country, national in connection.execute(query):
+            if number := abroad(country, national):
+                found[by_rest[national.lstrip("0")]].add(number)
+    for some in chunks(numbers):
+        query = sa.select(checks.phone).where(checks.phone.in_(some)).distinct()
+        for phone in connection.execute(query).scalars():
+            found[phone].add(phone)
+    return found
 
 
 def _checks(connection: sa.Connection, search: _Search) -> Iterator[HeldCheck]:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from etl.errors import Misconfigured
 from etl.privacy.erased import ErasedForm
 from etl.privacy.macs import Macs
+from etl.privacy.numbers import LEAST, MOST
 from etl.schema.tables import account, privacy_key
 from etl.store import erasures
 
@@ -67,7 +68,7 @@ def take(lines: Iterable[str], macs: Macs, called: str) -> Taken:
         entry = _object(line)
         try:
             taken.accounts[_text(entry["account"], 64)].append(_form(entry))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             taken.bad.append(place)
     return taken
 
@@ -82,7 +83,10 @@ def _object(line: str) -> dict[str, Any]:
 
 def _form(entry: Mapping[str, Any]) -> ErasedForm:
     until = None if entry["until"] is None else dt.date.fromisoformat(entry["until"])
-    return ErasedForm(_text(entry["mac"], 64), int(entry["digits"]), bool(entry["whole"]), until)
+    digits = int(entry["digits"])
+    if not LEAST <= digits <= MOST:
+        raise ValueError
+    return ErasedForm(_text(entry["mac"], 64), digits, bool(entry["whole"]), until)
 
 
 def _text(value: Any, longest: int) -> str:

@@ -56,16 +56,30 @@ def _called(file: str) -> str:
     return "Standard input" if file == STANDARD_INPUT else "The file"
 
 
-def tell_bad_lines(ctx: click.Context, bad: Sequence[int], *, end: bool = True) -> None:
-    """Say which lines hold no number, though never what they hold, and end with 78."""
-    if not bad:
-        return
-    named = ", ".join(map(str, bad[:NAMED])) + (f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else "")
-    which = f"Line {named} of the input is" if len(bad) == 1 else f"Lines {named} of the input are"
-    tell(
-        Misconfigured(
-            f"{which} not understood and left out; the rest is done.", "correct that, and run this again."
+def tell_bad_lines(
+    ctx: click.Context, bad: Sequence[int], lacking: Sequence[int] = (), *, end: bool = True
+) -> None:
+    """Say which lines hold no number or none with a country, though never what they hold, and end with 78."""
+    if bad:
+        tell(
+            Misconfigured(
+                f"{_lines_are(bad)} not understood and left out; the rest is done.",
+                "correct that, and run this again.",
+            )
         )
-    )
-    if end:
+    if lacking:
+        tell(
+            Misconfigured(
+                f"{_lines_are(lacking)} without a country, and the stored rows do not tell which one it is: left"
+                " out; the rest is done.",
+                "write that number as from abroad, such as +84980000001, and run this again.",
+            )
+        )
+    if end and (bad or lacking):
         ctx.exit(Misconfigured.exit_status)
+
+
+def _lines_are(lines: Sequence[int]) -> str:
+    named = ", ".join(map(str, lines[:NAMED]))
+    more = f" and {len(lines) - NAMED:,} more" if len(lines) > NAMED else ""
+    return f"Line {named} of the input is" if len(lines) == 1 else f"Lines {named}{more} of the input are"

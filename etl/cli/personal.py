@@ -22,7 +22,7 @@ from etl.database.engine import reading
 from etl.privacy.macs import Macs
 from etl.scrub import scrub_foreign
 from etl.settings import Settings
-from etl.store import erasures
+from etl.store import accounts, erasures
 
 LAST_LINES = 20
 """Lines of the log that are shown."""
@@ -95,10 +95,14 @@ def erase(
     """
     given = numbers_of(file)
     settings, moment = load_settings(), Clock().now()
-    macs, numbers = require_macs(settings), tuple(sorted(set(given.numbers.values())))
+    macs = require_macs(settings)
+    with open_database(settings) as engine, reading(engine).connect() as connection:
+        require_accounts(connection, names)
+        known, lacking = finding.with_countries(connection, given.numbers)
+    numbers = tuple(sorted(set(known.values())))
     forms = erasing.order_of(macs, numbers, None if block else Window.at(moment, settings).last_after_today)
     order = ErasureOrder(macs, forms, numbers, len(numbers), "erase", who(), moment, tuple(names), _masked(reason))
-    _carry_out(ctx, settings, order, given.bad, as_json=as_json)
+    _carry_out(ctx, settings, order, given.bad, lacking, as_json=as_json)
 
 
 @privacy.command(short_help="Print the erased numbers as codes, for a database that is restored.")
@@ -135,6 +139,10 @@ def import_(ctx: click.Context, file: str, as_json: bool) -> None:
     settings, moment = load_settings(), Clock().now()
     macs = require_macs(settings)
     taken: Taken = taken_from(file, macs)
+    with open_database(settings) as engine, engine.begin() as connection:
+        # An account may be younger than the backup: what it erased must not come back with its first sync.
+        for name in taken.accounts:
+            accounts.register(connection, name)
     order = ErasureOrder(
         macs, (), (), taken.phones, "import", who(), moment, tuple(taken.accounts), by_account=entries_of(taken)
     )
@@ -182,26 +190,33 @@ def pseudonym(ctx: click.Context, file: str) -> None:
 
 
 def _carry_out(
-    ctx: click.Context, settings: Settings, order: ErasureOrder, bad: Sequence[int], *, as_json: bool
+    ctx: click.Context,
+    settings: Settings,
+    order: ErasureOrder,
+    bad: Sequence[int],
+    lacking: Sequence[int] = (),
+    *,
+    as_json: bool,
 ) -> None:
     with open_database(settings, patient=True) as engine:
         with reading(engine).connect() as connection:
             require_accounts(connection, order.accounts)
-        rows = erasing.erase(engine, order)
+        rows = erasing.erase(engine, order) if order.phones else {}
     if as_json:
-        _end(ctx, {"numbers": order.phones, "rows": rows}, bad)
+        _end(ctx, {"numbers": order.phones, "rows": rows}, bad, lacking)
         return
     echo(f"Erased {count(order.phones, 'number')}: {count(sum(rows.values()), 'row')} changed.")
     for name, number in rows.items():
         echo(f"  {name}: {count(number, 'row')}")
-    tell_bad_lines(ctx, bad)
+    tell_bad_lines(ctx, bad, lacking)
 
 
-def _end(ctx: click.Context, result: dict[str, object], bad: Sequence[int]) -> None:
+def _end(ctx: click.Context, result: dict[str, object], bad: Sequence[int], lacking: Sequence[int] = ()) -> None:
     """Print the result as JSON, after what is wrong with lines of the file."""
-    status = {"status": "misconfigured" if bad else "complete", "exit_code": 78 if bad else 0}
-    tell_bad_lines(ctx, bad, end=False)
-    print_json({**result, "bad_lines": list(bad), **status})
+    wrong = sorted((*bad, *lacking))
+    status = {"status": "misconfigured" if wrong else "complete", "exit_code": 78 if wrong else 0}
+    tell_bad_lines(ctx, bad, lacking, end=False)
+    print_json({**result, "bad_lines": wrong, **status})
     ctx.exit(int(status["exit_code"]))
 
 

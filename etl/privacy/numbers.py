@@ -47,11 +47,16 @@ def is_number(text: str) -> bool:
 
 def without_country(number: str) -> str | None:
     """The number as it is known inside its country; None where too little would be left to recognise it by."""
-    if number.startswith("0"):
+    if lacks_country(number):
         rest = number.lstrip("0")
     else:
         rest = number[1 if number.startswith(_ONE) else 2 if _TWO.match(number) else 3 :].lstrip("0")
     return rest if len(rest) >= LEAST + 1 else None
+
+
+def lacks_country(number: str) -> bool:
+    """Whether a number is spelled as inside its country: no international one begins with 0."""
+    return number.startswith("0")
 
 
 def is_within(number: str, text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import pytest
 
@@ -45,6 +46,18 @@ def test_a_reading_in_full_brings_nothing_back(people: Command) -> None:
     assert (result["rows"]["inserted"], result["rows"]["updated"], result["status"]) == (0, 0, "complete")
     covered = people.query("SELECT sum(erased_rows) AS erased FROM v_coverage")
     assert covered[0][0] >= 2
+
+
+def test_a_number_without_its_country_is_erased_where_the_rows_tell_the_country(people: Command) -> None:
+    query = "SELECT phone, national_number FROM v_number_check WHERE national_number IS NOT NULL LIMIT 1"
+    [(phone, national)] = people.query(query)
+    lines = f"0{national}\n0123456789\n".encode()
+    done = people("privacy", "erase", "-", stdin=lines, status=78)
+    assert "Erased 1 number:" in done.out
+    assert "Line 2 of the input is without a country" in done.messages
+    assert (phone,) not in set(map(tuple, people.query("SELECT phone FROM v_number_check")))
+    done = people("privacy", "erase", "-", "--json", stdin=b"0123456789", status=78)
+    assert (done.json["numbers"], done.json["bad_lines"], done.json["rows"]) == (0, [1], {})
 
 
 def test_a_line_that_is_no_number_is_named_and_the_rest_is_done(people: Command) -> None:
@@ -136,3 +149,21 @@ def test_today_is_covered(people: Command) -> None:
     people("privacy", "erase", "numbers.txt")
     [until] = people.query("SELECT DISTINCT until_date FROM erased_phone")[0]
     assert str(until) > str(TODAY)
+
+
+def test_a_restored_database_may_not_know_an_account_yet(people: Command) -> None:
+    people("privacy", "erase", "numbers.txt")
+    lines = people("privacy", "export").out.replace('"default"', '"younger"')
+    erased = people("privacy", "import", "-", "--json", stdin=lines.encode()).json
+    assert erased["rows"] == {"younger": 0}
+    assert "younger" in people("accounts", "list").out
+    assert people("privacy", "export").out.count('"younger"') == lines.count('"younger"') == 4
+
+
+@pytest.mark.parametrize("digits", ["0", "-3", "16", "1e400", '"x"', "10" * 30])
+def test_a_code_of_a_length_that_no_number_has_is_not_understood(people: Command, digits: str) -> None:
+    people("privacy", "erase", "numbers.txt")
+    head, first, *_ = people("privacy", "export").out.splitlines()
+    entry = json.loads(first)
+    lines = f"{head}\n{first.replace(str(entry['digits']), digits, 1)}\n"
+    assert people("privacy", "import", "-", "--json", stdin=lines.encode(), status=78).json["bad_lines"] == [2]

@@ -14,7 +14,7 @@ from alembic.util import load_python_file
 
 from etl.database.types import OPTIONS, BigId, ExactText, Price, UtcTime
 
-revision = "0012"
+revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
