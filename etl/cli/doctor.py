@@ -28,7 +28,7 @@ from etl.errors import EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
 from etl.report.place import Place
-from etl.run.edge import require_fit
+from etl.run.edge import rehearse_fit
 from etl.run.gate import Bounds, Gate
 from etl.run.gather import NO_BATCHES, has_source, read_lists
 from etl.schema import installed
@@ -178,7 +178,7 @@ class Patient:
             if account_id is not None:
                 yield self._lock(engine, account_id)
                 with reading(engine).connect() as connection:
-                    require_fit(connection, account_id, self._settings)
+                    rehearse_fit(connection, account_id, self._settings)
         self._database_answers = True
 
     def _lock(self, engine: sa.Engine, account_id: int) -> str:

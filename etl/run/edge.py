@@ -67,24 +67,33 @@ def known_to_vendor(found: list[Awaited]) -> list[Awaited]:
 
 def disguise_of(session: Session, settings: Settings, moment: dt.datetime) -> Disguise | None:
     """How this run stores rows; None: as they are. Raises Misconfigured where settings and database do not fit."""
+    known = session.privacy
+    require_fit(known, settings)
+    if settings.privacy_key is None or not (settings.pseudonyms or known.any_erased):
+        return None
+    macs = Macs(settings.privacy_key)
     with session.transaction() as connection:
-        known = require_fit(connection, session.account_id, settings)
-        if settings.privacy_key is None or not (settings.pseudonyms or known.any_erased):
-            return None
-        macs = Macs(settings.privacy_key)
         if settings.pseudonyms and known.pseudonyms is None:
+            require_no_clear(connection, session.account_id)
             erasures.require_key(connection, macs, moment)
             erasures.set_pseudonyms(connection, session.account_id, erasures.ON)
         erased = erasures.erased_of(connection, session.account_id, macs) if known.any_erased else Erased(macs)
-        return Disguise(macs, erased, settings.pseudonyms)
+    return Disguise(macs, erased, settings.pseudonyms)
 
 
-def require_fit(connection: sa.Connection, account_id: int, settings: Settings) -> Privacy:
-    """What the database knows of erased numbers and pseudonyms, where the settings fit it. Raises Misconfigured.
-
-    Nothing that was erased may come back, and no clear number may stand beside pseudonyms.
-    """
+def rehearse_fit(connection: sa.Connection, account_id: int, settings: Settings) -> None:
+    """Raise Misconfigured where a run of this account would."""
     known = erasures.of_account(connection, account_id)
+    require_fit(known, settings)
+    if settings.pseudonyms and known.pseudonyms is None:
+        require_no_clear(connection, account_id)
+
+
+def require_fit(known: Privacy, settings: Settings) -> None:
+    """Raise Misconfigured where the settings do not fit what the database knows of erased numbers and pseudonyms.
+
+    Nothing that was erased may come back, and no clear number may stand beside pseudonyms: see `require_no_clear`.
+    """
     if settings.privacy_key and known.fingerprint not in (None, Macs(settings.privacy_key).fingerprint()):
         raise erasures.another_key()
     if known.any_erased and settings.privacy_key is None:
@@ -100,7 +109,10 @@ def require_fit(connection: sa.Connection, account_id: int, settings: Settings) 
         raise Misconfigured(
             problem, "set NUMBERCHECK_PSEUDONYMS=true; what was replaced cannot be made clear again."
         )
-    if settings.pseudonyms and not known.pseudonyms and erasures.holds_rows(connection, account_id):
+
+
+def require_no_clear(connection: sa.Connection, account_id: int) -> None:
+    """Raise Misconfigured where an account that has no pseudonyms yet, and shall have them, holds rows."""
+    if erasures.holds_rows(connection, account_id):
         problem = "NUMBERCHECK_PSEUDONYMS is true, but the rows of this account hold clear numbers."
         raise Misconfigured(problem, "run `numbercheck privacy pseudonymise`, which replaces them, then this.")
-    return known

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from etl.errors import LockedBriefly, TryLater
-from etl.store import accounts, lock
+from etl.store import accounts, erasures, lock
+from etl.store.erasures import Privacy
 
 LOOKS, LOOK_AGAIN = 300, 0.1
 """How often, and every how many seconds, a sync looks whether rows that expire have given the lock back."""
@@ -18,11 +19,15 @@ LOOKS, LOOK_AGAIN = 300, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An account's lock, held, and the only connection that writes while it is held."""
+    """An account's lock, held, and the only connection that writes while it is held.
+
+    `privacy`: what was known of its erased numbers and pseudonyms when it was locked.
+    """
 
     connection: sa.Connection
     account_id: int
     held: lock.Lock
+    privacy: Privacy
 
     @property
     def lost(self) -> bool:
@@ -50,8 +55,9 @@ def locked(engine: sa.Engine, account: str, key: str, holder: str) -> Iterator[S
         held = _acquire(connection, account_id, holder)
         try:
             with connection.begin():
-                _require_same(connection, account, account_id)
-            yield Session(connection, account_id, held)
+                privacy = erasures.of_account(connection, account_id)
+            _require_same(account, privacy)
+            yield Session(connection, account_id, held, privacy)
         finally:
             held.release()
 
@@ -66,9 +72,9 @@ def _acquire(connection: sa.Connection, account_id: int, holder: str) -> lock.Lo
     return lock.acquire(connection, account_id, holder)
 
 
-def _require_same(connection: sa.Connection, account: str, account_id: int) -> None:
+def _require_same(account: str, found: Privacy) -> None:
     """Raise TryLater where the account was given another name just before it was locked."""
-    if accounts.find(connection, account) != account_id:
+    if found.account != account:
         raise TryLater(
             f"The account {account!r} was renamed at this moment. The next run says what is to be done."
         )

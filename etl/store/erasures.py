@@ -41,8 +41,9 @@ RIGHT_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What matters to a run of an account. `fingerprint`: None where no key was ever used."""
+    """What matters to a run of an account (its name). `fingerprint`: None where no key was ever used."""
 
+    account: str
     fingerprint: str | None
     pseudonyms: str | None
     any_erased: bool
@@ -52,9 +53,10 @@ def of_account(connection: sa.Connection, account_id: int) -> Privacy:
     """What is known, in one query."""
     any_erased = sa.exists().where(erased_phone.c.account_id == account.c.account_id)
     key = sa.select(privacy_key.c.fingerprint).scalar_subquery()
-    query = sa.select(key, account.c.pseudonyms, any_erased).where(account.c.account_id == account_id)
-    fingerprint, pseudonyms, erased = connection.execute(query).one()
-    return Privacy(fingerprint, pseudonyms, bool(erased))
+    query = sa.select(account.c.name, key, account.c.pseudonyms, any_erased)
+    found = connection.execute(query.where(account.c.account_id == account_id))
+    name, fingerprint, pseudonyms, erased = found.one()
+    return Privacy(name, fingerprint, pseudonyms, bool(erased))
 
 
 def require_key(connection: sa.Connection, macs: Macs, moment: dt.datetime | None = None) -> None:
