@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from benchmarks.plans import DAY_ROWS, FIRST_DATE, MILLION, fill, seed, tidy
 from etl.admin import finding
 from etl.admin.erasing import ErasureOrder, erase, order_of
-from etl.admin.expiring import expire
+from etl.admin.expiring import ExpiryOrder, expire
 from etl.admin.pseudonymising import pseudonymise
 from etl.database.engine import connect, reading
 from etl.privacy.macs import Macs
@@ -70,7 +70,10 @@ def measure(engine: sa.Engine, phones: tuple[str, ...], before: dt.date) -> None
         timed("find", lambda: len(finding.find(connection, MACS, lines, [])))
     timed("erase", lambda: sum(erase(engine, by_number).values()))
     timed("import", lambda: sum(erase(engine, by_code).values()))
-    timed("expire", lambda: expire(engine, account, before, "benchmark", lambda: NOW, lambda: True).rows)
+    timed(
+        "expire",
+        lambda: expire(engine, ExpiryOrder(account, before, "benchmark", lambda: NOW), lambda _: True).rows,
+    )
     timed("pseudonymise", lambda: pseudonymise(engine, MACS, "default", "benchmark", NOW, lambda _: None))
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from etl.admin import expiring, pseudonymising
 from etl.admin.erasing import ErasureOrder, erase, order_of
+from etl.admin.expiring import ExpiryOrder
 from etl.database.engine import connect
 from tests.dying import Order, serve
 from tests.killing import Points
@@ -28,7 +29,9 @@ def deleting(engine: sa.Engine, _order: Order) -> None:
     expiring.ROWS_EXPIRED, expiring.PAUSE_SECONDS = 60, 0
     with engine.connect() as connection:
         number = connection.execute(sa.text("SELECT account_id FROM account")).scalar_one()
-    expiring.expire(engine, number, NEXT + dt.timedelta(days=1), "test", lambda: LATER, lambda: True)
+    expiring.expire(
+        engine, ExpiryOrder(number, NEXT + dt.timedelta(days=1), "test", lambda: LATER), lambda _: True
+    )
 
 
 WORKS = {"erase": erasing, "pseudonymise": replacing, "expire": deleting}

@@ -54,13 +54,25 @@ _LATER = (
 _COUNTS = {"validity": "valid_rows", "reachable": "reachable_rows", "answered": "answered_rows"}
 
 
+@dataclass(frozen=True, slots=True)
+class ExpiryOrder:
+    """What is to be deleted: dates before `before` of an account. `who` orders it. `now`: the moment (UTC)."""
+
+    account_id: int
+    before: dt.date
+    who: str
+    now: Callable[[], dt.datetime]
+
+
 @dataclass(slots=True)
 class Expired:
-    """What was deleted. `days`: batch days, by their numbers. `left`: batch days that still wait."""
+    """What was deleted. `days`: batch days, by their numbers. `left`: batch days that still wait. `logged`: the
+    number of the log's line about it."""
 
     left: int = 0
     rows: int = 0
     days: set[int] = field(default_factory=set)
+    logged: int | None = None
 
 
 @dataclass(slots=True)
@@ -80,30 +92,22 @@ class _Total:
             self.cost = (self.cost or Decimal(0)) + row.price
 
 
-def expire(
-    engine: sa.Engine,
-    account_id: int,
-    before: dt.date,
-    who: str,
-    now: Callable[[], dt.datetime],
-    more: Callable[[], bool],
-) -> Expired:
-    """Delete the rows of finished batch days of dates before `before`, slice by slice.
+def expire(engine: sa.Engine, order: ExpiryOrder, more: Callable[[int], bool]) -> Expired:
+    """Delete the rows of finished batch days, slice by slice.
 
-    The lock of the account is given back again and again, and a sync that runs is waited for. `now`: the moment
-    (UTC). `more`: whether to go on; asked between slices. Killed meanwhile, the next call goes on.
+    The lock of the account is given back again and again, and a sync that runs is waited for. `more`: whether to
+    go on; asked between slices, with the rows that are deleted so far. Killed meanwhile, the next call goes on.
     """
     done = Expired()
     with engine.connect() as connection:
-        days = deque(_due_days(connection, account_id, before))
-        while days and more():
-            with _locked(connection, account_id) as held:
+        days = deque(_due_days(connection, order))
+        while days and more(done.rows):
+            with _locked(connection, order.account_id) as held:
                 if held is not None:
-                    _for_a_while(connection, held, days, before, now, done)
+                    _for_a_while(connection, held, days, order, done)
             if days:
                 time.sleep(PAUSE_SECONDS)
         done.left = len(days)
-        _note(connection, account_id, who, now(), done)
     rewrite(engine)  # also where nothing is left to delete: perhaps the last call was killed before this
     return done
 
@@ -125,18 +129,15 @@ def _locked(connection: sa.Connection, account_id: int) -> Iterator[lock.Lock | 
 
 
 def _for_a_while(
-    connection: sa.Connection,
-    held: lock.Lock,
-    days: deque[int],
-    before: dt.date,
-    now: Callable[[], dt.datetime],
-    done: Expired,
+    connection: sa.Connection, held: lock.Lock, days: deque[int], order: ExpiryOrder, done: Expired
 ) -> None:
     """Delete some slices; a batch day of which nothing is left is taken off `days`."""
     end = time.monotonic() + HELD_SECONDS
     while days:
         with connection.begin():
-            looked_at, gone = _slice(connection, days[0], before, now())
+            looked_at, gone = _slice(connection, days[0], order.before, order.now())
+            line = LogLine(order.account_id, "expire", order.who, 0, done.rows + gone)
+            done.logged = erasures.note_action(connection, line, order.now(), again=done.logged)
             lock.verify(held)
         done.rows += gone
         done.days.add(days[0])
@@ -146,18 +147,12 @@ def _for_a_while(
             return
 
 
-def _note(connection: sa.Connection, account_id: int, who: str, moment: dt.datetime, done: Expired) -> None:
-    if done.days:
-        with connection.begin():
-            erasures.note_action(connection, LogLine(account_id, "expire", who, 0, done.rows), moment)
-
-
-def _due_days(connection: sa.Connection, account_id: int, before: dt.date) -> list[int]:
+def _due_days(connection: sa.Connection, order: ExpiryOrder) -> list[int]:
     """The batch days that have something to delete, or were never looked at, the oldest first."""
     day = batch_day.c.batch_day_id
     left = (sa.exists().where(table.c.batch_day_id == day) for table in (number_check, *_LEFTOVERS))
-    due = sa.and_(batch_day.c.check_date < before, batch_day.c.state.in_(_FINISHED))
-    query = sa.select(day).join(batch).where(batch.c.account_id == account_id, due)
+    due = sa.and_(batch_day.c.check_date < order.before, batch_day.c.state.in_(_FINISHED))
+    query = sa.select(day).join(batch).where(batch.c.account_id == order.account_id, due)
     query = query.where(sa.or_(batch_day.c.expired_at.is_(None), *left)).order_by(batch_day.c.check_date, day)
     with connection.begin():
         return list(connection.execute(query).scalars())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import math
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
 from etl.admin import expiring, pseudonymising
+from etl.admin.expiring import ExpiryOrder
 from etl.cli.common import load_settings, open_database
 from etl.cli.options import SecondsOption
 from etl.cli.output import count, echo, json_option, print_json
@@ -24,7 +26,6 @@ from etl.store import accounts
 
 EXPIRY_GRACE = dt.timedelta(days=2)
 """What has just left the window stays for so long: until then a sync may settle it or give it up."""
-log = logging.getLogger(__name__)
 
 
 @click.command(short_help="Replace the numbers of the account by pseudonyms.")
@@ -44,7 +45,8 @@ def pseudonymise(as_json: bool) -> None:
     with open_database(settings, patient=True) as engine:
         with reading(engine).connect() as connection:
             require_accounts(connection, [settings.account])
-        rows = pseudonymising.pseudonymise(engine, macs, settings.account, who(), Clock().now(), _tell_rows)
+        with _rows_shown("looked at") as told:
+            rows = pseudonymising.pseudonymise(engine, macs, settings.account, who(), Clock().now(), told)
     if as_json:
         print_json({"account": settings.account, "rows": rows, "status": "complete", "exit_code": 0})
         return
@@ -52,8 +54,16 @@ def pseudonymise(as_json: bool) -> None:
     echo("Set NUMBERCHECK_PSEUDONYMS=true for its runs. docs/privacy.md says where clear numbers may still be.")
 
 
-def _tell_rows(rows: int) -> None:
-    log.info("%d rows looked at", rows)
+@contextmanager
+def _rows_shown(what: str) -> Iterator[Callable[[int], None]]:
+    """How far it has come, on a terminal; nothing under cron."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  (not under cron)
+
+    with Console(stderr=True).status("") as status:
+        yield lambda rows: status.update(f"{rows:,} rows {what}")
 
 
 @click.command(short_help="Delete what is older than NUMBERCHECK_RETENTION_DAYS.")
@@ -78,10 +88,14 @@ def expire(ctx: click.Context, names: Sequence[str], max_seconds: float | None, 
         with reading(engine).connect() as connection:
             require_accounts(connection, names)
             numbers = accounts.numbers_of(connection, names)
-        done = [
-            expiring.expire(engine, number, before, who(), clock.now, lambda: time.monotonic() < end)
-            for number in numbers
-        ]
+        orders = [ExpiryOrder(number, before, who(), clock.now) for number in numbers]
+        with _rows_shown("deleted") as told:
+
+            def more(rows: int) -> bool:
+                told(rows)
+                return time.monotonic() < end
+
+            done = [expiring.expire(engine, order, more) for order in orders]
     rows, days, left = sum(d.rows for d in done), sum(len(d.days) for d in done), sum(d.left for d in done)
     status = TryLater.exit_status if left else 0
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
@@ -127,10 +127,17 @@ class LogLine:
     reason: str | None = None
 
 
-def note_action(connection: sa.Connection, line: LogLine, moment: dt.datetime) -> None:
-    """Add a line to the log, in the transaction that did it."""
-    values = {name: getattr(line, name) for name in LogLine.__slots__}
-    connection.execute(sa.insert(privacy_log).values(happened_at=moment, **values))
+def note_action(connection: sa.Connection, line: LogLine, moment: dt.datetime, *, again: int | None = None) -> int:
+    """Add a line to the log, in the transaction that did it; returns the line's number.
+
+    `again`: the number of a line that was added for the same call, and is brought up to date.
+    """
+    values = {name: getattr(line, name) for name in LogLine.__slots__} | {"happened_at": moment}
+    if again is not None:
+        connection.execute(sa.update(privacy_log).where(privacy_log.c.privacy_log_id == again).values(values))
+        return again
+    added = connection.execute(sa.insert(privacy_log).values(values)).inserted_primary_key
+    return int(cast(Any, added)[0])
 
 
 class PrivacyAction(NamedTuple):

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.admin import expiring
-from etl.admin.expiring import Expired, expire
+from etl.admin.expiring import Expired, ExpiryOrder, expire
 from etl.core.planning import Rules, Selection
 from etl.emulator import Emulator
 from tests.job import Job
@@ -44,7 +44,7 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def expired(job: Job, before: dt.date, more: Callable[[], bool] = always) -> Expired:
     [account_id] = [row["account_id"] for row in job.query("SELECT account_id FROM account")]
-    return expire(job.engine, account_id, before, "test", lambda: MUCH_LATER, more)
+    return expire(job.engine, ExpiryOrder(account_id, before, "test", lambda: MUCH_LATER), lambda _: more())
 
 
 def summary(job: Job, *dates: dt.date) -> list[dict[str, Any]]:
@@ -66,6 +66,7 @@ def test_rows_go_and_totals_stay(job: Job) -> None:
     assert all(row["expired_at"] is not None for row in job.coverage().values())
     assert traces(job.engine, *everybody) == set()
     assert expired(job, NEXT + dt.timedelta(days=1)).rows == 0
+    assert [line["changed_rows"] for line in job.query("SELECT * FROM v_privacy_log")] == [done.rows]
 
 
 def test_a_key_that_a_later_date_has_listed_moves_there(job: Job) -> None:

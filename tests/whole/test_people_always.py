@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from etl.admin import erasing, expiring, taking
 from etl.admin.copying import copy
 from etl.admin.erasing import ErasureOrder, erase, order_of
+from etl.admin.expiring import ExpiryOrder
 from etl.admin.pseudonymising import pseudonymise
 from etl.core.planning import Rules, Selection
 from etl.database.engine import connect, reading
@@ -62,7 +63,7 @@ class Life:
     def expire(self, _: int) -> None:
         with self.job.engine.connect() as connection:
             account = connection.execute(sa.text("SELECT account_id FROM account")).scalar_one()
-        expiring.expire(self.job.engine, account, NEXT, "test", lambda: LATER, lambda: True)
+        expiring.expire(self.job.engine, ExpiryOrder(account, NEXT, "test", lambda: LATER), lambda _: True)
         self.expired = True
 
     def move(self, _: int) -> None:

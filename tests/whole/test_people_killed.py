@@ -65,6 +65,15 @@ def totals(job: Job) -> tuple[Any, ...]:
     return figures(job.coverage()), sum(day["checked_rows"] for day in days), cost
 
 
+def held(job: Job) -> int:
+    return int(job.query("SELECT count(*) AS held FROM number_check")[0]["held"])
+
+
+def logged(job: Job) -> int:
+    """Rows that were changed or deleted, by the log."""
+    return sum(line["changed_rows"] for line in job.query("SELECT changed_rows FROM v_privacy_log"))
+
+
 @pytest.mark.parametrize(
     ("kind", "work", "first"),
     cases(
@@ -88,6 +97,7 @@ def test_at_every_point(
                 before = totals(job)
                 died = killer.run(job, work, point)["status"] == -9
                 assert totals(job) == before
+                assert work != "expire" or logged(job) == before[1] - held(job)
                 assert killer.run(job, work, None)["status"] == 0
                 for rules in (None, FULL):
                     assert totals(job) == before
