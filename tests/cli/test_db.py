@@ -82,7 +82,7 @@ def test_views_that_readers_do_not_have_yet_are_told(run: Run, database: sa.URL)
     assert run("upgrade")[0] == 0
     assert run("downgrade", "0002")[0] == 0
     _, words = run("upgrade")
-    told = "v_phone_latest. Run `numbercheck db grant-reader` again for each role that is to read them."
+    told = "v_phone_latest, v_privacy_log. Run `numbercheck db grant-reader` again for each role that is to read them."
     assert words.endswith(told) is (database.get_backend_name() != "sqlite")
     assert "New: " not in run("upgrade")[1]
 

@@ -146,7 +146,7 @@ def test_in_any_order(start_server: Start, tmp_path: Path, steps: list[tuple[Ste
 
 
 @pytest.mark.full
-@hypothesis.settings(max_examples=25, phases=PHASES, suppress_health_check=UNHURRIED)
+@hypothesis.settings(max_examples=15, phases=PHASES, suppress_health_check=UNHURRIED)
 @hypothesis.given(steps=ANY_ORDER)
 def test_in_any_order_often(start_server: Start, tmp_path: Path, steps: list[tuple[Step, int]]) -> None:
     go(start_server("sqlite"), tmp_path, steps)
