@@ -16,9 +16,9 @@ from etl.privacy.disguise import Disguise
 from etl.privacy.erased import Erased, ErasedForm, forms
 from etl.privacy.macs import MARK, Macs
 from etl.privacy.numbers import spellings
-from etl.schema.tables import account, batch, batch_day, carrier, number_check
+from etl.schema.tables import batch, batch_day, carrier, number_check
 from etl.scrub import scrub_foreign
-from etl.store import erasures, lock
+from etl.store import accounts, erasures, lock
 from etl.store.erasures import LogLine
 from etl.store.held import Change, HeldCheck, change, find_checks
 from etl.store.lookups import Lookups
@@ -63,7 +63,8 @@ def erase(engine: sa.Engine, order: ErasureOrder) -> dict[str, int]:
         locks = lock_all(connection, stack, f"numbercheck privacy {order.action}", order.accounts)
         with connection.begin():
             erasures.require_key(connection, order.macs, order.moment)
-            done = {name: _erase(connection, order, name, number) for name, number in _accounts(connection, order)}
+            numbers = accounts.numbered(connection, order.accounts)
+            done = {name: _erase(connection, order, name, number) for name, number in numbers.items()}
             _scrub_carriers(connection, Erased(order.macs, _all_forms(order)))
             for each in locks:
                 lock.verify(each)
@@ -75,12 +76,6 @@ def _all_forms(order: ErasureOrder) -> Iterator[ErasedForm]:
     yield from order.given
     for some in (order.by_account or {}).values():
         yield from some
-
-
-def _accounts(connection: sa.Connection, order: ErasureOrder) -> list[tuple[str, int]]:
-    query = sa.select(account.c.name, account.c.account_id).order_by(account.c.account_id)
-    query = query.where(account.c.name.in_(order.accounts)) if order.accounts else query
-    return [(name, number) for name, number in connection.execute(query)]
 
 
 def _erase(connection: sa.Connection, order: ErasureOrder, name: str, account_id: int) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -116,9 +114,7 @@ def expire(engine: sa.Engine, order: ExpiryOrder, more: Callable[[int], bool]) -
 def _locked(connection: sa.Connection, account_id: int) -> Iterator[lock.Lock | None]:
     """The lock of the account; None: a sync has it."""
     try:
-        held = lock.acquire(
-            connection, account_id, f"process {os.getpid()} on {socket.gethostname()}, {EXPIRING}"[:255]
-        )
+        held = lock.acquire(connection, account_id, lock.holder(EXPIRING))
     except Locked:
         yield None
         return

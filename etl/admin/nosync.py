@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Collection
 from contextlib import ExitStack
 
 import sqlalchemy as sa
 
-from etl.schema.tables import account
-from etl.store import lock
+from etl.store import accounts, lock
 
 
 def lock_all(
@@ -20,10 +17,8 @@ def lock_all(
 
     `names`: only of these accounts.
     """
-    holder = f"process {os.getpid()} on {socket.gethostname()}, {command}"[:255]
-    query = sa.select(account.c.account_id).order_by(account.c.account_id)
-    query = query.where(account.c.name.in_(names)) if names else query
-    numbers = connection.execute(query).scalars().all()
+    holder = lock.holder(command)
+    numbers = accounts.numbered(connection, names).values()
     connection.rollback()
     locks = []
     for number in numbers:

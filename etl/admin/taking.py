@@ -15,8 +15,8 @@ from etl.errors import Misconfigured
 from etl.privacy.erased import ErasedForm
 from etl.privacy.macs import Macs
 from etl.privacy.numbers import LEAST, MOST
-from etl.schema.tables import account, privacy_key
-from etl.store import erasures
+from etl.schema.tables import privacy_key
+from etl.store import accounts, erasures
 
 FORMAT = "numbercheck erased numbers 1"
 
@@ -38,9 +38,7 @@ def exported(connection: sa.Connection, names: Sequence[str] = ()) -> Iterator[d
     """The lines of a file: the first says what it is and with which key it was made."""
     fingerprint = connection.execute(sa.select(privacy_key.c.fingerprint)).scalar_one_or_none()
     yield {"format": FORMAT, "key": fingerprint}
-    query = sa.select(account.c.name, account.c.account_id).order_by(account.c.account_id)
-    query = query.where(account.c.name.in_(names)) if names else query
-    for name, number in connection.execute(query).all():
+    for name, number in accounts.numbered(connection, names).items():
         for form in erasures.erased_forms(connection, number):
             yield {"account": name, **_as_json(form)}
 
@@ -67,7 +65,8 @@ def take(lines: Iterable[str], macs: Macs, called: str) -> Taken:
     for place, line in enumerate(rest, 2):
         entry = _object(line)
         try:
-            taken.accounts[_text(entry["account"], 64)].append(_form(entry))
+            form = _form(entry)
+            taken.accounts[_text(entry["account"], 64)].append(form)
         except (KeyError, TypeError, ValueError, OverflowError):
             taken.bad.append(place)
     return taken

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import socket
 
 import click
 import sqlalchemy as sa
@@ -108,8 +106,7 @@ def _rename(connection: sa.Connection, old: str, new: str) -> bool:
         account_id = kept.find(connection, old)
     if account_id is None:
         return False
-    holder = f"process {os.getpid()} on {socket.gethostname()}, renaming it"
-    held = lock.acquire(connection, account_id, holder[:255])
+    held = lock.acquire(connection, account_id, lock.holder("renaming it"))
     try:
         with connection.begin():
             kept.rename(connection, account_id, new)

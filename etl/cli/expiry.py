@@ -87,7 +87,7 @@ def expire(ctx: click.Context, names: Sequence[str], max_seconds: float | None, 
     with open_database(settings, patient=True) as engine:
         with reading(engine).connect() as connection:
             require_accounts(connection, names)
-            numbers = accounts.numbers_of(connection, names)
+            numbers = accounts.numbered(connection, names).values()
         orders = [ExpiryOrder(number, before, who(), clock.now) for number in numbers]
         with _rows_shown("deleted") as told:
 

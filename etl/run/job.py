@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -37,7 +35,7 @@ from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
 from etl.run.suspicion import Suspicion
 from etl.settings import Settings
-from etl.store import accounts, awaited, checks, doubts, fullreads, ledger, runs
+from etl.store import accounts, awaited, checks, doubts, fullreads, ledger, lock, runs
 from etl.store.lookups import Lookups
 from etl.store.slots import Slots
 from etl.vendor.client import Client
@@ -71,7 +69,7 @@ def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, prog
 def _holder(result: Result) -> str:
     """Who holds the lock, for the message of a run that finds it taken."""
     began = result.window.moment.isoformat(timespec="seconds")
-    return f"process {os.getpid()} on {socket.gethostname()}, run {result.run_id}, since {began}"[:255]
+    return lock.holder(f"run {result.run_id}, since {began}")
 
 
 class Run:

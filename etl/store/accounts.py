@@ -24,10 +24,11 @@ def find(connection: sa.Connection, name: str) -> int | None:
     return connection.execute(sa.select(account.c.account_id).where(account.c.name == name)).scalar_one_or_none()
 
 
-def numbers_of(connection: sa.Connection, names: Collection[str]) -> list[int]:
-    """The numbers of these accounts; of all where none is named."""
-    query = sa.select(account.c.account_id).order_by(account.c.account_id)
-    return list(connection.execute(query.where(account.c.name.in_(names)) if names else query).scalars())
+def numbered(connection: sa.Connection, names: Collection[str] = ()) -> dict[str, int]:
+    """The numbers of these accounts, by their names and in one order; of all where none is named."""
+    query = sa.select(account.c.name, account.c.account_id).order_by(account.c.account_id)
+    found = connection.execute(query.where(account.c.name.in_(names)) if names else query)
+    return dict(found.all())
 
 
 def any_account(connection: sa.Connection) -> bool:

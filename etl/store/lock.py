@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,6 +85,11 @@ def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
         taken.release()
         raise
     return _Named(taken, mine & (account.c.lock_key == name))
+
+
+def holder(what: str) -> str:
+    """Who has a lock and for what, for the message of whoever finds it taken."""
+    return f"process {os.getpid()} on {socket.gethostname()}, {what}"[:255]
 
 
 def verify(lock: Lock) -> None:

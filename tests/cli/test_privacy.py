@@ -123,8 +123,9 @@ def test_codes_go_out_and_come_back(people: Command) -> None:
     assert people("privacy", "find", "numbers.txt", "--json").json["places"] != []
     assert "Erased 2 numbers" in people("privacy", "import", "erased.jsonl").out
     assert people("privacy", "find", "numbers.txt", "--json").json["places"] == []
-    broken = exported + '{"account": "default"}\nnonsense\n'
+    broken = exported + '{"account": "nobody"}\nnonsense\n'
     assert people("privacy", "import", "-", "--json", stdin=broken.encode(), status=78).json["bad_lines"] == [6, 7]
+    assert "nobody" not in people("accounts", "list").out
     assert "not written by" in people("privacy", "import", "numbers.txt", status=78).messages
     refused = people("privacy", "import", "erased.jsonl", status=78, privacy_key="x" * 32)
     assert "is not the key" in refused.messages
