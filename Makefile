@@ -5,15 +5,17 @@
 
 VENV    := .venv
 STAMP   := $(VENV)/.installed
+FULL    := $(VENV)/.installed-full
 BIN     := $(VENV)/bin
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
 PIP     := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+EVERYDAY := --extra postgresql --extra mysql --extra docs --extra dev
 WORKERS := -n auto --maxprocesses 8
 ARGS    :=
 
 # An environment whose Python is gone, because the system's was replaced, counts as none.
-$(shell test -x $(BIN)/python || rm -f $(STAMP))
+$(shell test -x $(BIN)/python || rm -f $(STAMP) $(FULL))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint format hooks lock tables docs audit dist clean
@@ -27,7 +29,7 @@ demo: $(STAMP) ## the whole job on SQLite against the bundled emulator, nothing 
 test: $(STAMP) ## the everyday tests, a few minutes; skips those whose server is missing here; ARGS="-k word" picks some
 	@$(BIN)/python -m pytest -q $(WORKERS) -m 'not full' -p no:randomly $(ARGS)
 
-test-all: $(STAMP) ## every test, with coverage, in a random order; fails if a server or a tool is missing
+test-all: $(FULL) ## every test, with coverage, in a random order; fails if a server or a tool is missing
 	@seed=$$(date +%s) && echo "The order of this run: --randomly-seed=$$seed" && NUMBERCHECK_TEST_SKIP_NOTHING=1 \
 		$(BIN)/python -m pytest -q $(WORKERS) --cov --cov-report=term --randomly-seed=$$seed $(ARGS)
 
@@ -44,7 +46,8 @@ hooks: $(STAMP) ## run lint before each commit and the tests before each push, f
 	@$(BIN)/pre-commit install
 
 lock: | $(STAMP) ## write the lock files again after a change to pyproject.toml; ARGS=--upgrade takes newer versions
-	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements.lock
+	@$(LOCK) $(ARGS) $(EVERYDAY) pyproject.toml -o requirements.lock
+	@$(LOCK) $(ARGS) -c requirements.lock --no-annotate --all-extras pyproject.toml -o requirements-full.lock
 	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
@@ -84,4 +87,10 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@$(PIP) install --require-hashes --no-deps -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What only the tests of the lake, of other engines and of a browser need is large: it comes second, and by itself.
+$(FULL): $(STAMP) requirements-full.lock
+	@echo "Adding what only all tests need to $(VENV) (once, a minute or two) ..."
+	@$(PIP) install --require-hashes --no-deps -r requirements-full.lock
 	@touch $@
