@@ -12,8 +12,6 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import sqlalchemy as sa
 
-from etl.database.sql import STREAMED
-
 READ_ROWS = 20_000
 """Rows in memory at once."""
 CSV_BYTES = 8 * 1024 * 1024
@@ -37,9 +35,9 @@ def rows_of(
 def _streamed(
     connection: sa.Connection, query: str, schema: pa.Schema, where: Mapping[str, Any]
 ) -> Iterator[pa.Table]:
-    with closing(connection.execute(sa.text(query), where, execution_options=STREAMED)) as result:
-        # As the driver has them: SQLAlchemy's way with each row takes longer than all else.
-        while rows := result.cursor.fetchmany(READ_ROWS):
+    options = {"yield_per": READ_ROWS}
+    with closing(connection.execute(sa.text(query), where, execution_options=options)) as result:
+        for rows in result.partitions():
             columns = zip(schema, zip(*rows, strict=True), strict=True)
             yield pa.Table.from_arrays([_array(field.type, values) for field, values in columns], schema=schema)
 
@@ -60,15 +58,18 @@ def _copied(
     compiled = sa.text(query).bindparams(**where).compile(dialect=connection.dialect)
     statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"
     connection.execute(sa.text("SELECT 1"))  # the transaction begins as SQLAlchemy begins it
-    driver = connection.connection.driver_connection
-    with _as_sqlalchemy(connection), driver.cursor() as cursor, cursor.copy(statement, compiled.params) as copy:  # type: ignore[union-attr]
+    driver: Any = connection.connection.driver_connection
+    with _as_sqlalchemy(connection), driver.cursor() as cursor, cursor.copy(statement, compiled.params) as copy:
         for text in _pieces(copy):
             yield pc.read_csv(
                 io.BytesIO(text),
                 pc.ReadOptions(column_names=schema.names, block_size=len(text) + 1),
                 pc.ParseOptions(newlines_in_values=True),
                 pc.ConvertOptions(
-                    column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+                    column_types=schema,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
                 ),
             ).cast(schema)
 
@@ -90,10 +91,10 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 @contextmanager
 def _as_sqlalchemy(connection: sa.Connection) -> Iterator[None]:
     """An error of the driver, which is used without SQLAlchemy here, is one of SQLAlchemy's as everywhere."""
-    driver = connection.dialect.dbapi
+    driver: Any = connection.dialect.dbapi
     try:
         yield
-    except driver.Error as error:  # type: ignore[union-attr]
+    except driver.Error as error:
         raise sa.exc.DBAPIError.instance(
-            "COPY", None, error, driver.Error, hide_parameters=True, dialect=connection.dialect  # type: ignore[union-attr]
+            "COPY", None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
         ) from error

@@ -1,4 +1,4 @@
-"""One Delta table: its files as the log has them, writing a file, and putting it in the place of others at once."""
+"""One Delta table: its files as its log has them, and how a file takes the place of others at once."""
 
 from __future__ import annotations
 
@@ -50,8 +50,7 @@ class Written(NamedTuple):
 class DeltaFiles:
     """A table below `url`, of these columns; made where it is not there yet (by `make`).
 
-    Nobody else writes to it: each file of it was written by this job. `partition`: the columns that stand in the log
-    instead of the files.
+    Each of its files was written by this job. `partition`: the columns that stand in the log instead.
     """
 
     def __init__(self, url: str, schema: pa.Schema, partition: Sequence[str]) -> None:
@@ -145,7 +144,7 @@ class DeltaFiles:
         return Written(path, rows, self._files.get_file_info(path).size)
 
     def _settle(self, path: str) -> None:
-        """The log must not outlive the file that it names when the power fails. Storages see to this themselves."""
+        """When the power fails, the log must not outlive a file that it names. Storages see to that themselves."""
         if _PLACE in self.url:
             return
         number = os.open(Path(self.url, path), os.O_RDONLY)
@@ -194,10 +193,14 @@ class DeltaFiles:
         # The log's own check sees only what was committed since this object last read it.
         now: set[str] = set()
         for place in places:
-            uris = self._table.file_uris([(name, "=", value) for name, value in place.items()])
+            uris = self._table.file_uris(
+                file_pruning_predicate=[(name, "=", value) for name, value in place.items()]
+            )
             now.update(uri.rpartition("/")[2] for uri in uris)
         if now != {each.path.rpartition("/")[2] for each in before}:
-            raise TryLater("Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on.")
+            raise TryLater(
+                "Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on."
+            )
 
     # -- reading -----------------------------------------------------------------------------------------
 

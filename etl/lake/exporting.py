@@ -1,4 +1,4 @@
-"""From one snapshot of the database into the lake: each date that differs, then what is claimed about all of them."""
+"""From one snapshot of the database into the lake: each date that differs, then what is claimed about all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -44,8 +45,10 @@ class ExportOrder:
 
 @dataclass(slots=True)
 class Exported:
-    """What was done for an account. `rewritten`, `removed`: archived dates from which people had to leave, and dates
-    that have expired. `deleted`: files. `behind`: dates that were not asked for and differ."""
+    """What was done for an account. `deleted`: files. `behind`: dates that were not asked for and differ.
+
+    `rewritten`, `removed`: archived dates from which people had to leave, and those that have expired.
+    """
 
     account: str
     dates: list[dt.date] = field(default_factory=list)
@@ -71,7 +74,7 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
             _take_over(lake, here)
             here = account_here(connection, lake, order.account_id, order.account)
         _export_dates(connection, lake, here, order, done, told)
-        forgetting.forget(connection, lake, here, order.macs, full=order.full, done=done)
+        forgetting.forget(connection, lake, here, order.macs, done, full=order.full)
         if not done.behind:
             _export_claims(connection, lake, here)
     done.deleted = sweeping.sweep(lake, here, order.now(), people=here.people != here.people_mark)
@@ -89,8 +92,8 @@ def _require_ours(here: AccountHere, order: ExportOrder) -> None:
     if here.others:
         raise Misconfigured(
             f"The lake holds the account {here.name!r} of another database.",
-            "give this account another name (`numbercheck accounts rename`), or set NUMBERCHECK_LAKE_URL to another"
-            " directory.",
+            "set NUMBERCHECK_LAKE_URL to another directory, or give this account another name (`numbercheck"
+            " accounts rename`).",
         )
     lost = [each.date for each in here.dates if each.standpoint is Standpoint.LOST]
     if lost:
@@ -102,7 +105,7 @@ def _require_ours(here: AccountHere, order: ExportOrder) -> None:
     if changed and not order.full:
         raise Misconfigured(
             f"Somebody else has changed {changed[0]} in the lake.",
-            "see to it that nobody else writes there; then `numbercheck lake export --full` writes all dates again.",
+            "see to it that nobody else writes there; then run `numbercheck lake export --full`.",
         )
 
 
@@ -112,7 +115,7 @@ def _require_no_fewer(each: LakeDate, rows: int, order: ExportOrder) -> None:
     if rows < each.rows and not explained:
         raise Misconfigured(
             f"The database has {rows:,} rows of {each.date}, fewer than the lake with {each.rows:,}.",
-            "find out why: a backup that was restored, or rows that somebody deleted. If they are meant to be gone,"
+            "find out why: perhaps a backup was restored, or somebody deleted rows. If they are meant to be gone,"
             f" run `numbercheck lake export --full --date {each.date}`.",
         )
 
@@ -143,14 +146,18 @@ def _export_dates(
     chosen = [each for each in due if not order.dates or each.date in order.dates]
     done.behind = sum(each.standpoint is not Standpoint.CURRENT for each in due if each not in chosen)
     for number, each in enumerate(chosen):
-        told(number, len(chosen), done.rows)
-        written = _write_date(connection, lake, here, each, lambda rows, n=number: told(n, len(chosen), done.rows + rows))
+        step = partial(told, number, len(chosen))
+        written = _write_date(connection, lake, here, each, partial(_from, done.rows, step))
         with dropped_on_error(lake.rows, written):
             _require_no_fewer(each, written.rows, order)
             lake.rows.commit(here.name, each.date, written, each.files, {here.mark(each.date): each.state.version})
         done.dates.append(each.date)
         done.rows += written.rows
     told(len(chosen), len(chosen), done.rows)
+
+
+def _from(before: int, told: Callable[[int], None], rows: int) -> None:
+    told(before + rows)
 
 
 def _differs(each: LakeDate, order: ExportOrder) -> bool:

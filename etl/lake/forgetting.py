@@ -29,7 +29,7 @@ _FIELDS = CheckRow._fields
 _NOBODY = CheckRow._make([None] * len(CheckRow._fields))
 
 
-class Counted(Protocol):
+class ForgettingCount(Protocol):
     """Where it is noted which dates were written again, and which are gone."""
 
     rewritten: list[dt.date]
@@ -57,7 +57,13 @@ class _Rewriting:
 
 
 def forget(
-    connection: sa.Connection, lake: Lake, here: AccountHere, macs: Macs | None, *, full: bool, done: Counted
+    connection: sa.Connection,
+    lake: Lake,
+    here: AccountHere,
+    macs: Macs | None,
+    done: ForgettingCount,
+    *,
+    full: bool,
 ) -> None:
     """Bring the archived dates into line with what was done with the numbers of people.
 
@@ -82,8 +88,8 @@ def _disguise(connection: sa.Connection, here: AccountHere, macs: Macs | None) -
         return None
     if macs is None:
         raise Misconfigured(
-            f"Numbers of the account {here.name!r} were erased or replaced since the last export, and only the key can"
-            " tell which rows of the lake are theirs.",
+            f"Numbers of the account {here.name!r} were erased or replaced since the last export, and only the key"
+            " can tell which rows of the lake are theirs.",
             "set NUMBERCHECK_PRIVACY_KEY_FILE for this command too.",
         )
     erasures.require_key(connection, macs)
@@ -91,7 +97,9 @@ def _disguise(connection: sa.Connection, here: AccountHere, macs: Macs | None) -
     return Disguise(macs, erased, pseudonyms=privacy.pseudonyms is not None)
 
 
-def _write_again(lake: Lake, here: AccountHere, each: LakeDate, disguise: Disguise | None, *, always: bool) -> bool:
+def _write_again(
+    lake: Lake, here: AccountHere, each: LakeDate, disguise: Disguise | None, *, always: bool
+) -> bool:
     """Write a date of the lake again from its own rows; whether that was needed."""
     old = file_at(each.files[0].path)
     version = each.mark or (old.version if old else 0)
@@ -132,7 +140,7 @@ def row_as_it_must_be(disguise: Disguise, row: dict[str, Any], date: dt.date) ->
 
 def _check_of(row: dict[str, Any]) -> CheckRow:
     """As the vendor sent it, but for the kind of number, which the lake has in another form."""
-    values = {name: row.get(name) for name in _FIELDS if name != "number_type"}
+    values: dict[str, Any] = {name: row.get(name) for name in _FIELDS if name != "number_type"}
     if values["extra"] is not None:
         values["extra"] = from_json(values["extra"])
     return _NOBODY._replace(**values)

@@ -1,6 +1,6 @@
 """The names of the files of a lake, which say whose rows a file holds, and as of which version.
 
-So what the lake holds can be told from the list of its files alone, and a file that somebody else wrote is noticed.
+So the list of its files alone tells what the lake holds, and a file that somebody else wrote is noticed.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ ROWS, CLAIMS = "number_check", "coverage"
 """The tables of a lake, each a directory."""
 KEY_ORDER = ("message_id", "phone")
 _VIEW = "numbercheck.view"
-# Of no other column does the log keep the least and the greatest value, which would be phone numbers, whoever writes.
+# Of no other column may a log keep the least and the greatest value, whoever writes: they would be phone numbers.
 _STATISTICS = "first_seen_at,last_changed_at"
 
 
@@ -62,7 +62,9 @@ class Lake:
     def prepare(self) -> None:
         """Open it, and make it where it is not there; add the columns that are new."""
         if not self.open():
-            self.rows.make(self.view.comment, {_VIEW: self.view.name, "delta.dataSkippingStatsColumns": _STATISTICS})
+            self.rows.make(
+                self.view.comment, {_VIEW: self.view.name, "delta.dataSkippingStatsColumns": _STATISTICS}
+            )
             self.claims.make(COVERAGE.comment, {"delta.dataSkippingStatsColumns": "last_synced_at"})
             self.open()
         self.rows.add_columns()

@@ -22,9 +22,12 @@ _TYPES = {
 
 
 def schema_of(view: View) -> pa.Schema:
-    """The columns of a view, in its order. JSON is its text; decimals are exact; times are UTC, in microseconds."""
+    """The columns of a view, in its order. JSON is text; decimals are exact; times are UTC, in microseconds."""
     return pa.schema(
-        [pa.field(name, _TYPES[kind], metadata={"comment": view.columns[name]}) for name, kind in view.kinds.items()]
+        [
+            pa.field(name, _TYPES[kind], metadata={"comment": view.columns[name]})
+            for name, kind in view.kinds.items()
+        ]
     )
 
 

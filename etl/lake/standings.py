@@ -33,7 +33,7 @@ class Standpoint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LakeDate:
-    """A date of an account. `state`: of the database. `files`: of the lake. `mark`: the version that was exported."""
+    """A date of an account. `state`: of the database. `files`: of the lake. `mark`: the exported version."""
 
     date: dt.date
     state: DateState
@@ -64,9 +64,10 @@ class LakeDate:
 
 @dataclass(frozen=True, slots=True)
 class AccountHere:
-    """An account, here and there. `claims`: the files of its coverage. `people`: how much was done with the numbers of
-    people in the database, `people_mark`: in the lake. `renamed`, `others`: files of this account under a former name,
-    files of another database under its name.
+    """An account, here and there. `claims`: the files of its coverage.
+
+    `people`: how much was done with the numbers of people in the database, `people_mark`: in the lake.
+    `renamed`, `others`: files of this account under a former name, files of another database under its name.
     """
 
     database: str
@@ -98,7 +99,10 @@ def account_here(connection: sa.Connection, lake: Lake, account_id: int, name: s
         by_date[each.date].append(each)
     dates = [
         LakeDate(
-            state.date, state, tuple(by_date[state.date]), lake.rows.mark(mark_name(database, account_id, state.date))
+            state.date,
+            state,
+            tuple(by_date[state.date]),
+            lake.rows.mark(mark_name(database, account_id, state.date)),
         )
         for state in date_states(connection, account_id)
     ]
@@ -121,7 +125,7 @@ def _sorted_out(
     found: Iterable[Standing], database: str, account_id: int, name: str
 ) -> tuple[tuple[Standing, ...], tuple[Standing, ...], tuple[Standing, ...]]:
     """The files under this account's name, its own under another name, and those of other databases under its."""
-    mine, renamed, others = [], [], []
+    mine, renamed, others = list[Standing](), list[Standing](), list[Standing]()
     for each in found:
         file = file_at(each.path)
         own = file is not None and is_of(file, database, account_id)

@@ -13,8 +13,8 @@ SLOW = {"timeout": "60s", "connect_timeout": "10s", "max_retries": "3", "retry_t
 
 _CREDENTIALS = Misconfigured(
     "The storage of the lake refuses these credentials, or there are none.",
-    "set those of the storage, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (docs/settings.md), and let them"
-    " list, read, write and delete below NUMBERCHECK_LAKE_URL.",
+    "set those of the storage, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (docs/settings.md); they have"
+    " to allow to list, read, write and delete below NUMBERCHECK_LAKE_URL.",
 )
 _GONE = Misconfigured(
     "The bucket or container of NUMBERCHECK_LAKE_URL does not exist.", "correct the setting, or make the bucket."
@@ -24,7 +24,8 @@ _LOCAL = Misconfigured(
     "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may write to it."
 )
 _UNREACHABLE = TryLater(
-    "The storage of the lake does not answer, or answered with an error of its own.", "nothing; the next call goes on."
+    "The storage of the lake does not answer, or answered with an error of its own.",
+    "nothing; the next call goes on.",
 )
 _CONFLICT = TryLater("Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on.")
 _UNUSABLE = Misconfigured(

@@ -14,9 +14,9 @@ KEPT_FOR = dt.timedelta(days=1)
 
 
 def sweep(lake: Lake, here: AccountHere, now: dt.datetime, *, people: bool) -> int:
-    """Delete what the log does not name of an account; how many files. `people`: somebody was erased or has expired.
+    """Delete the files of an account that the log does not name; how many. `people`: somebody has to be gone.
 
-    Files that another export is about to commit stay: they have a version that is not older, or are not yet a day old.
+    What another export is about to commit stays: it has a version that is not older, or is not yet a day old.
     """
     archived = {each.date for each in here.dates if each.state.archived}
     deleted = 0
