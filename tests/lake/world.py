@@ -70,7 +70,9 @@ class LakeWorld:
         here = [row for table in tables for row in table.to_pylist()]
         there = self.in_lake()
         assert sorted(map(repr, here)) == sorted(repr({name: row[name] for name in here[0]}) for row in there)
-        assert len({(row["message_id"], row["phone"], row["check_date"]) for row in there}) == len(there)
+        assert view != "v_number_check" or len(
+            {(row["message_id"], row["phone"], row["check_date"]) for row in there}
+        ) == len(there)
 
     def assert_claims(self) -> None:
         """What the lake claims is what the database says."""
