@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,16 @@ class LakeWorld:
 
     def bytes_of_all(self) -> Iterator[tuple[str, bytes]]:
         """All that the lake's files hold, with what parquet has compressed laid open."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         for path in self.files():
             content = path.read_bytes()
             yield path.name, content
             if path.suffix == ".parquet":
-                table = pq.ParquetFile(io.BytesIO(content)).read()
-                yield path.name, repr([column.to_pylist() for column in table.columns]).encode()
+                with suppress(pa.ArrowInvalid):  # kill -9 while it was written
+                    table = pq.ParquetFile(io.BytesIO(content)).read()
+                    yield path.name, repr([column.to_pylist() for column in table.columns]).encode()
 
 
 def clock(moment: dt.datetime) -> Clock:
