@@ -80,6 +80,9 @@ def test_an_account_with_another_name_takes_its_rows_along(world: LakeWorld) -> 
     assert len(world.in_lake(name="München / 北京")) == rows
     assert {row["account"] for row in world.in_lake("coverage", "München / 北京")} == {"München / 北京"}
     assert world.in_lake("coverage") == []
+    assert sorted(each.name for each in Path(world.url, "number_check").glob("*=M*")) == [
+        "account=München %2F 北京"
+    ]
     assert world.export().dates == []
 
 
