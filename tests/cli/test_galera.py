@@ -26,7 +26,9 @@ def node(inside: Command) -> Iterator[sa.URL]:
 def test_a_node_that_works_and_one_that_lost_its_quorum(inside: Command, node: sa.URL) -> None:
     real_time(inside.vendor)
     told = inside("doctor").out
-    assert "ok    database: the server is a node of a Galera cluster (wsrep_on): all jobs must name this one" in told
+    assert (
+        "ok    database: the server is a node of a Galera cluster (wsrep_on): all jobs must name this one" in told
+    )
     assert inside.sync().result["rows"]["inserted"] == 370
     with without_quorum(node):
         for command in (["sync", "--now", NOW.isoformat()], ["status"], ["db", "check"], ["db", "upgrade"]):

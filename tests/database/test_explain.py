@@ -129,7 +129,12 @@ def test_a_name_that_is_taken_is_no_defect(error: BaseException) -> None:
 OF_GALERA = [
     ("08S01", 1047, "WSREP has not yet prepared node for application use", "This node of the cluster takes no"),
     ("08S01", 1047, "Unknown command", "This node of the cluster takes no"),
-    ("HY000", 1180, "Error (provider status: Not connected to Primary Component)", "This node of the cluster takes"),
+    (
+        "HY000",
+        1180,
+        "Error (provider status: Not connected to Primary Component)",
+        "This node of the cluster takes",
+    ),
     ("40001", 1213, "Deadlock found when trying to get lock", "Another transaction got in the way of this one"),
 ]
 
