@@ -44,16 +44,19 @@ MYSQL_WORDS = {
     "AS BIGINT": "AS SIGNED",
     "DAYS(newest.check_date)": "datediff(utc_date(), newest.check_date)",
     "TODAY": "utc_date()",
+    "STATE_ARCHIVED": "'archived'",
 }
 # For what the views write in upper case, the words of each kind of server.
 WORDS = {
     "postgresql": {
         "DAYS(newest.check_date)": "(now() AT TIME ZONE 'UTC')::date - newest.check_date",
         "TODAY": "(now() AT TIME ZONE 'UTC')::date",
+        "STATE_ARCHIVED": "'archived'::character varying(16)",  # or the type of the column would be another
     },
     "sqlite": {
         "DAYS(newest.check_date)": "CAST(julianday(date('now')) - julianday(newest.check_date) AS INTEGER)",
         "TODAY": "date('now')",
+        "STATE_ARCHIVED": "'archived'",
     },
     **dict.fromkeys(MYSQL_FAMILY, MYSQL_WORDS),
 }

@@ -13,7 +13,7 @@ from tests import servers
 from tests.conftest import Start
 from tests.store.sessions import new_database
 
-SEEDED = ("check_level", "number_type", "call_response", "region")
+SEEDED = ("check_level", "number_type", "call_response", "region", "database_identity")
 FAILED = pytest.StashKey[bool]()
 
 

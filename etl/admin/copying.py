@@ -23,6 +23,7 @@ from etl.schema.tables import (
     call_response,
     check_level,
     currency,
+    database_identity,
     metadata,
     number_type,
     region,
@@ -34,7 +35,7 @@ COPIED_ROWS = 1000
 LOOK_SECONDS = 30
 """How often the locks are checked; MariaDB drops a connection that is silent for half an hour."""
 
-SEEDED = (check_level, number_type, call_response, region, currency)
+SEEDED = (check_level, number_type, call_response, region, currency, database_identity)
 """Tables that a migration may have filled: the source's rows replace these."""
 
 # The state of processes, not of the data: each run makes its own.

@@ -105,6 +105,7 @@ account = _table(
     _text("lock_key", "Random name of the lock of the run that holds this account, or held it last", 32),
     _text("lock_session", "The session of the database that took this lock; it counts in no other", 128),
     _text("pseudonyms", "on: numbers are stored as pseudonyms; begun: they are being turned on; NULL: clear", 16),
+    _time("lake_exported_at", "When a lake last had all that this database holds of this account"),
     comment="One accessKey of the vendor: it has its own batches, pace and lock",
 )
 
@@ -167,6 +168,11 @@ batch_day = _table(
         "doubtful_rows", "Rows held with a value that its column could not take; `extra` in number_check has it"
     ),
     _time("expired_at", "When its rows began to be deleted because they were older than allowed"),
+    _count(
+        "version",
+        "Rises with every change of what the views show of it, times aside; milliseconds since 1970 or one more",
+    ),
+    _time("archived_at", "When its rows began to leave this database, because the lake has them"),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",
@@ -364,4 +370,13 @@ daily_total = _table(
     _count("priced_rows", "How many of them have a price"),
     _column("cost", Price(), "The sum of their prices, exact; NULL if none has a price"),
     comment="What is left of rows that have expired: how many they were and what they cost",
+)
+
+# -- the lake that history goes to ---------------------------------------------------------------------------
+
+database_identity = _table(
+    "database_identity",
+    _column("number", sa.Integer(), "1: there is one id", primary_key=True, autoincrement=False),
+    _text("database_id", "Random; a copy has the same", 32, nullable=False),
+    comment="By which a lake knows the database that fills it",
 )

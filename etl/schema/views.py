@@ -60,7 +60,10 @@ ORDER BY check_date, message_id""",
 COVERAGE = view(
     "v_coverage",
     _DAY
-    | of(tables.batch_day, "state", "reported_rows", "stored_rows")
+    | own(
+        "text", state=f"{', '.join(tables.STATES)}; archived: the lake has its rows, this database no longer does"
+    )
+    | of(tables.batch_day, "reported_rows", "stored_rows")
     | own(
         "bigint",
         missing_rows="reported − stored − repeated − rejected; NULL: never asked. 0 if open or settled. "

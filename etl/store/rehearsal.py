@@ -37,8 +37,8 @@ _DELETED_FROM = frozenset(
         tables.further_sighting,
     }
 )
-# Only the commands under `privacy` write these.
-_OF_OTHERS = frozenset({tables.daily_total, tables.erased_phone, tables.privacy_log})
+# Only the commands under `privacy` and the migrations write these.
+_OF_OTHERS = frozenset({tables.daily_total, tables.database_identity, tables.erased_phone, tables.privacy_log})
 # On MariaDB, this is a change for the server.
 _ONCE = frozenset({tables.further_sighting, tables.rejected_row})
 

@@ -144,10 +144,20 @@ SAMPLE: dict[str, dict[str, Any]] = {
         "priced_rows": 3,
         "cost": Decimal("0.0168"),
     },
+    # The first one is made by the revision, and another one in each database.
+    "database_identity": {"number": 2, "database_id": "0123456789abcdef" * 2},
 }
 
 
-LATER = {"full_read", "category", "privacy_key", "erased_phone", "privacy_log", "daily_total"}
+LATER = {
+    "full_read",
+    "category",
+    "privacy_key",
+    "erased_phone",
+    "privacy_log",
+    "daily_total",
+    "database_identity",
+}
 """Tables that the first revision does not have."""
 
 

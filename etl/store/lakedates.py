@@ -1,0 +1,75 @@
+"""What a lake has to know of this database: its id, and what has changed of each date."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from etl.core.batchday import State
+from etl.core.checkrow import ERASED
+from etl.database.sql import STREAMED
+from etl.schema.tables import account, batch, batch_day, database_identity, number_check
+
+
+@dataclass(frozen=True, slots=True)
+class DateState:
+    """A date of an account, in the vendor's zone, that has a batch day that was asked for or is lost.
+
+    `version`: another one whenever the views show anything else of the date, times in v_coverage aside; within 63
+    bits. `archived`: its rows have left this database, or are about to, and only the lake has all of them.
+    `expired`: at least some of its rows were deleted as too old. `erased_rows`: how many rows are erased.
+    """
+
+    date: dt.date
+    version: int
+    archived: bool
+    expired: bool
+    erased_rows: int
+
+
+def database_id(connection: sa.Connection) -> str:
+    """The id of this database, 32 hexadecimal digits. A copy has the same."""
+    query = sa.select(database_identity.c.database_id).where(database_identity.c.number == 1)
+    return str(connection.execute(query).scalar_one())
+
+
+def date_states(connection: sa.Connection, account_id: int) -> list[DateState]:
+    """The dates of an account, the oldest first."""
+    erased = _erased(connection, account_id)
+    begun = sa.case((batch_day.c.state != State.PENDING, 1))
+    query = (
+        sa.select(
+            batch_day.c.check_date,
+            sa.func.sum(batch_day.c.version),
+            sa.func.count(batch_day.c.archived_at),
+            sa.func.count(batch_day.c.expired_at),
+        )
+        .join_from(batch_day, batch)
+        .where(batch.c.account_id == account_id)
+        .group_by(batch_day.c.check_date)
+        .having(sa.func.count(begun) > 0)
+        .order_by(batch_day.c.check_date)
+    )
+    return [
+        DateState(date, int(version), archived > 0, expired > 0, erased.get(date, 0))
+        for date, version, archived, expired in connection.execute(query, execution_options=STREAMED)
+    ]
+
+
+def note_export(connection: sa.Connection, account_id: int, moment: dt.datetime) -> None:
+    """Note that a lake has had all that this database holds of an account since `moment` (aware)."""
+    mine = account.c.account_id == account_id
+    connection.execute(sa.update(account).where(mine).values(lake_exported_at=moment))
+
+
+def _erased(connection: sa.Connection, account_id: int) -> dict[dt.date, int]:
+    """The erased rows of an account, by their dates."""
+    query = (
+        sa.select(batch_day.c.check_date, sa.func.count())
+        .select_from(number_check.join(batch_day).join(batch))
+        .where(batch.c.account_id == account_id, number_check.c.phone == ERASED)
+        .group_by(batch_day.c.check_date)
+    )
+    return dict(connection.execute(query).all())
