@@ -16,9 +16,9 @@ from etl.privacy.disguise import Disguise
 from etl.privacy.erased import Erased, ErasedForm, forms
 from etl.privacy.macs import MARK, Macs
 from etl.privacy.numbers import spellings
-from etl.schema.tables import batch, batch_day, carrier, number_check
+from etl.schema.tables import batch, batch_day, carrier, category, number_check
 from etl.scrub import scrub_foreign
-from etl.store import accounts, erasures, lock
+from etl.store import accounts, erasures, lock, versions
 from etl.store.erasures import LogLine
 from etl.store.held import Change, HeldCheck, change, find_checks
 from etl.store.lookups import Lookups
@@ -146,3 +146,10 @@ def _scrub_carriers(connection: sa.Connection, erased: Erased) -> None:
         if erased.is_in([name], ANY_DATE):
             other = f"{scrub_foreign(name)[:230]} ({number})"
             connection.execute(sa.update(carrier).where(carrier.c.carrier_id == number).values(name=other))
+            versions.rise(connection, _days_of_carrier(connection, number))
+
+
+def _days_of_carrier(connection: sa.Connection, number: int) -> Collection[int]:
+    """The batch days under which rows with this carrier stand, of whichever account."""
+    query = sa.select(number_check.c.batch_day_id).distinct().join_from(number_check, category)
+    return connection.execute(query.where(category.c.carrier_id == number)).scalars().all()

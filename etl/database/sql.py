@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from etl.database.types import MYSQL_FAMILY, dialect_module
 
 Row = Mapping[str, Any]
-Sortable = TypeVar("Sortable", str, int)
+Sortable = TypeVar("Sortable", str, int, dt.date)
 
 STREAMED = {"yield_per": 1000}
 """Execution options of a query whose result may be long: the driver does not hold all of it at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.fs as pf
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -25,6 +26,7 @@ ROW_GROUP = 100_000
 """Rows that a file holds together; so many are in memory while it is written."""
 READ_BATCH = 20_000
 _CHECKPOINT = "20"
+_TRIES = 5
 _PLACE = "://"
 
 
@@ -167,7 +169,6 @@ class DeltaFiles:
         changed since.
         """
         place = _place(account, date)
-        self._require_unchanged([place, *(_place(each.account, each.date) for each in removed)], removed)
         now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
         actions: list[Any] = [
             RemoveAction(each.path, True, now, each.size, _place(each.account, each.date)) for each in removed
@@ -175,19 +176,28 @@ class DeltaFiles:
         if added is not None:
             stats = json.dumps({"numRecords": added.rows})
             actions.append(AddAction(added.path, added.size, place, now, True, stats))
-        self._table.create_write_transaction(
-            actions,
-            "append",
-            self.schema,
-            self._partition,
-            commit_properties=_commit(marks),
-        )
+        places = [place, *(_place(each.account, each.date) for each in removed)]
+        self._try(actions, marks, lambda: self._require_unchanged(places, removed))
 
     def keep_marks(self, marks: Mapping[str, int]) -> None:
         """Keep marks alone."""
-        self._table.create_write_transaction(
-            [], "append", self.schema, self._partition, commit_properties=_commit(marks)
-        )
+        self._try([], marks, lambda: None)
+
+    def _try(self, actions: Sequence[Any], marks: Mapping[str, int], allowed: Callable[[], None]) -> None:
+        """Commit, perhaps several times: a table has room for other accounts and databases, which commit too."""
+        properties = CommitProperties(app_transactions=[Transaction(name, marks[name]) for name in sorted(marks)])
+        for left in reversed(range(_TRIES)):
+            self.refresh()
+            allowed()
+            try:
+                self._table.create_write_transaction(
+                    list(actions), "append", self.schema, self._partition, commit_properties=properties
+                )
+            except CommitFailedError:
+                if not left:
+                    raise
+            else:
+                return
 
     def _require_unchanged(self, places: Iterable[Mapping[str, str]], before: Sequence[Standing]) -> None:
         # The log's own check sees only what was committed since this object last read it.
@@ -240,10 +250,6 @@ def dropped_on_error(table: DeltaFiles, written: Written) -> Iterator[None]:
 def _place(account: str, date: dt.date | None) -> dict[str, str]:
     """The values of the partition, as the log writes them."""
     return {"account": account} | ({} if date is None else {"check_date": date.isoformat()})
-
-
-def _commit(marks: Mapping[str, int]) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in sorted(marks.items())])
 
 
 def _file_system(url: str, table: Any) -> Any:

@@ -39,13 +39,13 @@ def store_answers(
     first_time = all(reading.first_time for reading, _, _ in answers)
     load = checks.Load(connection, lookups, pages, moment, first_time=first_time)
     stored = sum((_take(connection, load, *answer, moment) for answer in counted), checks.Stored())
-    load.flush()
+    changed = load.flush()
     days = {reading.day.id: reading.day for reading, _, _ in answers}
     for day in days.values():
         day.last_asked_at = moment
         # Also where its only answer waits to be borne out: it was asked.
         day.state = State.INCOMPLETE if day.state is State.PENDING else day.state
-    ledger.save_all(connection, days.values())
+    ledger.save_all(connection, days.values(), changed)
     return stored
 
 

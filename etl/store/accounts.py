@@ -15,6 +15,7 @@ from etl.database.sql import insert_missing
 from etl.database.types import UtcTime
 from etl.errors import Misconfigured
 from etl.schema.tables import account, batch, batch_day, sync_run
+from etl.store import versions
 
 _DAY = dt.timedelta(days=1)
 
@@ -126,7 +127,20 @@ def rename(connection: sa.Connection, account_id: int, new: str) -> None:
             f"There is an account {new!r} already, and the rows of two accounts must not mix.",
             "choose another name; `numbercheck accounts list` shows those that are taken.",
         )
+    if _any_archived(connection, account_id):
+        raise Misconfigured(
+            "Dates of this account are archived: a lake has their rows under its name, and this database no longer"
+            " does, so it keeps this name.",
+            "where people are to see another name, let a view of yours say so.",
+        )
     connection.execute(sa.update(account).where(account.c.account_id == account_id).values(name=new))
+    versions.rise_all(connection, account_id)
+
+
+def _any_archived(connection: sa.Connection, account_id: int) -> bool:
+    mine = sa.and_(batch.c.account_id == account_id, batch_day.c.archived_at.is_not(None))
+    query = sa.select(batch_day.c.batch_day_id).join_from(batch_day, batch).where(mine).limit(1)
+    return connection.execute(query).first() is not None
 
 
 @dataclass(frozen=True, slots=True)

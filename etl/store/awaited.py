@@ -64,6 +64,7 @@ class Waiting:
             self._days.setdefault(key, set()).add(day_id)
         self._changed: set[tuple[int, Key]] = set()
         self._gone: set[tuple[int, Key]] = set()
+        self._recounted: set[int] = set()
 
     def note(self, day_id: int, rows: Iterable[CheckRow], page: Page, at_page: int | None) -> None:
         """Bring the list of waiting checks up to date with a page. `rows`: its rows as they are stored."""
@@ -78,11 +79,13 @@ class Waiting:
             del self._noted[day_id, key]
             self._changed.discard((day_id, key))
             self._gone.add((day_id, key))
+            self._recounted.add(day_id)
 
     def _wait(self, day_id: int, key: Key, page: Page, at_page: int | None) -> None:
         before = self._noted.get((day_id, key))
         if before is None:
             after = (at_page or 1, page.total, *_wait(FIRST_WAIT_HOURS, self._moment))
+            self._recounted.add(day_id)
         else:
             place, times = (at_page, page.total) if at_page else before[:2], before[2:]
             after = (*place, *(_wait(times[0] * 2, self._moment) if times[1] <= self._moment else times))
@@ -91,8 +94,8 @@ class Waiting:
             self._days.setdefault(key, set()).add(day_id)
             self._changed.add((day_id, key))
 
-    def flush(self) -> None:
-        """Write what changed."""
+    def flush(self) -> set[int]:
+        """Write what changed. Returns the batch days of which more or fewer checks wait by now."""
         gone = [(day_id, *key) for day_id, key in sorted(self._gone, key=lambda line: line[::-1])]
         if gone:
             names = [f"_{name}" for name in _COLUMNS[:3]]
@@ -104,6 +107,7 @@ class Waiting:
             _COLUMNS,
             [(day_id, *key, *self._noted[day_id, key]) for day_id, key in waiting],
         )
+        return self._recounted
 
 
 _NOTED = sa.select(*(awaited_check.c[name] for name in _COLUMNS))

@@ -26,6 +26,7 @@ from etl.database.upsert import insert_all, insert_unheld, upsert
 from etl.database.values import DriverRow, from_driver, rows_for_driver
 from etl.errors import TryLater
 from etl.schema.tables import KEY, OWN_FIELDS, batch, batch_day, number_check, repeated_key
+from etl.store import versions
 from etl.store.awaited import Waiting
 from etl.store.lookups import NAMES, Lookups, codes_of
 from etl.store.rejected import Rejections, held_by_another
@@ -90,7 +91,7 @@ def store(
     """Store one page by itself; the arguments are those of `Load` and of `Load.add`."""
     load = Load(connection, lookups, [(day_id, page)], moment)
     stored = load.add(day_id, page, at_page=at_page, fixed=fixed)
-    load.flush()
+    versions.rise(connection, load.flush())
     return stored
 
 
@@ -131,6 +132,7 @@ class Load:
         lookups.read_categories(connection, self._categories)
         self._changed: dict[Key, CheckRow] = {}
         self._doubts: Counter[int] = Counter()
+        self._touched: set[int] = set()
         self._waiting = Waiting(connection, list(self._awaited()), moment)
         self._sightings = Sightings(connection)
         self._rejections = Rejections(connection, moment)
@@ -216,7 +218,8 @@ class Load:
         stored = Stored()
         self._waiting.note(day_id, [self._take(day_id, row, stored, fixed) for row in own], page, at_page)
         elsewhere = [key for row in own if self._held[key := row.key][-1] != day_id]
-        stored.new_keys = stored.inserted + self._sightings.add(day_id, elsewhere)
+        further = self._sightings.add(day_id, elsewhere)
+        stored.new_keys = stored.inserted + further
         stored.received, stored.rejected = page.received, len(page.rejected)
         stored.new_rejected = self._rejections.add(day_id, page.rejected, at_page or page.number)
         if theirs:
@@ -224,6 +227,8 @@ class Load:
             stored.new_keys -= self._sightings.take_back(day_id, [row.key for row in theirs])
             rejected = map(held_by_another, theirs)
             stored.new_elsewhere = self._rejections.add(day_id, rejected, at_page or page.number)
+        if further or theirs:
+            self._touched.add(day_id)
         return stored
 
     def _take(self, day_id: int, row: CheckRow, stored: Stored, fixed: Collection[Key]) -> CheckRow:
@@ -233,6 +238,7 @@ class Load:
         stored.doubtful += doubtful
         if key in self._uncounted:
             self._uncounted.remove(key)
+            self._touched.add(self._held[key][-1])
             stored.inserted += 1
             self._doubts[self._held[key][-1]] += doubtful
             return row
@@ -243,11 +249,13 @@ class Load:
             return held
         stored.updated += 1
         self._changed[key] = merged
+        self._touched.add(self._held[key][-1])
         self._doubts[self._held[key][-1]] += merged.is_doubtful - held.is_doubtful
         return merged
 
-    def flush(self) -> None:
-        """Write what is changed."""
+    def flush(self) -> set[int]:
+        """Write what is changed. Returns the batch days of which the views show something else by now: the caller
+        raises their versions."""
         changed = dict(sorted(self._changed.items()))
         # Once more, because a changed row keeps codes of the old one: perhaps no row had this combination.
         self._lookups.ensure(self._connection, changed.values())
@@ -258,7 +266,7 @@ class Load:
             self._connection.execute(_DOUBT, doubts)
         self._sightings.flush()
         self._rejections.flush()
-        self._waiting.flush()
+        return self._touched | self._waiting.flush()
 
 
 _DOUBT = (

@@ -27,6 +27,7 @@ from etl.schema.tables import (
     number_check,
     rejected_row,
 )
+from etl.store import versions
 from etl.store.lookups import Lookups, codes_of
 from etl.store.rejected import held_by_another
 
@@ -116,9 +117,12 @@ def _change(connection: sa.Connection, lookups: Lookups, changes: Sequence[Chang
         connection.execute(_UPDATE, lines)
     for table, rows in children.items():
         _put_back(connection, table, rows, names)
+    touched = {each.held.day_id for each in changes}
+    touched |= {row["batch_day_id"] for rows in children.values() for row in rows}
     for each in meeting:
-        _join(connection, each, moment)
+        touched |= _join(connection, each, moment)
     _count_doubts(connection, [*free, *meeting])
+    versions.rise(connection, touched)
 
 
 def _line(lookups: Lookups, each: Change, moment: dt.datetime) -> dict[str, Any]:
@@ -167,12 +171,14 @@ def _add(connection: sa.Connection, column: str, more: dict[int, int]) -> None:
 # -- a key that is there already -----------------------------------------------------------------------------
 
 
-def _join(connection: sa.Connection, each: Change, moment: dt.datetime) -> None:
-    """Delete a check whose new key another check has; each of its batch days counts that one instead."""
+def _join(connection: sa.Connection, each: Change, moment: dt.datetime) -> set[int]:
+    """Delete a check whose new key another check has; each of its batch days counts that one instead.
+
+    Returns the batch days that were concerned.
+    """
     [there] = find_checks(connection, *_is(each.row.key))
     counted = {each.held.day_id, *_sightings(connection, each.held.row.key)}
-    for table in _CHILDREN:
-        _taken_away(connection, table, [each.held.row.key])
+    gone_with_it = [_taken_away(connection, table, [each.held.row.key]) for table in _CHILDREN]
     connection.execute(sa.delete(number_check).where(*_is(each.held.row.key)))
     counts_there = {there.day_id, *_sightings(connection, there.row.key)}
     gone: dict[int, int] = defaultdict(int)
@@ -186,6 +192,7 @@ def _join(connection: sa.Connection, each: Change, moment: dt.datetime) -> None:
             key = dict(zip(KEY, there.row.key, strict=True))
             connection.execute(sa.insert(further_sighting).values(batch_day_id=day, **key))
     _add(connection, "stored_rows", gone)
+    return counted | {row["batch_day_id"] for rows in gone_with_it for row in rows}
 
 
 def _count_once(connection: sa.Connection, day: int) -> None:

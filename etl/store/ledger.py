@@ -18,7 +18,7 @@ from etl.core.planning import Known
 from etl.core.window import Window
 from etl.database.sql import STREAMED, Shared, analyze
 from etl.schema.tables import awaited_check, batch, batch_day, batch_listing
-from etl.store import accounts, listings
+from etl.store import accounts, listings, versions
 
 BEGUN = (State.INCOMPLETE, State.OPEN)
 
@@ -42,6 +42,9 @@ FIGURES = {
     "full_at": "full_at",
     "full_pages": "full_pages",
 }
+
+# What v_coverage shows of them, times aside. `version` is compared with them before they are written.
+_SHOWN = ("state", "reported_rows", "stored_rows", "repeated_rows", "rejected_rows", "note")
 
 # What `_day` takes, in this order.
 _OWN = (batch.c.batch_no, batch_day.c.check_date, batch_day.c.batch_day_id, batch.c.appkey, batch_day.c.spill)
@@ -191,6 +194,7 @@ def record(connection: sa.Connection, account_id: int, days: Sequence[BatchDay],
             "spill": day.spill,
             "deadline": window.deadline(day.date),
             "state": State.PENDING,
+            "version": versions.present(),
         }
         for day in days
     ]
@@ -225,24 +229,39 @@ def save(connection: sa.Connection, day: BatchDay) -> None:
     save_all(connection, [day])
 
 
-def save_all(connection: sa.Connection, days: Iterable[BatchDay]) -> None:
-    """Write the figures of several batch days."""
-    lines = [_figures(day) for day in days]
+def save_all(connection: sa.Connection, days: Iterable[BatchDay], changed: Collection[int] = ()) -> None:
+    """Write the figures of several batch days. `changed`: the numbers of batch days, these or others, of which the
+    views show something else by now."""
+    now = versions.present()
+    lines = [_figures(day) | {"now": now, "changed": day.id in changed} for day in days]
     if lines:
         connection.execute(_SAVE, lines)
+    versions.rise(connection, set(changed).difference(line["day_id"] for line in lines))
 
 
 def _figures(day: BatchDay) -> dict[str, Any]:
-    note = None if day.note is None else str(day.note)
-    return {column: getattr(day, name) for column, name in FIGURES.items()} | {"note": note, "day_id": day.id}
+    figures = {f"_{column}": getattr(day, name) for column, name in FIGURES.items()}
+    return figures | {"_note": None if day.note is None else str(day.note), "day_id": day.id}
 
 
-_SAVE = (
-    sa.update(batch_day)
-    .where(batch_day.c.batch_day_id == sa.bindparam("day_id"))
-    # A lost batch day that is asked for again may be lost again, and then has to be reported again.
-    .values({name: sa.bindparam(name) for name in FIGURES} | {"loss_told": sa.false()})
-)
+def _save() -> sa.Update:
+    new = {name: sa.bindparam(f"_{name}", type_=batch_day.c[name].type) for name in FIGURES}
+    differs = (batch_day.c[name].is_distinct_from(new[name]) for name in _SHOWN)
+    rises = sa.or_(sa.bindparam("changed", type_=sa.Boolean()), *differs)
+    # Ordered, and the version first: MariaDB compares with what was set before it in the same statement.
+    return (
+        sa.update(batch_day)
+        .where(batch_day.c.batch_day_id == sa.bindparam("day_id"))
+        .ordered_values(
+            (batch_day.c.version, sa.case((rises, versions.risen()), else_=batch_day.c.version)),
+            *((batch_day.c[name], value) for name, value in new.items()),
+            # A lost batch day that is asked for again may be lost again, and then has to be reported again.
+            (batch_day.c.loss_told, sa.false()),
+        )
+    )
+
+
+_SAVE = _save()
 
 
 def unreported_losses(connection: sa.Connection, account_id: int) -> list[BatchDay]:

@@ -15,6 +15,7 @@ from etl.core.batchday import State
 from etl.core.line import DATABASE_LIST, Entry, Line, Retired
 from etl.database.sql import STREAMED, Shared, analyze, chunks, insert_missing
 from etl.schema.tables import account, batch, batch_day, batch_listing
+from etl.store import versions
 
 
 def load(connection: sa.Connection, account_id: int, since: dt.date) -> list[Entry]:
@@ -104,12 +105,30 @@ def save(
         ids = _batch_ids(connection, account_id, [*added, *changed])
         _execute(connection, sa.insert(batch_listing), [_new_values(entry, ids, moment) for entry in added])
         _execute(connection, _UPDATE, [_names(entry, ids) for entry in changed])
+        recounted = [entry for entry in changed if entry.line.rows != old[entry.key].line.rows]
+        _raise_versions(connection, account_id, [*_counted(added), *recounted])
         analyze(connection, len(added), batch_listing)
     gone = [old[key] for key in old.keys() - new.keys()]
     if gone:
         found = batches(connection, account_id, {entry.line.batch_no for entry in gone})
         ids = {name: batch_id for name, (batch_id, _) in found.items()}
         _execute(connection, _DELETE, [_names(entry, ids) for entry in gone])
+        _raise_versions(connection, account_id, _counted(gone))
+
+
+def _counted(entries: Iterable[Entry]) -> list[Entry]:
+    """Those that say how many numbers were submitted."""
+    return [entry for entry in entries if entry.line.rows is not None]
+
+
+def _raise_versions(connection: sa.Connection, account_id: int, entries: Iterable[Entry]) -> None:
+    """The views show other submitted rows for the batch days, if there are any, that these entries name."""
+    named = {(entry.line.batch_no, date) for entry in entries if (date := entry.line.date)}
+    columns = (batch_day.c.batch_day_id, batch.c.batch_no, batch_day.c.check_date)
+    query = sa.select(*columns).join_from(batch_day, batch).where(batch.c.account_id == account_id)
+    for dates in chunks({date for _, date in named}):
+        found = connection.execute(query.where(batch_day.c.check_date.in_(dates)), execution_options=STREAMED)
+        versions.rise(connection, [day for day, batch_no, date in found if (batch_no, date) in named])
 
 
 def add(

@@ -12,6 +12,7 @@ from etl.database.sql import STREAMED
 from etl.database.types import to_json
 from etl.privacy.disguise import ERASED_PAYLOAD, VENDORS_KEY, Disguise, held_key
 from etl.schema.tables import KEY, batch, batch_day, rejected_row, repeated_key
+from etl.store import versions
 from etl.store.rejected import HELD_BY_ANOTHER, digest_of_held
 
 _SAME = [repeated_key.c[name] == sa.bindparam(f"_{name}") for name in ("batch_day_id", *KEY)]
@@ -45,6 +46,7 @@ def _rename(connection: sa.Connection, day: int, old: Key, new: Key | None) -> N
     connection.execute(sa.delete(repeated_key).where(*_SAME), line)
     less = {"repeated_rows": batch_day.c.repeated_rows - repeats}
     connection.execute(sa.update(batch_day).where(batch_day.c.batch_day_id == day).values(less))
+    versions.rise(connection, [day])
 
 
 def rewrite_rejected(connection: sa.Connection, disguise: Disguise, account_id: int) -> int:

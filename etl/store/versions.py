@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.schema.tables import batch_day
+from etl.schema.tables import batch, batch_day
 
 
 def present() -> int:
@@ -33,6 +33,12 @@ def rise(connection: sa.Connection, days: Collection[int]) -> None:
     lines = [{"day_id": day, "now": now} for day in sorted(set(days))]  # sorted: nobody waits for each other
     if lines:
         connection.execute(_RISE, lines)
+
+
+def rise_all(connection: sa.Connection, account_id: int) -> None:
+    """Raise the versions of all batch days of an account."""
+    mine = batch_day.c.batch_id.in_(sa.select(batch.c.batch_id).where(batch.c.account_id == account_id))
+    connection.execute(sa.update(batch_day).where(mine).values(version=risen()), {"now": present()})
 
 
 _RISE: Any = sa.update(batch_day).where(batch_day.c.batch_day_id == sa.bindparam("day_id")).values(version=risen())
