@@ -1,9 +1,11 @@
-"""Programs that only `make test-all` starts: Spark, and a stand-in for S3. They live in an environment of their own."""
+"""What only `make test-all` has: Spark and a stand-in for S3, in an environment of their own, and DuckDB."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tests.absent import absent
 
@@ -25,3 +27,11 @@ def packages() -> Path:
     """The directory of the environment's packages; skips the test where there is none."""
     found = next(ENVIRONMENT.glob("lib/python3*/site-packages"), None)
     return found or absent("The engines are not on this machine: make .venv/.installed-full")
+
+
+def duckdb() -> tuple[Any, Path]:
+    """The module, and the directory where it and its extensions are; skips the test where there is none."""
+    spec = importlib.util.find_spec("duckdb")
+    if spec is None or spec.origin is None:
+        absent("DuckDB is not on this machine: make .venv/.installed-full")
+    return importlib.import_module("duckdb"), Path(spec.origin).parents[1]
