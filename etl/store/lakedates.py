@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -102,6 +103,15 @@ def note_export(connection: sa.Connection, account_id: int, moment: dt.datetime)
     """Note that a lake has had all that this database holds of an account since `moment` (aware)."""
     mine = account.c.account_id == account_id
     connection.execute(sa.update(account).where(mine).values(lake_exported_at=moment))
+
+
+def archived_dates(connection: sa.Connection, names: Collection[str] = (), before: dt.date = dt.date.max) -> int:
+    """How many dates of these accounts (their names; empty: all) are archived, those before `before` alone."""
+    dates = sa.select(batch.c.account_id, batch_day.c.check_date).distinct().join_from(batch_day, batch)
+    dates = dates.where(batch_day.c.archived_at.is_not(None), batch_day.c.check_date < before)
+    if names:
+        dates = dates.join(account).where(account.c.name.in_(names))
+    return connection.execute(sa.select(sa.func.count()).select_from(dates.subquery())).scalar_one()
 
 
 def _erased(connection: sa.Connection, account_id: int) -> dict[dt.date, int]:
