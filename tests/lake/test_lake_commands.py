@@ -82,12 +82,6 @@ def test_only_what_the_lake_has(world: LakeWorld) -> None:
     ]
 
 
-def test_dates_in_the_window_stay(world: LakeWorld) -> None:
-    lake(world, "export")
-    done = result(world, "retire", "--before", AFTER, window_days="60", status=0)["accounts"][0]
-    assert done["dates"] != [] or done["stay"] != {}
-
-
 def test_a_masked_lake_takes_nothing(world: LakeWorld) -> None:
     done = lake(world, "retire", "--before", AFTER, status=78, lake_masked="true")
     assert "does not hold the numbers" in done.stderr
