@@ -130,7 +130,7 @@ def test_a_date_that_changed_after_the_lake_was_compared_stays(job: Job) -> None
 
 
 def test_rows_go_and_the_ledger_and_totals_stay(job: Job) -> None:
-    before, held, states = totals(job), rows(job), lake_states(job)
+    before, held, states, versions = totals(job), rows(job), lake_states(job), versions_of(job)
     on_next = held - rows_on(job, DAY)
     assert leave_for_the_lake(job, NEXT) == on_next
     assert totals(job) == before
@@ -141,7 +141,8 @@ def test_rows_go_and_the_ledger_and_totals_stay(job: Job) -> None:
     now = lake_states(job)
     assert now[DAY] == states[DAY]  # its keys that the other date listed too are as they were
     assert now[NEXT] == dataclasses.replace(states[NEXT], version=now[NEXT].version, archived=True)
-    assert now[NEXT].version > states[NEXT].version
+    assert {date for _, date in dict(versions_of(job).items() - versions.items())} == {str(NEXT)}
+    assert len(versions_of(job).items() - versions.items()) == 2  # also of what had no row
     assert leave_for_the_lake(job, DAY) == held - on_next
     assert totals(job) == before
     assert set(job.states().values()) == {"archived"}
@@ -150,6 +151,11 @@ def test_rows_go_and_the_ledger_and_totals_stay(job: Job) -> None:
     with job.engine.connect() as connection:
         assert half_gone(connection, account_of(job)) == []
         assert staying(connection, account_of(job), window(AWAY)) == {}
+
+
+def versions_of(job: Job) -> dict[tuple[int, str], int]:
+    days = job.query("SELECT batch_day_id, check_date, version FROM batch_day")
+    return {(day["batch_day_id"], str(day["check_date"])): day["version"] for day in days}
 
 
 def lake_states(job: Job) -> dict[dt.date, lakedates.DateState]:
@@ -183,8 +189,9 @@ def test_nothing_of_an_archived_date_is_asked_for_again(job: Job) -> None:
     job.vendor.book.add("C", DAY, [person(500)])
     job.list([*LINES, f"C,{DAY},1"])
     job.vendor.clear()
-    for days in ("60", "14"):
-        job.sync(AWAY, FULL, window_days=days)
+    for days in ("60", "14", "60"):
+        done = job.sync(AWAY, FULL, window_days=days)
+        assert {day.date for day in done.days} <= {NEXT + dt.timedelta(days=1)}
     assert {request.body["date"] for request in job.vendor.requests} == {str(NEXT + dt.timedelta(days=1))}
     assert rows(job) == 0
     ledger = ledger_of(job)
@@ -212,8 +219,12 @@ def test_people_of_an_archived_date(job: Job) -> None:
 
 
 @ON_SQLITE
-def test_a_key_of_an_expired_date_does_not_move_to_one_that_is_leaving(job: Job) -> None:
+def test_a_key_of_an_expired_date_does_not_move_to_one_that_is_leaving(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retiring, "TURN_SECONDS", 0)
     assert retire(job.engine, order_for(job, NEXT), stop_after_one()) > 0
+    assert job.query("SELECT * FROM further_sighting") != []
     before = totals(job)
     expire(job.engine, ExpiryOrder(account_of(job), NEXT, "test", lambda: AWAY), lambda _: True)
     assert totals(job) == before
