@@ -6,6 +6,7 @@
 VENV    := .venv
 STAMP   := $(VENV)/.installed
 FULL    := $(VENV)/.installed-full
+ENGINES := $(VENV)/engines
 BIN     := $(VENV)/bin
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
 PIP     := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -51,6 +52,7 @@ lock: | $(STAMP) ## write the lock files again after a change to pyproject.toml;
 	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
+	@$(LOCK) $(ARGS) --no-annotate --group engines -o requirements-engines.lock
 
 tables: $(STAMP) ## write the generated pages again, after a change to a table, a view or its comments, or to the rooms
 	@$(BIN)/python docs/generate_tables.py
@@ -90,7 +92,18 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 # What only the tests of the lake, of other engines and of a browser need is large: it comes second, and by itself.
-$(FULL): $(STAMP) requirements-full.lock
+$(FULL): $(STAMP) requirements-full.lock $(ENGINES)/.installed
 	@echo "Adding what only all tests need to $(VENV) (once, a minute or two) ..."
 	@$(PIP) install --require-hashes --no-deps -r requirements-full.lock
+	@touch $@
+
+# setuptools comes first: pyspark is built with it, and nothing that is not locked may build. Its wheel is not packed,
+# as its jars are already.
+$(ENGINES)/.installed: requirements-engines.lock | $(STAMP)
+	@echo "Making the environment $(ENGINES) with Spark and a stand-in for S3 (once, half a minute) ..."
+	@$(BIN)/python -m venv --clear --without-pip $(ENGINES)
+	@awk '/^[a-z]/ { wanted = /^setuptools==/ } wanted' $< \
+		| $(PIP) --python $(ENGINES)/bin/python install --require-hashes --no-deps -r /dev/stdin
+	@$(PIP) --python $(ENGINES)/bin/python install --require-hashes --no-deps --no-build-isolation \
+		--config-settings=--build-option=--compression=stored -r $<
 	@touch $@

@@ -12,7 +12,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ["requirements.lock", "requirements-runtime.lock", "requirements-build.lock"]
+LOCKS = [
+    *("requirements.lock", "requirements-runtime.lock", "requirements-build.lock"),
+    *("requirements-full.lock", "requirements-engines.lock"),
+]
 PIN = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>[0-9][0-9a-z.]*)(?: ; [^\\\n]+)?"
     r"(?P<hashes>(?: \\\n {4}--hash=sha256:[0-9a-f]{64})+)\n",
@@ -37,7 +40,11 @@ def requirements(*extras: str) -> list[Requirement]:
     return [Requirement(line) for lines in lists for line in lines]
 
 
-ALL = requirements(*PYPROJECT["project"]["optional-dependencies"])
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+LARGE = {"lake", "full"}  # what a newcomer does not have to fetch
+EVERYDAY = requirements(*(extra for extra in EXTRAS if extra not in LARGE))
+ALL = requirements(*EXTRAS)
+ENGINES = [Requirement(line) for line in PYPROJECT["dependency-groups"]["engines"]]
 RUNTIME = requirements("postgresql", "mysql")
 BUILD = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
 
@@ -56,7 +63,13 @@ def test_names_no_host(lock: str) -> None:
 
 @pytest.mark.parametrize(
     ("lock", "wanted"),
-    [("requirements.lock", ALL), ("requirements-runtime.lock", RUNTIME), ("requirements-build.lock", BUILD)],
+    [
+        ("requirements.lock", EVERYDAY),
+        ("requirements-runtime.lock", RUNTIME),
+        ("requirements-build.lock", BUILD),
+        ("requirements-full.lock", ALL),
+        ("requirements-engines.lock", ENGINES),
+    ],
 )
 def test_pins_every_direct_dependency_within_its_bounds(lock: str, wanted: list[Requirement]) -> None:
     locked = pins(lock)
@@ -65,10 +78,14 @@ def test_pins_every_direct_dependency_within_its_bounds(lock: str, wanted: list[
         assert requirement.specifier.contains(version, prereleases=True), f"{requirement}: {version}; make lock"
 
 
-@pytest.mark.parametrize("lock", LOCKS[1:])
+@pytest.mark.parametrize("lock", LOCKS[1:3])
 def test_the_image_gets_what_the_tests_have_seen(lock: str) -> None:
     everything = pins("requirements.lock")
     assert {name: everything[name] for name in pins(lock)} == pins(lock)
+
+
+def test_all_tests_see_the_same_packages_as_the_everyday_ones() -> None:
+    assert pins("requirements.lock").items() <= pins("requirements-full.lock").items()
 
 
 def test_the_image_gets_nothing_of_the_development_tools() -> None:
@@ -80,7 +97,7 @@ def test_the_image_gets_nothing_of_the_development_tools() -> None:
 
 def test_every_bound_is_two_sided_or_exact() -> None:
     """A package of data whose versions are dates has no upper bound."""
-    for requirement in [*ALL, *BUILD]:
+    for requirement in [*ALL, *BUILD, *ENGINES]:
         operators = {specifier.operator for specifier in requirement.specifier}
         assert operators in [{"=="}, {">=", "<"}] or requirement.name == "tzdata", str(requirement)
 
@@ -95,4 +112,4 @@ def test_a_reason_is_given_for_every_direct_dependency_and_for_nothing_else() ->
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \|.*\S.* \|$", page, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)}
-    assert explained == {canonicalize_name(requirement.name) for requirement in [*ALL, *BUILD]}
+    assert explained == {canonicalize_name(requirement.name) for requirement in [*ALL, *BUILD, *ENGINES]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -51,8 +51,12 @@ class RetireOrder:
 # -- which dates ---------------------------------------------------------------------------------------------
 
 
-def staying(connection: sa.Connection, account_id: int, window: Window) -> dict[dt.date, Stays | None]:
+def staying(
+    connection: sa.Connection, account_id: int, window: Window, kept: Collection[dt.date] = ()
+) -> dict[dt.date, Stays | None]:
     """The dates of an account with nothing archived, the newest first, and why each has to stay; None: it may go.
+
+    `kept`: dates that stay for another reason, such as a lake that does not have them.
 
     In this order, a date that goes changes no other one: where two share keys, the later one lists them, and the
     earlier one has their rows.
@@ -65,8 +69,8 @@ def staying(connection: sa.Connection, account_id: int, window: Window) -> dict[
         elif window.moment < window.deadline(date) + SAFETY:
             found[date] = Stays.RECENT
         else:
-            kept = any(found.get(later) for later in listed.get(date, ()))
-            found[date] = Stays.LISTED_LATER if kept else None
+            stays = any(later in kept or found.get(later) for later in listed.get(date, ()))
+            found[date] = Stays.LISTED_LATER if stays else None
     return found
 
 

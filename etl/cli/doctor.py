@@ -24,6 +24,7 @@ from etl.core.window import Window
 from etl.database.engine import reading
 from etl.database.explain import OWN
 from etl.database.sqlitefile import is_there
+from etl.database.way import is_of_galera
 from etl.errors import EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
@@ -39,6 +40,10 @@ from etl.vendor.client import Client
 from etl.web.address import is_loopback
 
 UNASKED = "this needs the credentials, and the database, which keeps the pace of requests"
+ONE_NODE = (
+    f"the server is a node of a Galera cluster (wsrep_on): all jobs must name this one node in {OWN.setting}, "
+    "because the lock that keeps two syncs apart does not hold on the other nodes"
+)
 TRIAL_TRIES = 2
 SOURCES = ("BATCH_FILE", "BATCH_DATABASE_URL", "BATCH_QUERY", "BATCH_TEMPLATE")
 
@@ -174,6 +179,8 @@ class Patient:
             rehearsal.rehearse(engine)
             yield "this user may write all that a sync writes (tried, and taken back)"
             with engine.connect() as connection:
+                if is_of_galera(connection):
+                    yield ONE_NODE
                 account_id = accounts.find(connection, self._settings.account)
             if account_id is not None:
                 yield self._lock(engine, account_id)

@@ -54,6 +54,15 @@ _BUSY = Meaning(
     "Another connection holds a lock on the database, or the statement took too long",
     "end that connection, or run this again later",
 )
+_CONFLICT = Meaning(
+    "Another transaction got in the way of this one",
+    "run this again; on a cluster, let all jobs name the same node in {setting}",
+)
+_NO_QUORUM = Meaning(
+    "This node of the cluster takes no statements: it has lost most of the other nodes, or is not ready yet",
+    "bring the cluster together again, or name a node that works in {setting}, the same for all jobs; "
+    "then run this again{kept}",
+)
 _LOGIN = Meaning(
     "The database refuses this user",
     "correct the user and the password in {setting}, or let this host in",
@@ -206,7 +215,9 @@ _MYSQL = {
     _FULL: (1021, 1114),
     _DISK: (3, 1005, 1026, 1030),
     _READ_ONLY: (_PREVENTED, 1792, 1836),
-    _BUSY: (1205, 1213, 1317, 1969, 3024),
+    _BUSY: (1205, 1317, 1969, 3024),
+    _CONFLICT: (1213,),
+    _NO_QUORUM: (1047,),
     _LOGIN: (1045, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 2061, 3118),
     _UNKNOWN: (1046, 1049),
     _TLS: (2026,),
@@ -214,6 +225,8 @@ _MYSQL = {
     _BINLOG: (1665,),
     _FORBIDDEN: (1044, 1142, 1143, 1227, 1370, 1410),
 }
+# Galera says it in a COMMIT under codes that have other meanings, too.
+_SAID_BY_GALERA = re.compile("WSREP|Primary Component")
 # SQLite has no separate codes for these.
 _SAID_BY_SQLITE = {
     r"no such (table|column)|table .* has no column": _CHANGED,
@@ -303,6 +316,8 @@ def _of_mysql(error: BaseException) -> Meaning | None:
         return _TLS
     if number == _PREVENTED and "NO_ENGINE_SUBSTITUTION" in words(error):
         return _ENGINE
+    if _SAID_BY_GALERA.search(words(error)):
+        return _NO_QUORUM
     return next((what for what, numbers in _MYSQL.items() if number in numbers), None)
 
 

@@ -1,4 +1,4 @@
-"""The way to a database's server: where it leads, and whether what is sent can be read on it."""
+"""The way to a server: whether it leads to one of several, and whether what is sent can be read on it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ def way_of(connection: sa.Connection) -> Way:
             checked = driver.ssl and driver.ctx.check_hostname
             return Way("" if driver.unix_socket else driver.host, bool(status and status[1]), bool(checked))
     return Way("")
+
+
+def is_of_galera(connection: sa.Connection) -> bool:
+    """Whether the server is a node of a Galera cluster, whose named locks do not hold on the other nodes."""
+    if connection.dialect.name not in MYSQL_FAMILY:
+        return False
+    variable = connection.exec_driver_sql("SHOW SESSION VARIABLES LIKE 'wsrep_on'").first()
+    return variable is not None and variable[1] == "ON"
 
 
 def _remote(host: str) -> str:

@@ -19,6 +19,8 @@ from etl.core.wholenumber import whole_number
 
 LEAST_KEY_BYTES = 32
 """Of the key that pseudonyms are made with: as many as its codes have."""
+LAKE_SCHEMES = ("s3", "az", "gs")
+"""Object storages that a lake may be in; a path without any of them is a directory."""
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
 # An authority that starts with a slash is empty: then what follows is a path, such as that of an SQLite file.
 _CUT = re.compile(r"\s*[^:/?#@]*://(?!/)(?:[^@/?#\\]*[/?#\\][^@]*@|[^@]*@[^@]*@)")
@@ -166,6 +168,19 @@ def api_url(value: str) -> str:
     if parts.fragment:
         raise BadSetting("must not contain a '#'")
     return value
+
+
+def lake_url(value: str) -> str:
+    """A directory, or the place of one in an object storage, without a slash at the end."""
+    value = value.strip()
+    scheme, found, place = value.partition("://")
+    if CONTROL.search(value) or (found and scheme not in LAKE_SCHEMES):
+        raise BadSetting("must be a path, or begin with s3://, az:// or gs://")
+    if found and re.search(r"[@?#\\]", place):
+        raise BadSetting("must not contain a user, a password or options: storages have variables for those")
+    if found and not re.fullmatch(r"[A-Za-z0-9._-]+(/.*)?", place):
+        raise BadSetting("must name a bucket or a container, such as s3://bucket/numbercheck")
+    return value.rstrip("/") or "/"
 
 
 def require_whole_password(url: str) -> None:

@@ -85,6 +85,8 @@ SETTINGS = (
     Setting("PRIVACY_KEY", kinds.privacy_key, secret=True),
     Setting("PSEUDONYMS", kinds.boolean, "false"),
     Setting("RETENTION_DAYS", kinds.integer(1, 36500)),
+    Setting("LAKE_URL", kinds.lake_url, secret=True),
+    Setting("LAKE_MASKED", kinds.boolean, "false"),
 )
 
 
@@ -126,6 +128,8 @@ class Settings:
     privacy_key: str | None = field(repr=False)
     pseudonyms: bool
     retention_days: int | None
+    lake_url: str | None = field(repr=False)
+    lake_masked: bool
     warnings: tuple[str, ...]
 
     def credentials(self) -> tuple[str, str]:

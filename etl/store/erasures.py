@@ -140,6 +140,13 @@ def note_action(connection: sa.Connection, line: LogLine, moment: dt.datetime, *
     return int(cast(Any, added)[0])
 
 
+def actions_so_far(connection: sa.Connection, account_id: int) -> int:
+    """A number that grows with everything that is done with the numbers of people of an account."""
+    query = sa.select(sa.func.count(), sa.func.sum(privacy_log.c.changed_rows))
+    lines, rows = connection.execute(query.where(privacy_log.c.account_id == account_id)).one()
+    return int(lines) + int(rows or 0)
+
+
 class PrivacyAction(NamedTuple):
     """A line of the log. `happened_at`: UTC. `phones`: how many numbers it was about."""
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from etl.database import explain as module
 from etl.database.explain import OWN, TARGET, Meaning, explain
 from etl.errors import DatabaseUnreachable, EtlError, Misconfigured
+from tests.servers import MARIADB
 
 MEANINGS = [found for found in vars(module).values() if isinstance(found, Meaning)]
 
@@ -124,3 +125,33 @@ TAKEN = [
 def test_a_name_that_is_taken_is_no_defect(error: BaseException) -> None:
     assert str(told(error)).startswith("Something that is not ours has a name that this needs (it says: ")
     assert type(told(error)) is Misconfigured
+
+
+OF_GALERA = [
+    ("08S01", 1047, "WSREP has not yet prepared node for application use", "This node of the cluster takes no"),
+    ("08S01", 1047, "Unknown command", "This node of the cluster takes no"),
+    (
+        "HY000",
+        1180,
+        "Error (provider status: Not connected to Primary Component)",
+        "This node of the cluster takes",
+    ),
+    ("40001", 1213, "Deadlock found when trying to get lock", "Another transaction got in the way of this one"),
+]
+
+
+@pytest.mark.parametrize("server", [MARIADB], indirect=True)
+@pytest.mark.parametrize(("state", "number", "said", "sentence"), OF_GALERA)
+def test_what_a_cluster_says_is_for_later(
+    engine: sa.Engine, state: str, number: int, said: str, sentence: str
+) -> None:
+    """As a real server raises it; tests/cli/test_galera.py has a real cluster."""
+    signal = f"SIGNAL SQLSTATE '{state}' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = '{said}'"
+    with engine.connect() as connection, pytest.raises(sa.exc.SQLAlchemyError) as caught:
+        connection.exec_driver_sql(signal)
+    found = told(caught.value)
+    assert type(found) is DatabaseUnreachable
+    assert found.problem.startswith(sentence)
+    assert said in found.problem
+    assert "the same" in found.remedy
+    assert "NUMBERCHECK_DATABASE_URL" in found.remedy

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator
-from importlib.metadata import distribution
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests import engines
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -52,11 +56,15 @@ def asked_for(*extras: str) -> list[str]:
     return [*PROJECT["project"]["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
 
 
+EVERYDAY = [extra for extra in EXTRAS if extra not in ("lake", "full")]
 LOCKS = {
-    "requirements.lock": [*asked_for(*EXTRAS), *PROJECT["build-system"]["requires"]],
+    "requirements.lock": [*asked_for(*EVERYDAY), *PROJECT["build-system"]["requires"]],
     "requirements-runtime.lock": asked_for("postgresql", "mysql"),
     "requirements-build.lock": PROJECT["build-system"]["requires"],
+    "requirements-full.lock": asked_for(*EXTRAS),
+    "requirements-engines.lock": PROJECT["dependency-groups"]["engines"],
 }
+LARGE = ("requirements-full.lock", "requirements-engines.lock")
 
 
 def locked(text: str) -> list[Requirement]:
@@ -81,17 +89,22 @@ def versions(lock: list[Requirement], environment: Environment) -> dict[str, str
     return dict(found)
 
 
-def required_by(name: str, version: str) -> list[Requirement]:
+def required_by(name: str, version: str, places: list[str]) -> list[Requirement]:
     """Everything that the metadata of a locked package require, under any condition."""
-    installed = distribution(name)
+    installed = next(iter(distributions(name=name, path=places)))
     assert installed.version == version, (
         f"{name} is installed at {installed.version}: bring the environment up to date"
     )
     return [Requirement(text) for text in installed.requires or []]
 
 
-def missing(roots: list[str], lock: list[Requirement], environment: Environment) -> set[str]:
-    """What the roots need, directly or not, that the lock does not install, or not at a suitable version."""
+def missing(
+    roots: list[str], lock: list[Requirement], environment: Environment, places: list[str] = sys.path
+) -> set[str]:
+    """What the roots need, directly or not, that the lock does not install, or not at a suitable version.
+
+    `places`: where the packages are installed, as entries of sys.path.
+    """
     there = versions(lock, environment)
     asked = (requirement for requirement in map(Requirement, roots) if holds(requirement, environment))
     waiting = [("pyproject.toml", requirement) for requirement in asked]
@@ -104,17 +117,25 @@ def missing(roots: list[str], lock: list[Requirement], environment: Environment)
             found.add(f"{requirement} for {wanted_by}")
         elif (name, extras) not in seen:
             seen.add((name, extras))
-            waiting += [
-                (name, each) for each in required_by(name, there[name]) if holds(each, environment, extras)
-            ]
+            required = required_by(name, there[name], places)
+            waiting += [(name, each) for each in required if holds(each, environment, extras)]
     return found
 
 
-@pytest.mark.parametrize("name", LOCKS)
-@pytest.mark.parametrize("environment", list(environments()), ids=describe)
+def cases() -> Iterator[ParameterSet]:
+    """Each lock in each environment; the large ones in those of this Python, as they may differ from one to another."""
+    mine = "{}.{}".format(*sys.version_info[:2])
+    for name, environment in itertools.product(LOCKS, environments()):
+        if name not in LARGE or environment["python_version"] == mine:
+            marks = [pytest.mark.full] if name in LARGE else []
+            yield pytest.param(name, environment, marks=marks, id=f"{name} {describe(environment)}")
+
+
+@pytest.mark.parametrize(("name", "environment"), list(cases()))
 def test_whatever_is_needed_is_in_the_lock(name: str, environment: Environment) -> None:
     lock = locked((ROOT / name).read_text(encoding="utf-8"))
-    assert missing(LOCKS[name], lock, environment) == set()
+    places = [str(engines.packages())] if name == "requirements-engines.lock" else sys.path
+    assert missing(LOCKS[name], lock, environment, places) == set()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from etl.settings.settings import SETTINGS, Settings, load
 SECRET = "s3cr3t-value"
 FROM_FILE = {
     "ACCESS_KEY", "ACCESS_SECRET", "APPKEY", "DATABASE_URL", "BATCH_DATABASE_URL", "API_URL",
-    "PUSHGATEWAY_URL", "PING_URL", "COPY_TO_DATABASE_URL", "PRIVACY_KEY",
+    "PUSHGATEWAY_URL", "PING_URL", "COPY_TO_DATABASE_URL", "PRIVACY_KEY", "LAKE_URL",
 }  # fmt: skip
 
 
@@ -65,6 +65,8 @@ def test_defaults_are_those_of_the_contract() -> None:
         "privacy_key": None,
         "pseudonyms": False,
         "retention_days": None,
+        "lake_url": None,
+        "lake_masked": False,
         "warnings": (),
     }
 

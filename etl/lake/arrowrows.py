@@ -1,0 +1,110 @@
+"""Rows of a view as Arrow tables, a few at a time, in one order on every server."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import sqlalchemy as sa
+
+READ_ROWS = 20_000
+"""Rows in memory at once."""
+CSV_BYTES = 1024 * 1024
+"""The same where PostgreSQL sends text."""
+_EXACT = {"postgresql": ' COLLATE "C"'}
+
+
+def rows_of(
+    connection: sa.Connection, view: str, schema: pa.Schema, where: Mapping[str, Any], order: Sequence[str]
+) -> Iterator[pa.Table]:
+    """The columns of `schema` of the rows that have the values of `where`, by the bytes of `order`."""
+    exact = _EXACT.get(connection.dialect.name, "")
+    chosen = " AND ".join(f"{name} = :{name}" for name in where)
+    by = ", ".join(f"{name}{exact if schema.field(name).type == pa.string() else ''}" for name in order)
+    query = f"SELECT {', '.join(schema.names)} FROM {view} WHERE {chosen} ORDER BY {by}"  # noqa: S608
+    if connection.dialect.name == "postgresql":
+        return _copied(connection, query, schema, where)
+    return _streamed(connection, query, schema, where)
+
+
+def _streamed(
+    connection: sa.Connection, query: str, schema: pa.Schema, where: Mapping[str, Any]
+) -> Iterator[pa.Table]:
+    options = {"yield_per": READ_ROWS}
+    with closing(connection.execute(sa.text(query), where, execution_options=options)) as result:
+        for rows in result.partitions():
+            columns = zip(schema, zip(*rows, strict=True), strict=True)
+            yield pa.Table.from_arrays([_array(field.type, values) for field, values in columns], schema=schema)
+
+
+def _array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    if pa.types.is_decimal(kind):
+        return pa.array([None if value is None else Decimal(value) for value in values], kind)
+    return pa.array(values).cast(kind)
+
+
+# -- PostgreSQL ---------------------------------------------------------------------------------------------
+
+
+def _copied(
+    connection: sa.Connection, query: str, schema: pa.Schema, where: Mapping[str, Any]
+) -> Iterator[pa.Table]:
+    """By COPY, as CSV, which Arrow reads in C++."""
+    compiled = sa.text(query).bindparams(**where).compile(dialect=connection.dialect)
+    statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"
+    connection.execute(sa.text("SELECT 1"))  # the transaction begins as SQLAlchemy begins it
+    driver: Any = connection.connection.driver_connection
+    with _as_sqlalchemy(connection), driver.cursor() as cursor, cursor.copy(statement, compiled.params) as copy:
+        for text in _ahead(_pieces(copy)):
+            yield pc.read_csv(
+                io.BytesIO(text),
+                pc.ReadOptions(column_names=schema.names, block_size=len(text) + 1),
+                pc.ParseOptions(newlines_in_values=True),
+                pc.ConvertOptions(
+                    column_types=schema,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            ).cast(schema)
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole rows, together as large as fits into memory; the driver gives one at a time."""
+    parts: list[bytes] = []
+    size = 0
+    for line in lines:
+        parts.append(line)
+        size += len(line)
+        if size >= CSV_BYTES:
+            yield b"".join(parts)
+            parts, size = [], 0
+    if parts:
+        yield b"".join(parts)
+
+
+def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, each of which is fetched by a thread while the caller works on the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, pieces, b"")
+        while piece := coming.result():
+            coming = pool.submit(next, pieces, b"")
+            yield piece
+
+
+@contextmanager
+def _as_sqlalchemy(connection: sa.Connection) -> Iterator[None]:
+    """An error of the driver, which is used without SQLAlchemy here, is one of SQLAlchemy's as everywhere."""
+    driver: Any = connection.dialect.dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise sa.exc.DBAPIError.instance(
+            "COPY", None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error

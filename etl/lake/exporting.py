@@ -1,0 +1,213 @@
+"""From one snapshot of the database into the lake: each date that differs, then what is claimed about all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from etl.database.engine import snapshot
+from etl.errors import Misconfigured
+from etl.lake import forgetting, sweeping
+from etl.lake.arrowrows import rows_of
+from etl.lake.deltafiles import Written, dropped_on_error
+from etl.lake.lakefile import file_at, folder, new_file
+from etl.lake.lakes import Lake
+from etl.lake.standings import AccountHere, LakeDate, Standpoint, account_here
+from etl.privacy.macs import Macs
+from etl.schema.views import COVERAGE
+from etl.store.lakedates import note_export
+
+ExportProgress = Callable[[int, int, int], None]
+"""Called with the dates that are done, all dates that are to be done, and the rows so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """What is to be exported of an account. `full`: also what has not changed, and what somebody else has written.
+
+    `dates`: only these; empty: all. `macs`: with the privacy key, where there is one. `now`: the moment (UTC).
+    """
+
+    account_id: int
+    account: str
+    full: bool
+    dates: frozenset[dt.date]
+    macs: Macs | None
+    now: Callable[[], dt.datetime]
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was done for an account. `deleted`: files. `behind`: dates that were not asked for and differ.
+
+    `rewritten`, `removed`: archived dates from which people had to leave, and those that have expired.
+    """
+
+    account: str
+    dates: list[dt.date] = field(default_factory=list)
+    rows: int = 0
+    rewritten: list[dt.date] = field(default_factory=list)
+    removed: list[dt.date] = field(default_factory=list)
+    deleted: int = 0
+    behind: int = 0
+
+
+def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgress) -> Exported:
+    """Bring the lake up to date with one snapshot of an account. Killed meanwhile, the next call goes on.
+
+    A date is one commit; the claims about all dates come last. Raises Misconfigured where the lake must not be
+    touched, and TryLater where somebody else writes to it.
+    """
+    done = Exported(order.account)
+    lake.prepare()
+    with snapshot(engine) as connection:
+        here = account_here(connection, lake, order.account_id, order.account)
+        if here.renamed:
+            _require_alone(here)
+            _take_over(lake, here)
+            lake.rows.refresh()
+            here = account_here(connection, lake, order.account_id, order.account)
+        _require_alone(here)
+        _require_ours(here, order)
+        _export_dates(connection, lake, here, order, done, told)
+        forgetting.forget(connection, lake, here, order.macs, done, full=order.full)
+        if not done.behind:
+            _export_claims(connection, lake, here)
+    done.deleted = sweeping.sweep(lake, here, order.now(), people=here.people != here.people_mark)
+    if not done.behind and here.people != here.people_mark:
+        lake.rows.keep_marks({here.mark("people"): here.people})
+    with engine.begin() as connection:
+        note_export(connection, order.account_id, order.now())
+    return done
+
+
+# -- what must not be written over --------------------------------------------------------------------------
+
+
+def _require_alone(here: AccountHere) -> None:
+    if here.others:
+        raise Misconfigured(
+            f"The lake holds the account {here.name!r} of another database.",
+            "set NUMBERCHECK_LAKE_URL to another directory, or give this account another name (`numbercheck"
+            " accounts rename`).",
+        )
+
+
+def _require_ours(here: AccountHere, order: ExportOrder) -> None:
+    lost = [each.date for each in here.dates if each.standpoint is Standpoint.LOST]
+    if lost:
+        raise Misconfigured(
+            f"The lake lacks {lost[0]}, which was deleted from the database because it was here.",
+            "set NUMBERCHECK_LAKE_URL to the lake that has it, or restore this one from its backup.",
+        )
+    changed = [each.date for each in here.dates if each.standpoint is Standpoint.CHANGED]
+    if changed and not order.full:
+        raise Misconfigured(
+            f"Somebody else has changed {changed[0]} in the lake.",
+            "see to it that nobody else writes there; then run `numbercheck lake export --full`.",
+        )
+
+
+def _require_no_fewer(each: LakeDate, rows: int, order: ExportOrder) -> None:
+    """A date that was not expired only loses rows by mistake; erased ones may have become one."""
+    explained = each.state.expired or each.state.erased_rows or (order.full and each.date in order.dates)
+    if rows < each.rows and not explained:
+        raise Misconfigured(
+            f"The database has {rows:,} rows of {each.date}, fewer than the lake with {each.rows:,}.",
+            "find out why: perhaps a backup was restored, or somebody deleted rows. If they are meant to be gone,"
+            f" run `numbercheck lake export --full --date {each.date}`.",
+        )
+
+
+def _take_over(lake: Lake, here: AccountHere) -> None:
+    """Bring what is there under a former name of the account under its present one."""
+    for each in here.renamed:
+        file = file_at(each.path)
+        if file is not None and each.date is not None:
+            path = f"{folder(here.name, each.date)}/{new_file(here.database, here.account_id, file.version).name}"
+            written = lake.rows.write(path, lake.rows.read(each.path))
+            lake.rows.commit(here.name, each.date, written, [each], {here.mark(each.date): file.version})
+            lake.rows.delete(each.path)
+
+
+# -- rows ---------------------------------------------------------------------------------------------------
+
+
+def _export_dates(
+    connection: sa.Connection,
+    lake: Lake,
+    here: AccountHere,
+    order: ExportOrder,
+    done: Exported,
+    told: ExportProgress,
+) -> None:
+    due = [each for each in here.dates if not each.state.archived and _differs(each, order)]
+    chosen = [each for each in due if not order.dates or each.date in order.dates]
+    done.behind = sum(each.standpoint is not Standpoint.CURRENT for each in due if each not in chosen)
+    for number, each in enumerate(chosen):
+        step = partial(told, number, len(chosen))
+        written = _write_date(connection, lake, here, each, partial(_from, done.rows, step))
+        with dropped_on_error(lake.rows, written):
+            _require_no_fewer(each, written.rows, order)
+            lake.rows.commit(here.name, each.date, written, each.files, {here.mark(each.date): each.state.version})
+        done.dates.append(each.date)
+        done.rows += written.rows
+    told(len(chosen), len(chosen), done.rows)
+
+
+def _from(before: int, told: Callable[[int], None], rows: int) -> None:
+    told(before + rows)
+
+
+def _differs(each: LakeDate, order: ExportOrder) -> bool:
+    return order.full or each.standpoint is not Standpoint.CURRENT
+
+
+def _write_date(
+    connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate, told: Callable[[int], None]
+) -> Written:
+    file = new_file(here.database, here.account_id, each.state.version)
+    where = {"account": here.name, "check_date": each.date}
+    tables = rows_of(connection, lake.view.name, lake.rows.schema, where, lake.order)
+    return lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", _counted(tables, told))
+
+
+def _counted(tables: Iterator[pa.Table], told: Callable[[int], None]) -> Iterator[pa.Table]:
+    rows = 0
+    for table in tables:
+        rows += table.num_rows
+        told(rows)
+        yield table
+
+
+# -- claims -------------------------------------------------------------------------------------------------
+
+
+def _export_claims(connection: sa.Connection, lake: Lake, here: AccountHere) -> None:
+    """What is claimed about the dates, unless the lake has exactly that."""
+    claims = rows_of(
+        connection, COVERAGE.name, lake.claims.schema, {"account": here.name}, ("batch_no", "check_date")
+    )
+    digest = hashlib.sha256(here.name.encode())
+    file = new_file(here.database, here.account_id, 0)
+    written = lake.claims.write(f"{folder(here.name)}/{file.name}", _digested(claims, digest))
+    version = int.from_bytes(digest.digest()[:8]) >> 1
+    if here.claims_mark == version and [each.account for each in here.claims] == [here.name]:
+        lake.claims.delete(written.path)
+        return
+    with dropped_on_error(lake.claims, written):
+        lake.claims.commit(here.name, None, written, here.claims, {here.mark("coverage"): version})
+
+
+def _digested(tables: Iterator[pa.Table], digest: Any) -> Iterator[pa.Table]:
+    for table in tables:
+        for row in table.to_pylist():
+            digest.update(repr(tuple(row.values())).encode())
+        yield table

@@ -1,0 +1,80 @@
+"""What an error of a storage or of a Delta table means for a person. What the storage says is never repeated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from etl.errors import EtlError, Misconfigured, TryLater
+
+SLOW = {"timeout": "60s", "connect_timeout": "10s", "max_retries": "3", "retry_timeout": "120s"}
+"""How long a storage is waited for: one request, a connection, further tries, and all tries together."""
+
+_CREDENTIALS = Misconfigured(
+    "The storage of the lake refuses these credentials, or there are none.",
+    "set those of the storage, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (docs/settings.md); they have"
+    " to allow to list, read, write and delete below NUMBERCHECK_LAKE_URL.",
+)
+_GONE = Misconfigured(
+    "The bucket or container of NUMBERCHECK_LAKE_URL does not exist.", "correct the setting, or make the bucket."
+)
+_FULL = TryLater("There is no room for the lake.", "make room; the next call goes on.")
+_LOCAL = Misconfigured(
+    "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may write to it."
+)
+_UNREACHABLE = TryLater(
+    "The storage of the lake does not answer, or answered with an error of its own.",
+    "nothing; the next call goes on.",
+)
+_CONFLICT = TryLater("Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on.")
+_UNUSABLE = Misconfigured(
+    "The lake is not as this job makes it.", "nobody else may write to it; docs/lake.md says what to do."
+)
+
+_BY_CLASS = {
+    "CommitFailedError": _CONFLICT,
+    "DeltaProtocolError": _UNUSABLE,
+    "SchemaMismatchError": _UNUSABLE,
+    "TableNotFoundError": _UNUSABLE,
+}
+_BY_WORDS = (
+    (r"no space left|quota exceeded|disk full", _FULL),
+    (r"NoSuchBucket|ContainerNotFound|bucket does not exist|The specified bucket", _GONE),
+    (
+        r"\b40[13]\b|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|Unauthorized|Forbidden|credential"
+        r"|169\.254\.169\.254|metadata\.google|AuthenticationFailed|token",
+        _CREDENTIALS,
+    ),
+    (r"permission denied|read-only file system|not a directory|is a directory", _LOCAL),
+    (r"timed? ?out|error sending request|connect|dns|\b5\d\d\b|SlowDown|reset|broken pipe|Generic", _UNREACHABLE),
+)
+_MODULES = ("deltalake", "_internal", "pyarrow")
+
+
+@contextmanager
+def explained_storage() -> Iterator[None]:
+    """Errors of a storage inside this block become ours, with a remedy. All others are left as they are."""
+    try:
+        yield
+    except EtlError:
+        raise
+    except Exception as error:
+        known = storage_error(error)
+        if known is None:
+            raise
+        raise type(known)(known.problem, known.remedy) from None
+
+
+def storage_error(error: Exception) -> EtlError | None:
+    """What an error of a storage means; None: it is none, or nobody knows."""
+    if not _of_storage(error):
+        return None
+    known = _BY_CLASS.get(type(error).__name__)
+    text = str(error)
+    return known or next((found for words, found in _BY_WORDS if re.search(words, text, re.IGNORECASE)), None)
+
+
+def _of_storage(error: Exception) -> bool:
+    """Whether it is from these packages: pyarrow's file systems raise Python's OSError."""
+    return isinstance(error, OSError) or type(error).__module__.startswith(_MODULES)

@@ -1,0 +1,27 @@
+"""What the database holds is what the lake holds, after each export."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lake.world import LakeWorld
+from tests.people import DAY, NEXT
+from tests.tiers import cases
+
+KINDS = cases(["sqlite", "postgresql", "mariadb"], quick=[("sqlite",), ("postgresql",)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lake_is_equal_to_the_view(kind: str, world: LakeWorld) -> None:
+    done = world.export()
+    assert done.dates == [DAY, NEXT]
+    world.assert_equal()
+    world.assert_claims()
+    assert done.rows == len(world.in_lake())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sync_that_learned_nothing_makes_nothing_to_export(kind: str, world: LakeWorld) -> None:
+    world.export()
+    world.sync()
+    assert world.export().dates == []
