@@ -61,8 +61,9 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     mine = batch.c.account_id == account_id
     settled = batch_day.c.state == State.SETTLED
     in_window = batch_day.c.check_date >= window.first
-    # Of what has expired, or is archived, nothing may be read again.
-    held = sa.and_(batch_day.c.expired_at.is_(None), batch_day.c.archived_at.is_(None))
+    # Of what has expired, and of dates that are archived, nothing may be read again.
+    archived = _archived(connection, mine, in_window)
+    held = sa.and_(batch_day.c.expired_at.is_(None), batch_day.c.check_date.not_in(archived))
     again = sa.and_(held, in_window if full else batch_day.c.check_date == window.first)
     back = sa.and_(batch_day.c.state == State.LOST, in_window, held)
     settled_or_gone = sa.or_(settled, sa.and_(sa.not_(held), in_window))
@@ -74,8 +75,7 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
     counts = _counts(connection, mine, settled_or_gone, sa.not_(again), batch_day.c.check_date >= since)
-    page_size, archived = accounts.page_size(connection, account_id), _archived(connection, mine, in_window)
-    return Known(lists, days, counts, page_size, archived=archived)
+    return Known(lists, days, counts, accounts.page_size(connection, account_id), archived=archived)
 
 
 def _archived(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> frozenset[dt.date]:
