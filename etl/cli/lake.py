@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import click
-import sqlalchemy as sa
 
-from etl.cli.common import Date, load_settings, open_database
+from etl.cli.common import Date, load_settings
 from etl.cli.lakebar import shown
+from etl.cli.lakechecks import status, verify
+from etl.cli.lakeplace import both_places, chosen_accounts, lake_room
 from etl.cli.output import count, echo, json_option, print_json
-from etl.cli.people import account_option, require_accounts
+from etl.cli.people import account_option
 from etl.clock import Clock
-from etl.database.engine import reading
-from etl.errors import Misconfigured
-from etl.lake.extra import require_packages
-from etl.lake.storages import explained_storage
 from etl.privacy.macs import Macs
-from etl.settings import Settings
-from etl.store import accounts
 
 
 @click.group(short_help="History in a lake, which other engines read.")
@@ -52,12 +45,12 @@ def export(full: bool, dates: Sequence[dt.date], names: Sequence[str], as_json: 
     Example: after each sync
       numbercheck lake export
     """
-    exporting = _room("exporting")
+    exporting = lake_room("exporting")
     settings, clock = load_settings(), Clock()
     macs = None if settings.privacy_key is None else Macs(settings.privacy_key)
-    with _both(settings) as (engine, found):
+    with both_places(settings) as (engine, found):
         done = []
-        for name, number in _accounts(engine, names).items():
+        for name, number in chosen_accounts(engine, names).items():
             order = exporting.ExportOrder(number, name, full, frozenset(dates), macs, clock.now)
             with shown(name) as told:
                 done.append(exporting.export(engine, found, order, told))
@@ -83,27 +76,5 @@ def _exported(done: Any) -> str:
     )
 
 
-# -- what they share -----------------------------------------------------------------------------------------
-
-
-def _room(name: str) -> Any:
-    """A module of the room `lake`. Raises Misconfigured where the packages are missing that it imports."""
-    require_packages()
-    return importlib.import_module(f"etl.lake.{name}")
-
-
-@contextmanager
-def _both(settings: Settings) -> Iterator[tuple[sa.Engine, Any]]:
-    """The database and the lake. What a storage answers becomes an error that a person can understand."""
-    if settings.lake_url is None:
-        remedy = "set it to a directory, or to a place such as s3://bucket/numbercheck."
-        raise Misconfigured("NUMBERCHECK_LAKE_URL is not set, so there is no lake.", remedy)
-    place = _room("lakes").Lake.at(settings.lake_url, masked=settings.lake_masked)
-    with open_database(settings, patient=True) as engine, explained_storage():
-        yield engine, place
-
-
-def _accounts(engine: sa.Engine, names: Sequence[str]) -> dict[str, int]:
-    with reading(engine).connect() as connection:
-        require_accounts(connection, names)
-        return accounts.numbered(connection, names)
+lake.add_command(verify)
+lake.add_command(status)

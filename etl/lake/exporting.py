@@ -18,7 +18,7 @@ from etl.lake import forgetting, sweeping
 from etl.lake.arrowrows import rows_of
 from etl.lake.deltafiles import Written, dropped_on_error
 from etl.lake.lakefile import file_at, folder, new_file
-from etl.lake.lakes import KEY_ORDER, Lake
+from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, LakeDate, Standpoint, account_here
 from etl.privacy.macs import Macs
 from etl.schema.views import COVERAGE
@@ -69,10 +69,13 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
     lake.prepare()
     with snapshot(engine) as connection:
         here = account_here(connection, lake, order.account_id, order.account)
-        _require_ours(here, order)
         if here.renamed:
+            _require_alone(here)
             _take_over(lake, here)
+            lake.rows.refresh()
             here = account_here(connection, lake, order.account_id, order.account)
+        _require_alone(here)
+        _require_ours(here, order)
         _export_dates(connection, lake, here, order, done, told)
         forgetting.forget(connection, lake, here, order.macs, done, full=order.full)
         if not done.behind:
@@ -88,13 +91,16 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
 # -- what must not be written over --------------------------------------------------------------------------
 
 
-def _require_ours(here: AccountHere, order: ExportOrder) -> None:
+def _require_alone(here: AccountHere) -> None:
     if here.others:
         raise Misconfigured(
             f"The lake holds the account {here.name!r} of another database.",
             "set NUMBERCHECK_LAKE_URL to another directory, or give this account another name (`numbercheck"
             " accounts rename`).",
         )
+
+
+def _require_ours(here: AccountHere, order: ExportOrder) -> None:
     lost = [each.date for each in here.dates if each.standpoint is Standpoint.LOST]
     if lost:
         raise Misconfigured(
@@ -169,7 +175,7 @@ def _write_date(
 ) -> Written:
     file = new_file(here.database, here.account_id, each.state.version)
     where = {"account": here.name, "check_date": each.date}
-    tables = rows_of(connection, lake.view.name, lake.rows.schema, where, KEY_ORDER)
+    tables = rows_of(connection, lake.view.name, lake.rows.schema, where, lake.order)
     return lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", _counted(tables, told))
 
 

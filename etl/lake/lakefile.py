@@ -12,7 +12,9 @@ import secrets
 from typing import NamedTuple
 
 _NAME = re.compile(r"([0-9a-f]{32})-([0-9]{1,18})-([0-9]{1,19})-([0-9a-f]{16})\.parquet")
-_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_SPECIAL = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{}\[\]^]""")
+_LONGEST = 200
+"""Bytes of the name of a folder; a disk takes 255."""
 
 
 class LakeFile(NamedTuple):
@@ -45,6 +47,11 @@ def file_at(path: str) -> LakeFile | None:
 
 
 def folder(account: str, date: dt.date | None = None) -> str:
-    """The folder of an account, or of one of its dates. Only the log says which account and date a file is of."""
-    safe = account if _PLAIN.fullmatch(account) else f"~{hashlib.sha256(account.encode()).hexdigest()[:16]}"
+    """The folder of an account, or of one of its dates, as Hive writes it, for engines that read it from there.
+
+    A name that is too long for that is known from the log alone.
+    """
+    safe = _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", account)
+    if len(safe.encode()) > _LONGEST:
+        safe = f"~{hashlib.sha256(account.encode()).hexdigest()[:16]}"
     return f"account={safe}" + ("" if date is None else f"/check_date={date.isoformat()}")

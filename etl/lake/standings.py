@@ -77,7 +77,7 @@ class AccountHere:
     claims: tuple[Standing, ...]
     claims_mark: int | None
     people: int
-    people_mark: int | None
+    people_mark: int
     renamed: tuple[Standing, ...] = ()
     others: tuple[Standing, ...] = field(default=())
 
@@ -115,7 +115,7 @@ def account_here(connection: sa.Connection, lake: Lake, account_id: int, name: s
         (*claims, *old_claims),
         lake.claims.mark(mark_name(database, account_id, "coverage")),
         erasures.actions_so_far(connection, account_id),
-        lake.rows.mark(mark_name(database, account_id, "people")),
+        lake.rows.mark(mark_name(database, account_id, "people")) or 0,
         renamed,
         (*others, *other_claims),
     )

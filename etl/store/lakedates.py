@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,7 +11,15 @@ import sqlalchemy as sa
 from etl.core.batchday import State
 from etl.core.checkrow import ERASED
 from etl.database.sql import STREAMED
-from etl.schema.tables import account, batch, batch_day, database_identity, number_check
+from etl.schema.tables import (
+    account,
+    batch,
+    batch_day,
+    daily_total,
+    database_identity,
+    further_sighting,
+    number_check,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,37 @@ def date_states(connection: sa.Connection, account_id: int) -> list[DateState]:
         DateState(date, int(version), archived > 0, expired > 0, erased.get(date, 0))
         for date, version, archived, expired in connection.execute(query, execution_options=STREAMED)
     ]
+
+
+def ledger_rows(connection: sa.Connection, account_id: int) -> dict[dt.date, int]:
+    """How many rows the ledger says each date has.
+
+    A key that two batch days list counts for both of them, and stands under the first. Of an archived date, the
+    totals know it, together with the rows that are not deleted yet.
+    """
+    there, archived = batch_day.c.archived_at.is_(None), batch_day.c.archived_at.is_not(None)
+    counts = Counter[dt.date]()
+    counts.update(_by_date(connection, account_id, sa.func.sum(batch_day.c.stored_rows), batch_day, there))
+    counts.subtract(_by_date(connection, account_id, sa.func.count(), further_sighting.join(batch_day), there))
+    totals = sa.func.sum(daily_total.c.checked_rows)
+    counts.update(_by_date(connection, account_id, totals, daily_total.join(batch_day), archived))
+    counts.update(_by_date(connection, account_id, sa.func.count(), number_check.join(batch_day), archived))
+    return dict(counts)
+
+
+def _by_date(
+    connection: sa.Connection,
+    account_id: int,
+    what: sa.ColumnElement[int],
+    source: sa.FromClause,
+    which: sa.ColumnElement[bool],
+) -> dict[dt.date, int]:
+    """What comes of the batch days of each date."""
+    query = sa.select(batch_day.c.check_date, what).select_from(source.join(batch))
+    found = connection.execute(
+        query.where(batch.c.account_id == account_id, which).group_by(batch_day.c.check_date)
+    )
+    return {date: int(number or 0) for date, number in found}
 
 
 def note_export(connection: sa.Connection, account_id: int, moment: dt.datetime) -> None:

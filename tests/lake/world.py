@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ class LakeWorld:
         here = [row for table in tables for row in table.to_pylist()]
         there = self.in_lake()
         assert sorted(map(repr, here)) == sorted(repr({name: row[name] for name in here[0]}) for row in there)
-        assert len({(row["message_id"], row["phone"], row["check_date"]) for row in there}) == len(there)
+        assert view != "v_number_check" or len(
+            {(row["message_id"], row["phone"], row["check_date"]) for row in there}
+        ) == len(there)
 
     def assert_claims(self) -> None:
         """What the lake claims is what the database says."""
@@ -86,14 +89,16 @@ class LakeWorld:
 
     def bytes_of_all(self) -> Iterator[tuple[str, bytes]]:
         """All that the lake's files hold, with what parquet has compressed laid open."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         for path in self.files():
             content = path.read_bytes()
             yield path.name, content
             if path.suffix == ".parquet":
-                table = pq.ParquetFile(io.BytesIO(content)).read()
-                yield path.name, repr([column.to_pylist() for column in table.columns]).encode()
+                with suppress(pa.ArrowInvalid):  # kill -9 while it was written
+                    table = pq.ParquetFile(io.BytesIO(content)).read()
+                    yield path.name, repr([column.to_pylist() for column in table.columns]).encode()
 
 
 def clock(moment: dt.datetime) -> Clock:

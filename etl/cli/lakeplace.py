@@ -1,0 +1,42 @@
+"""What the commands under `lake` share: the packages that may be missing, and both places."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from etl.cli.common import open_database
+from etl.cli.people import require_accounts
+from etl.database.engine import reading
+from etl.errors import Misconfigured
+from etl.lake.extra import require_packages
+from etl.lake.storages import explained_storage
+from etl.settings import Settings
+from etl.store import accounts
+
+
+def lake_room(name: str) -> Any:
+    """A module of the room `lake`. Raises Misconfigured where the packages are missing that it imports."""
+    require_packages()
+    return importlib.import_module(f"etl.lake.{name}")
+
+
+@contextmanager
+def both_places(settings: Settings) -> Iterator[tuple[sa.Engine, Any]]:
+    """The database and the lake. What a storage answers becomes an error that a person can understand."""
+    if settings.lake_url is None:
+        remedy = "set it to a directory, or to a place such as s3://bucket/numbercheck."
+        raise Misconfigured("NUMBERCHECK_LAKE_URL is not set, so there is no lake.", remedy)
+    place = lake_room("lakes").Lake.at(settings.lake_url, masked=settings.lake_masked)
+    with open_database(settings, patient=True) as engine, explained_storage():
+        yield engine, place
+
+
+def chosen_accounts(engine: sa.Engine, names: Sequence[str]) -> dict[str, int]:
+    with reading(engine).connect() as connection:
+        require_accounts(connection, names)
+        return accounts.numbered(connection, names)

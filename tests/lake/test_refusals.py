@@ -1,0 +1,128 @@
+"""What an export must not write over: fewer rows, another database's lake, what somebody else has written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from etl.errors import EtlError, Misconfigured, TryLater
+from etl.lake.storages import storage_error
+from tests.conftest import Start
+from tests.job import Job
+from tests.lake.world import LakeWorld
+from tests.people import DAY, LINES, NEXT
+
+
+def delete_some(world: LakeWorld) -> None:
+    """Somebody deletes rows by hand, and a version rises for another reason."""
+    with world.job.engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM number_check WHERE message_id LIKE 'b0001%'"))
+        connection.execute(sa.text("UPDATE batch_day SET version = version + 1"))
+
+
+def test_fewer_rows_than_before(world: LakeWorld) -> None:
+    world.export()
+    before = world.in_lake()
+    delete_some(world)
+    with pytest.raises(Misconfigured, match=f"of {DAY}, fewer than the lake"):
+        world.export()
+    with pytest.raises(Misconfigured, match="fewer"):
+        world.export(full=True)
+    assert world.in_lake() == before
+    assert len([path for path in world.files() if path.suffix == ".parquet"]) == 3
+    world.export(full=True, dates=frozenset({DAY}))
+    world.export()
+    world.assert_equal()
+
+
+def test_a_lake_of_another_database(world: LakeWorld, start_server: Start, tmp_path: Path) -> None:
+    world.export()
+    server = start_server("sqlite")
+    url = server.create(at_head=True)
+    (tmp_path / "other").mkdir()
+    other = LakeWorld(Job(url, world.job.vendor, LINES, tmp_path / "other"), tmp_path)
+    with other.job.engine.begin() as connection:  # the tests copy one empty database
+        connection.execute(sa.text("UPDATE database_identity SET database_id = :id"), {"id": "0" * 32})
+    other.sync()
+    with pytest.raises(Misconfigured, match="of another database"):
+        other.export()
+    with other.job.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE account SET name = 'second'"))
+    other.export()
+    world.assert_equal()
+    assert len(world.in_lake(name="second")) == len(world.in_lake())
+    assert world.export().dates == []
+    other.job.engine.dispose()
+
+
+def test_what_somebody_else_has_written(world: LakeWorld) -> None:
+    from deltalake import DeltaTable
+
+    world.export()
+    DeltaTable(f"{world.url}/number_check").delete("batch_no = 'B'")
+    with pytest.raises(Misconfigured, match=f"changed {DAY}"):
+        world.export()
+    assert world.export(full=True).dates == [DAY, NEXT]
+    world.assert_equal()
+    DeltaTable(f"{world.url}/number_check").delete(f"check_date = '{NEXT}'")
+    with pytest.raises(Misconfigured, match=f"changed {NEXT}"):
+        world.export()
+
+
+def test_an_account_with_another_name_takes_its_rows_along(world: LakeWorld) -> None:
+    rows = world.export().rows
+    with world.job.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE account SET name = 'München / 北京'"))
+    assert world.export().dates == []
+    assert world.in_lake() == []
+    assert len(world.in_lake(name="München / 北京")) == rows
+    assert {row["account"] for row in world.in_lake("coverage", "München / 北京")} == {"München / 北京"}
+    assert world.in_lake("coverage") == []
+    assert sorted(each.name for each in Path(world.url, "number_check").glob("*=M*")) == [
+        "account=München %2F 北京"
+    ]
+    assert world.export().dates == []
+
+
+def test_the_other_view(world: LakeWorld) -> None:
+    world.export(masked=True)
+    world.assert_equal("v_number_check_masked")
+    with pytest.raises(Misconfigured, match="another view"):
+        world.export()
+
+
+def test_two_exports_at_once(world: LakeWorld) -> None:
+    """The second one commits while the first is about to: the first gives up, and nothing stands twice."""
+    from etl.lake.deltafiles import DeltaFiles
+
+    commit, others = DeltaFiles.commit, [world.export]
+
+    def slow(self: DeltaFiles, *arguments: object) -> None:
+        if others:
+            others.pop()()
+        commit(self, *arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DeltaFiles, "commit", slow)
+        with pytest.raises(TryLater, match="at the same moment"):
+            world.export()
+    world.assert_equal()
+    assert len([path for path in world.files() if path.suffix == ".parquet"]) == 3
+    assert world.export().dates == []
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_directory_that_cannot_be_used(world: LakeWorld, exists: bool) -> None:
+    place = world.directory / "file"
+    if exists:
+        place.write_text("")
+    world.url = str(place / "lake") if exists else "/proc/nothing/lake"
+    with pytest.raises((EtlError, OSError)) as raised:
+        world.export()
+    assert isinstance(raised.value, EtlError) or raised.value.filename
+
+
+def test_what_is_no_error_of_a_storage_is_left_alone() -> None:
+    assert storage_error(ValueError("timeout")) is None
