@@ -28,7 +28,7 @@ OF_THE_LEDGER = {
     "numbercheck_rows_at_risk": "Rows missing (at least) from incomplete batch days gone within 48 hours",
     "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
     "numbercheck_doubtful_rows": "Rows held with a value that its column could not take",
-    "numbercheck_lake_exported_timestamp_seconds": "When the last complete export to the lake began, if there is one",
+    "numbercheck_lake_exported_timestamp_seconds": "When the last complete export to a lake began",
 }
 
 

@@ -65,8 +65,8 @@ _RUNS = sa.text(
 class Ledger:
     """An account's figures.
 
-    `last_success` (UTC): the end of its last complete run; None if there was none. `lake_exported` (UTC): the moment
-    of the database that its lake has; None if it has no lake.
+    `last_success` (UTC): the end of its last complete run; None if there was none.
+    `lake_exported` (UTC): the moment whose rows its lake has; None if it has no lake.
     """
 
     batch_days: dict[State, int]
