@@ -71,8 +71,13 @@ def assert_readable(world: LakeWorld) -> None:
     [case("sqlite", 2), case("sqlite", 7, full=True), case("postgresql", 5, full=True)],
 )
 def test_at_every_point(killer: Killer, kind: str, first: int, world: LakeWorld) -> None:
+    at_every_point(killer, world, first, STEP)
+
+
+def at_every_point(killer: Killer, world: LakeWorld, first: int, step: int) -> None:
+    """Kill exports at every `step`th point, one after the other, each after something has changed."""
     world.export()
-    for n, point in enumerate(itertools.count(first, STEP), 1):
+    for n, point in enumerate(itertools.count(first, step), 1):
         change(world, n)
         told = killer.run(world, point)
         assert_readable(world)
