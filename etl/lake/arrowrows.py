@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 READ_ROWS = 20_000
 """Rows in memory at once."""
-CSV_BYTES = 8 * 1024 * 1024
+CSV_BYTES = 1024 * 1024
 """The same where PostgreSQL sends text."""
 _EXACT = {"postgresql": ' COLLATE "C"'}
 
@@ -60,7 +61,7 @@ def _copied(
     connection.execute(sa.text("SELECT 1"))  # the transaction begins as SQLAlchemy begins it
     driver: Any = connection.connection.driver_connection
     with _as_sqlalchemy(connection), driver.cursor() as cursor, cursor.copy(statement, compiled.params) as copy:
-        for text in _pieces(copy):
+        for text in _ahead(_pieces(copy)):
             yield pc.read_csv(
                 io.BytesIO(text),
                 pc.ReadOptions(column_names=schema.names, block_size=len(text) + 1),
@@ -86,6 +87,15 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
             parts, size = [], 0
     if parts:
         yield b"".join(parts)
+
+
+def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, each of which is fetched by a thread while the caller works on the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, pieces, b"")
+        while piece := coming.result():
+            coming = pool.submit(next, pieces, b"")
+            yield piece
 
 
 @contextmanager
