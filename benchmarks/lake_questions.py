@@ -9,6 +9,7 @@ a digest of each answer: the answers are the same where the digests are. It need
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import hashlib
 import tempfile
 from pathlib import Path
@@ -24,12 +25,28 @@ def main() -> None:
     parser.add_argument("url", help="a database whose rows are in the lake")
     parser.add_argument("lake", help="a directory")
     given = parser.parse_args()
-    duckdb = asked.of_duckdb(given.lake)
+    engine = reading(connect(sa.make_url(given.url), patient=True))
+    questions = fitted(engine)
+    duckdb = asked.of_duckdb(given.lake, questions)
     tell("DuckDB", duckdb)
     with tempfile.TemporaryDirectory() as directory:
-        tell("Spark", asked.of_spark(given.lake, Path(directory)))
+        tell("Spark", asked.of_spark(given.lake, Path(directory), questions))
     columns = {name: list(told.rows[0]) for name, told in duckdb.items()}
-    tell("views", asked.of_views(reading(connect(sa.make_url(given.url), patient=True)), columns))
+    tell("views", asked.of_views(engine, columns, questions))
+
+
+def fitted(engine: sa.Engine) -> dict[str, str]:
+    """The questions, about the last 30 dates and the most frequent carrier of this database."""
+    busiest = "SELECT carrier FROM v_daily_summary WHERE carrier IS NOT NULL GROUP BY carrier ORDER BY sum(checked_rows) DESC"
+    with engine.connect() as connection:
+        carrier = connection.execute(sa.text(busiest)).scalars().first()
+        last = connection.execute(sa.text("SELECT max(check_date) FROM v_coverage")).scalar_one()
+    last = dt.date.fromisoformat(str(last))
+    values = {"Viettel": carrier, "2026-03-10": last, "2026-02-09": last - dt.timedelta(days=29)}
+    text = asked.QUESTIONS["v_number_check"]
+    for old, new in values.items():
+        text = text.replace(f"'{old}'", f"'{new}'")
+    return asked.QUESTIONS | {"v_number_check": text}
 
 
 def tell(engine: str, answers: dict[str, asked.Told]) -> None:
