@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,18 @@ def test_a_directory_that_cannot_be_used(world: LakeWorld, exists: bool) -> None
 
 def test_what_is_no_error_of_a_storage_is_left_alone() -> None:
     assert storage_error(ValueError("timeout")) is None
+
+
+def test_files_that_are_no_longer_part_of_it_stay_for_a_day(world: LakeWorld) -> None:
+    """A query that began before can be read to its end; what kill -9 has left goes as well."""
+    world.export()
+    world.export(full=True)
+    left = Path(world.url, "number_check", "account=default", f"check_date={DAY}", "part-of-somebody.parquet")
+    left.write_bytes(b"x")
+    world.now = dt.datetime.now(dt.UTC) + dt.timedelta(hours=23)
+    assert world.export().deleted == 0
+    assert left.exists()
+    world.now += dt.timedelta(hours=2)
+    assert world.export().deleted == 3
+    assert not left.exists()
+    world.assert_equal()
