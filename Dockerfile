@@ -1,6 +1,10 @@
 # docker build -t numbercheck-etl:0.1.0 .
 # docker run --rm --init --read-only --tmpfs /data:uid=10001 --tmpfs /tmp numbercheck-etl:0.1.0 demo
 #
+# `numbercheck lake` needs libraries that are ten times as large as the job, so it has an image of its own:
+#
+# docker build --target lake -t numbercheck-etl-lake:0.1.0 .
+#
 # If packages come from an index of your own, or through a proxy with its own certificate, add
 # --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem (and cert = /run/secrets/ca in pip.conf). No layer keeps them.
 # Without a Docker engine: deploy/image/build-without-docker.sh
@@ -30,20 +34,38 @@ RUN /opt/backend/bin/python -m pip wheel --quiet --no-deps --no-build-isolation 
     && /opt/numbercheck/bin/python -m pip uninstall --quiet --yes setuptools pip
 
 
-FROM base
+FROM build AS lake-build
+COPY requirements-lake.lock ./
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
+    /opt/backend/bin/python -m pip --python /opt/numbercheck/bin/python install --quiet --no-deps --require-hashes \
+        --only-binary :all: -r requirements-lake.lock \
+    && /opt/backend/bin/python -m pip --python /opt/numbercheck/bin/python check
+
+
+FROM base AS runtime
 LABEL org.opencontainers.image.title="numbercheck-etl" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 RUN groupadd --gid 10001 numbercheck \
     && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /data --shell /usr/sbin/nologin numbercheck \
-    && install -d -o 10001 -g 10001 /data
-COPY --from=build /opt/numbercheck /opt/numbercheck
+    && install -d -o 10001 -g 10001 /data /lake
 ENV PATH=/opt/numbercheck/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
-# A number, because Kubernetes cannot tell from a name that it is not root. Nothing is written outside /data (SQLite).
+# A number, because Kubernetes cannot tell from a name that it is not root. Nothing is written outside /data (SQLite)
+# and /lake (a lake on a disk).
 USER 10001:10001
 WORKDIR /data
 ENTRYPOINT ["numbercheck"]
+
+
+FROM runtime AS lake
+COPY --from=lake-build /opt/numbercheck /opt/numbercheck
+CMD ["lake", "export"]
+
+
+# The last one is what is built if no target is named.
+FROM runtime
+COPY --from=build /opt/numbercheck /opt/numbercheck
 CMD ["sync"]

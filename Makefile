@@ -50,6 +50,7 @@ lock: | $(STAMP) ## write the lock files again after a change to pyproject.toml;
 	@$(LOCK) $(ARGS) $(EVERYDAY) pyproject.toml -o requirements.lock
 	@$(LOCK) $(ARGS) -c requirements.lock --no-annotate --all-extras pyproject.toml -o requirements-full.lock
 	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
+	@$(LOCK) --no-annotate --extra postgresql --extra mysql --extra lake -c requirements-full.lock pyproject.toml -o requirements-lake.lock
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
 	@$(LOCK) $(ARGS) --no-annotate --group engines -o requirements-engines.lock

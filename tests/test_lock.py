@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = [
     *("requirements.lock", "requirements-runtime.lock", "requirements-build.lock"),
-    *("requirements-full.lock", "requirements-engines.lock"),
+    *("requirements-lake.lock", "requirements-full.lock", "requirements-engines.lock"),
 ]
 PIN = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>[0-9][0-9a-z.]*)(?: ; [^\\\n]+)?"
@@ -67,6 +67,7 @@ def test_names_no_host(lock: str) -> None:
         ("requirements.lock", EVERYDAY),
         ("requirements-runtime.lock", RUNTIME),
         ("requirements-build.lock", BUILD),
+        ("requirements-lake.lock", requirements("postgresql", "mysql", "lake")),
         ("requirements-full.lock", ALL),
         ("requirements-engines.lock", ENGINES),
     ],
@@ -86,6 +87,11 @@ def test_the_image_gets_what_the_tests_have_seen(lock: str) -> None:
 
 def test_all_tests_see_the_same_packages_as_the_everyday_ones() -> None:
     assert pins("requirements.lock").items() <= pins("requirements-full.lock").items()
+
+
+def test_the_image_of_the_lake_gets_the_job_as_it_is_and_what_all_tests_have_seen() -> None:
+    lake = pins("requirements-lake.lock")
+    assert pins("requirements-runtime.lock").items() <= lake.items() <= pins("requirements-full.lock").items()
 
 
 def test_the_image_gets_nothing_of_the_development_tools() -> None:

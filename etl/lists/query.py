@@ -53,7 +53,7 @@ _NOT_LET_IN = re.compile(
     r"|unexpected keyword argument",
     re.IGNORECASE,
 )
-_BUSY = re.compile(r"database is locked|lock wait timeout|deadlock", re.IGNORECASE)
+_BUSY = re.compile(r"database is locked|lock wait timeout|deadlock|wsrep|primary component", re.IGNORECASE)
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9:.]+)(?: ?(Z|UTC|GMT|[+-][0-9:]+))?", re.IGNORECASE)
 
 

@@ -28,6 +28,7 @@ OF_THE_LEDGER = {
     "numbercheck_rows_at_risk": "Rows missing (at least) from incomplete batch days gone within 48 hours",
     "numbercheck_rejected_rows": "Rows in the ledger that could not be stored as they are",
     "numbercheck_doubtful_rows": "Rows held with a value that its column could not take",
+    "numbercheck_lake_exported_timestamp_seconds": "When the last complete export to a lake began",
 }
 
 
@@ -75,6 +76,8 @@ def figures(account: str, run: Ended | None, ledger: Ledger | None) -> Collector
         told["numbercheck_doubtful_rows"] = ledger.doubtful_rows
         if ledger.last_success is not None:
             told["numbercheck_last_success_timestamp_seconds"] = ledger.last_success.timestamp()
+        if ledger.lake_exported is not None:
+            told["numbercheck_lake_exported_timestamp_seconds"] = ledger.lake_exported.timestamp()
     for name, value in told.items():
         words = (OF_THE_RUN | OF_THE_LEDGER)[name]
         Gauge(name, words, ["account"], registry=registry).labels(account).set(value)

@@ -17,7 +17,7 @@ from etl.database.sqlitefile import is_there
 from etl.database.types import UtcTime
 from etl.schema.tables import account as accounts_table
 from etl.schema.tables import batch, batch_day, sync_run
-from etl.store import accounts, doubts
+from etl.store import accounts, doubts, lakedates
 
 ARCHIVED = "archived"
 """What `v_coverage` says instead of the state of a batch day whose rows have left for the lake."""
@@ -65,8 +65,10 @@ _RUNS = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """An account's figures. `last_success` (UTC): the end of its last complete run; None if there was none.
+    """An account's figures.
 
+    `last_success` (UTC): the end of its last complete run; None if there was none.
+    `lake_exported` (UTC): the moment whose rows its lake has; None if it has no lake.
     `batch_days`: how many in each state of `v_coverage`; archived ones only where there are any.
     """
 
@@ -76,6 +78,7 @@ class Ledger:
     last_success: dt.datetime | None
     doubts: dict[DoubtKind, int] = field(default_factory=dict)
     doubtful_rows: int = 0
+    lake_exported: dt.datetime | None = None
 
 
 def read(url: sa.URL, account: str, moment: dt.datetime) -> Ledger | None:
@@ -128,13 +131,15 @@ def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledge
     risks = _lines(connection, _RISKS, account=account, risk=moment + AT_RISK)
     counted = {line["state"]: line["batch_days"] for line in states}
     archived = {ARCHIVED: counted[ARCHIVED]} if ARCHIVED in counted else {}
+    account_id = accounts.find(connection, account)
     return Ledger(
         batch_days={str(state): counted.get(state, 0) for state in State} | archived,
         rows_at_risk=sum(_rows_at_risk(**risk) for risk in risks),
         rejected_rows=sum(line["rejected_rows"] for line in states),
-        last_success=_last_success(connection, accounts.find(connection, account)),
+        last_success=_last_success(connection, account_id),
         doubts=doubts.count(doubts.of_account(connection, account, moment)),
         doubtful_rows=doubtful_rows(connection, account),
+        lake_exported=None if account_id is None else lakedates.last_export(connection, account_id),
     )
 
 

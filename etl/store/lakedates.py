@@ -114,6 +114,13 @@ def archived_dates(connection: sa.Connection, names: Collection[str] = (), befor
     return connection.execute(sa.select(sa.func.count()).select_from(dates.subquery())).scalar_one()
 
 
+def last_export(connection: sa.Connection, account_id: int) -> dt.datetime | None:
+    """The moment of the last complete export of an account (UTC); None: it has no lake."""
+    query = sa.select(account.c.lake_exported_at).where(account.c.account_id == account_id)
+    found: dt.datetime | None = connection.execute(query).scalar_one()
+    return found
+
+
 def _erased(connection: sa.Connection, account_id: int) -> dict[dt.date, int]:
     """The erased rows of an account, by their dates."""
     query = (

@@ -19,8 +19,12 @@ def node(inside: Command) -> Iterator[sa.URL]:
     """The database of a node that works; the command is told of it."""
     with own_server(galera) as server:
         url = server.create(at_head=True)
-        inside.environment["NUMBERCHECK_DATABASE_URL"] = url.render_as_string(hide_password=False)
+        inside.environment["NUMBERCHECK_DATABASE_URL"] = url_of(url)
         yield url
+
+
+def url_of(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 def test_a_node_that_works_and_one_that_lost_its_quorum(inside: Command, node: sa.URL) -> None:
@@ -36,5 +40,9 @@ def test_a_node_that_works_and_one_that_lost_its_quorum(inside: Command, node: s
             assert "This node of the cluster takes no statements" in said
             assert "WSREP has not yet prepared node for application use" in said
             assert "or name a node that works in NUMBERCHECK_DATABASE_URL, the same for all jobs" in said
+        listed = {"batch_file": None, "batch_query": "SELECT 'B-old' AS batch_no, '2026-03-09' AS date"}
+        elsewhere = {"database_url": "sqlite:///own.db", "batch_database_url": url_of(node)}
+        said = inside.sync(status=75, **listed, **elsewhere).messages
+        assert "WSREP has not yet prepared node" in said
     assert inside.sync("--full").result["rows"]["unchanged"] == 370
     assert rows(node, "SELECT count(*) FROM v_number_check") == [(370,)]

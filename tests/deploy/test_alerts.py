@@ -34,7 +34,7 @@ def promtool() -> str:
 
 def written() -> bytes:
     """The figures of an account about which everything is known."""
-    known = Ledger(dict.fromkeys(State, 1), 2, 3, NOW, dict.fromkeys(DoubtKind, 4), 5)
+    known = Ledger(dict.fromkeys(State, 1), 2, 3, NOW, dict.fromkeys(DoubtKind, 4), 5, NOW)
     return generate_latest(figures('南 "1"\\', Ended(NOW.timestamp(), 75, 12.5, 100, 3), known))
 
 

@@ -23,11 +23,12 @@ from tests.running import inherited
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
-OURS = ["migrate", "sync", "numbercheck", "demo-migrate", "demo", "emulator", "grant"]
+OURS = ["migrate", "sync", "lake", "numbercheck", "demo-migrate", "demo", "emulator", "grant"]
 DEMO_DATABASE = "postgresql://numbercheck@demo-postgres/numbercheck"
 STARTED = {
     "demo": {"demo-postgres", "demo-migrate", "emulator", "demo"},
     "job": {"postgres", "migrate", "sync"},
+    "lake": {"postgres", "migrate", "lake"},
     "tools": {"postgres", "migrate", "numbercheck"},
     "bi": {"postgres", "migrate", "reader", "grant", "superset"},
 }
@@ -108,13 +109,14 @@ def test_our_containers_have_no_rights_to_spare(compose: dict[str, Any], name: s
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["restart"] == ("unless-stopped" if name in {"sync", "superset"} else "no")
+    assert service["restart"] == ("unless-stopped" if name in {"sync", "lake", "superset"} else "no")
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_run_the_version_of_this_project(compose: dict[str, Any], name: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert compose["services"][name]["image"] == f"{project['name']}:{project['version']}"
+    image = f"{project['name']}-lake" if name == "lake" else project["name"]
+    assert compose["services"][name]["image"] == f"{image}:{project['version']}"
 
 
 def test_the_job_waits_for_the_schema_and_the_schema_for_the_database(compose: dict[str, Any]) -> None:
@@ -162,7 +164,10 @@ def test_nothing_is_published_but_the_dashboard_on_this_machine(compose: dict[st
     assert published == {"superset": ["127.0.0.1:8088:8088"]}
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("sync", ["sync", "--json"]), ("demo", ["sync"])])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("sync", ["sync", "--json"]), ("lake", ["lake", "export", "--json"]), ("demo", ["sync"])],
+)
 def test_the_schedule_calls_the_job(compose: dict[str, Any], name: str, arguments: list[str]) -> None:
     """The defaults of ${NAME:-default}, as compose fills them in."""
     service = compose["services"][name]
@@ -178,8 +183,18 @@ def test_the_example_of_env_sets_what_the_file_hands_on(compose: dict[str, Any])
     text = (ROOT / "deploy" / "compose" / "env.example").read_text(encoding="utf-8")
     shown = set(re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE))
     handed_on = {name for name, value in compose["services"]["sync"]["environment"].items() if value is None}
-    known = {"COMPOSE_PROFILES", "SYNC_AT", "SYNC_ZONE", "NUMBERCHECK_MAX_SECONDS"}
-    assert shown - known == handed_on - {"NUMBERCHECK_APPKEY"}, "an appkey is a secret"
+    handed_on |= {name for name, value in compose["services"]["lake"]["environment"].items() if value is None}
+    known = {
+        "COMPOSE_PROFILES",
+        "SYNC_AT",
+        "SYNC_ZONE",
+        "NUMBERCHECK_MAX_SECONDS",
+        "LAKE_AT",
+        "NUMBERCHECK_LAKE_URL",
+    }
+    secret = {"NUMBERCHECK_APPKEY", "NUMBERCHECK_PRIVACY_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    secret |= {"AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"}
+    assert shown - known == handed_on - secret
     assert known <= shown
 
 
@@ -188,6 +203,25 @@ def test_the_dashboard_reads_with_a_role_that_sees_no_whole_number(compose: dict
     assert services["grant"]["command"] == ["db", "grant-reader", "numbercheck_reader", "--masked"]
     assert services["superset"]["depends_on"] == {"grant": {"condition": "service_completed_successfully"}}
     assert "database_url" not in services["superset"]["secrets"]
+
+
+def test_the_lake_is_exported_when_a_sync_has_ended_at_the_latest(compose: dict[str, Any]) -> None:
+    begin, end = (
+        dt.time.fromisoformat(re.sub(r"\$\{\w+:-(.+)\}", r"\1", compose["services"][name]["entrypoint"][2]))
+        for name in ("sync", "lake")
+    )
+    longest = re.search(r":-(\d+)", compose["services"]["sync"]["environment"]["NUMBERCHECK_MAX_SECONDS"])
+    assert longest is not None
+    between = dt.datetime.combine(dt.date.min, end) - dt.datetime.combine(dt.date.min, begin)
+    assert between > dt.timedelta(seconds=int(longest[1]))
+
+
+def test_the_lake_has_a_place_that_outlives_its_container(compose: dict[str, Any]) -> None:
+    lake = compose["services"]["lake"]
+    assert lake["environment"]["NUMBERCHECK_LAKE_URL"] == "${NUMBERCHECK_LAKE_URL:-/lake}"
+    assert lake["volumes"] == ["lake:/lake"]
+    assert "lake" in compose["volumes"]
+    assert lake["build"] == {"context": ".", "target": "lake"}
 
 
 @pytest.mark.full

@@ -52,9 +52,15 @@ def test_starts_the_command_itself_without_a_shell() -> None:
 
 
 def test_the_base_image_is_pinned_and_stands_once() -> None:
-    sources = [rest.split()[0] for instruction, rest in instructions() if instruction == "FROM"]
-    assert re.fullmatch(r"python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", sources[0])
-    assert sources[1:] == ["base", "base"]
+    stages = [rest.split(" AS ") for instruction, rest in instructions() if instruction == "FROM"]
+    assert re.fullmatch(r"python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", stages[0][0])
+    assert stages[1:] == [
+        ["base", "build"],
+        ["build", "lake-build"],
+        ["base", "runtime"],
+        ["runtime", "lake"],
+        ["runtime"],
+    ]
 
 
 def test_every_image_of_others_is_pinned_by_tag_and_digest() -> None:
@@ -70,16 +76,27 @@ def test_every_image_of_others_is_pinned_by_tag_and_digest() -> None:
 
 
 def test_everything_from_an_index_is_checked_against_a_hash() -> None:
-    installs = re.findall(r"pip (?:install|wheel) [^&]*", " && ".join(rest for _, rest in instructions()))
-    assert len(installs) == 4
+    commands = " && ".join(rest for _, rest in instructions())
+    installs = re.findall(r"pip (?:--python \S+ )?(?:install|wheel) [^&]*", commands)
+    assert len(installs) == 5
     for install in installs:
         assert "--require-hashes" in install or "--no-index" in install or "--no-build-isolation" in install
 
 
 def test_the_last_stage_takes_the_environment_and_nothing_else() -> None:
-    position = max(i for i, (instruction, _) in enumerate(instructions()) if instruction == "FROM")
-    copies = [rest for instruction, rest in instructions()[position:] if instruction in {"COPY", "ADD"}]
-    assert copies == ["--from=build /opt/numbercheck /opt/numbercheck"]
+    assert final_stage(-1) == [("COPY", "--from=build /opt/numbercheck /opt/numbercheck"), ("CMD", '["sync"]')]
+
+
+def test_the_image_of_the_lake_differs_in_its_libraries_and_its_command() -> None:
+    copied = ("COPY", "--from=lake-build /opt/numbercheck /opt/numbercheck")
+    assert final_stage(-2) == [copied, ("CMD", '["lake", "export"]')]
+
+
+def final_stage(number: int) -> list[tuple[str, str]]:
+    """What the last stage (-1) or the one before it (-2) does, upon what both have in common."""
+    begins = [i for i, (instruction, _) in enumerate(instructions()) if instruction == "FROM"]
+    ends = [*begins[1:], None]
+    return instructions()[begins[number] + 1 : ends[number]]
 
 
 def test_no_secret_can_get_into_a_layer() -> None:
@@ -92,10 +109,10 @@ def test_no_secret_can_get_into_a_layer() -> None:
 
 def test_settings_of_pip_are_mounted_and_optional() -> None:
     """A mount leaves nothing in a layer; without one, pip uses its default index."""
-    [mounts] = [
+    mounts = [
         re.findall(r"--mount=(\S+)", rest) for name, rest in instructions() if "--mount" in rest and name == "RUN"
     ]
-    assert mounts == ["type=secret,id=pip,target=/etc/pip.conf", "type=secret,id=ca"]
+    assert mounts == [["type=secret,id=pip,target=/etc/pip.conf", "type=secret,id=ca"]] * 2
 
 
 def test_the_script_that_builds_without_docker_is_sound() -> None:

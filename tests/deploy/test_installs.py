@@ -61,10 +61,11 @@ LOCKS = {
     "requirements.lock": [*asked_for(*EVERYDAY), *PROJECT["build-system"]["requires"]],
     "requirements-runtime.lock": asked_for("postgresql", "mysql"),
     "requirements-build.lock": PROJECT["build-system"]["requires"],
+    "requirements-lake.lock": asked_for("postgresql", "mysql", "lake"),
     "requirements-full.lock": asked_for(*EXTRAS),
     "requirements-engines.lock": PROJECT["dependency-groups"]["engines"],
 }
-LARGE = ("requirements-full.lock", "requirements-engines.lock")
+LARGE = ("requirements-lake.lock", "requirements-full.lock", "requirements-engines.lock")
 
 
 def locked(text: str) -> list[Requirement]:
@@ -162,7 +163,8 @@ def installs() -> list[str]:
     """Each `pip install` and `pip wheel` that a page tells readers to type or a script runs, on one line."""
     files = sorted({path for pattern in TOLD for path in ROOT.glob(pattern) if path.is_file()})
     texts = (re.sub(r"\\\n[# ]*", " ", path.read_text(encoding="utf-8", errors="replace")) for path in files)
-    return [call for text in texts for call in re.findall(r"(?:pip|PIP\)?\"?) (?:install|wheel) [^&;`\n]*", text)]
+    pattern = r"(?:pip|PIP\)?\"?) (?:--python \S+ )?(?:install|wheel) [^&;`\n]*"
+    return [call for text in texts for call in re.findall(pattern, text)]
 
 
 def test_every_documented_install_takes_what_a_lock_says_and_nothing_else() -> None:

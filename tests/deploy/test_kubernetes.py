@@ -38,11 +38,15 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 BASE = {
     f"{file.parent.name}/{resource['kind']}": resource
-    for file in (FOLDER / "base/cronjob.yaml", FOLDER / "base/networkpolicy.yaml", FOLDER / "migrate/job.yaml")
+    for file in (
+        *(FOLDER / "base/cronjob.yaml", FOLDER / "base/networkpolicy.yaml", FOLDER / "lake/cronjob.yaml"),
+        FOLDER / "migrate/job.yaml",
+    )
     for resource in read(file)
 }
 EXAMPLE = {f"example/{resource['kind']}/{resource['metadata']['name']}": resource for resource in read(RENDERED)}
 SETTINGS = dotenv_values(FOLDER / "base" / "settings.env")
+LAKE = dotenv_values(FOLDER / "lake" / "settings.env")
 
 
 def job_of(resource: dict[str, Any]) -> dict[str, Any]:
@@ -169,16 +173,37 @@ def mebibytes(quantity: str) -> int:
 @pytest.mark.parametrize("name", JOBS)
 def test_the_image_is_the_version_of_this_project(name: str) -> None:
     [container] = JOBS[name]["template"]["spec"]["containers"]
-    assert container["image"].removeprefix("example.org/") == f"{PROJECT['name']}:{PROJECT['version']}"
-    assert container["args"] == (["sync", "--json"] if name in CRONJOBS else ["db", "upgrade"])
+    image = f"{PROJECT['name']}-lake" if name == "lake/CronJob" else PROJECT["name"]
+    assert container["image"].removeprefix("example.org/") == f"{image}:{PROJECT['version']}"
+    command = ["lake", "export", "--json"] if name == "lake/CronJob" else ["sync", "--json"]
+    assert container["args"] == (command if name in CRONJOBS else ["db", "upgrade"])
+
+
+def test_the_lake_is_exported_when_a_sync_has_ended_at_the_latest() -> None:
+    begin, end = (CRONJOBS[name]["schedule"].split() for name in ("base/CronJob", "lake/CronJob"))
+    assert begin[2:] == end[2:] == ["*", "*", "*"]
+    minutes = [int(hour) * 60 + int(minute) for minute, hour, *_ in (begin, end)]
+    assert (minutes[1] - minutes[0]) * 60 > int(str(SETTINGS["NUMBERCHECK_MAX_SECONDS"]))
+    assert CRONJOBS["base/CronJob"]["timeZone"] == CRONJOBS["lake/CronJob"]["timeZone"]
+
+
+def test_the_lake_has_its_settings_and_the_credentials_of_its_storage() -> None:
+    [container] = JOBS["lake/CronJob"]["template"]["spec"]["containers"]
+    assert container["envFrom"] == [
+        {"configMapRef": {"name": "numbercheck-lake-settings"}},
+        {"secretRef": {"name": "numbercheck-lake", "optional": True}},
+    ]
+    text = (FOLDER / "lake" / "kustomization.yaml").read_text(encoding="utf-8")
+    assert "create secret generic numbercheck-lake " in text
+    assert "name: numbercheck-lake-settings" in text
 
 
 def test_settings_exist_and_hold_no_secret() -> None:
     known = {f"NUMBERCHECK_{setting.name}" for setting in KNOWN}
-    given = [SETTINGS] + [found["data"] for found in EXAMPLE.values() if found["kind"] == "ConfigMap"]
-    assert len(given) == 3
+    given = [SETTINGS, LAKE] + [found["data"] for found in EXAMPLE.values() if found["kind"] == "ConfigMap"]
+    assert len(given) == 4
     for settings in given:
-        assert settings.keys() <= known
+        assert settings.keys() - {"AWS_REGION"} <= known
         assert [name for name in settings if re.search("KEY|SECRET|DATABASE", name)] == []
 
 

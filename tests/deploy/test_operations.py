@@ -31,7 +31,18 @@ from tests.servers import PASSWORD
 ROOT = Path(__file__).parents[2]
 OPERATE = ROOT / "docs" / "operate"
 # In the order in which the commands are typed.
-PAGES = ("install", "upgrade", "backup", "move", "alarms", "credentials", "accounts", "pgbouncer", "stopping")
+PAGES = (
+    "install",
+    "upgrade",
+    "backup",
+    "move",
+    "alarms",
+    "credentials",
+    "accounts",
+    "pgbouncer",
+    "galera",
+    "stopping",
+)
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*) -->\n)?```sh\n(?P<script>.*?)```", re.DOTALL)
 SECRETS = {
     "password": "first-password",

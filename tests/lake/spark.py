@@ -17,11 +17,14 @@ from tests.servers import free_port
 SMALL = {"spark.executor.memory": "512m", "spark.sql.shuffle.partitions": "2", "spark.ui.enabled": "false"}
 LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 PROGRAM = """
-import json, sys
+import json, sys, time
 for question in json.load(sys.stdin):
+    began = time.perf_counter()
     found = spark.sql(question)
-    rows = [[None if value is None else str(value) for value in row] for row in found.collect()]
-    print(json.dumps({"columns": found.columns, "rows": rows}))
+    collected = found.collect()
+    seconds = time.perf_counter() - began
+    rows = [[None if value is None else str(value) for value in row] for row in collected]
+    print(json.dumps({"columns": found.columns, "rows": rows, "seconds": seconds}))
 spark.stop()
 """
 
@@ -51,7 +54,7 @@ def cluster(directory: Path) -> Iterator[str]:
 
 
 def ask(directory: Path, script: str, questions: list[str]) -> list[dict[str, Any]]:
-    """Run this script, which makes the session `spark`, then ask it; the columns and the rows of each answer."""
+    """Run this script, which makes the session `spark`, then ask it; columns, rows and seconds of each answer."""
     options = " ".join(f"--conf {name}={value}" for name, value in (SMALL | LOCAL).items())
     done = subprocess.run(
         [engines.program("python"), "-c", f"{script}\n{PROGRAM}"],

@@ -234,6 +234,13 @@ def test_what_a_database_says_is_scrubbed(url: sa.URL) -> None:
     assert "no such table: *********67" in text
 
 
+@pytest.mark.parametrize("server", [MARIADB], indirect=True)
+def test_a_node_that_loses_its_cluster_meanwhile_is_for_the_next_run(database: sa.URL) -> None:
+    said = "WSREP has not yet prepared node for application use"
+    signal = f"SIGNAL SQLSTATE '08S01' SET MYSQL_ERRNO = 1047, MESSAGE_TEXT = '{said}'"
+    assert f"broke off the query: (1047, '{said}'). The next run" in message_of(read(database, signal), 75)
+
+
 def test_a_database_that_is_locked_is_for_the_next_run(url: sa.URL) -> None:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from etl.core.batchday import State
 from etl.core.doubt import DoubtKind
 from etl.schema.tables import batch_listing, sync_run
-from etl.store import accounts, figures
+from etl.store import accounts, figures, lakedates
 from tests.store.made import batch_day
 from tests.store.support import DAY, insert
 
@@ -109,6 +109,15 @@ def test_the_last_success_is_that_of_the_runs_record(engine: sa.Engine, account_
     )
     runs(engine, other, ("complete", 0, NOW))
     assert read(engine).last_success == NOW - 24 * HOUR
+
+
+def test_the_last_export_to_a_lake_is_that_of_the_account(engine: sa.Engine, account_id: int) -> None:
+    with engine.begin() as connection:
+        lakedates.note_export(connection, accounts.register(connection, "other"), NOW)
+    assert read(engine).lake_exported is None
+    with engine.begin() as connection:
+        lakedates.note_export(connection, account_id, NOW - HOUR)
+    assert read(engine).lake_exported == NOW - HOUR
 
 
 def test_a_narrowed_run_is_no_success(engine: sa.Engine, account_id: int) -> None:
