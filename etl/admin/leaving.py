@@ -33,7 +33,7 @@ _CHILDREN = {table: sa.select(*table.c) for table in (awaited_check, further_sig
 _LATER = (
     sa.select(*further_sighting.c, batch_day.c.check_date)
     .join(batch_day)
-    .where(batch_day.c.check_date >= sa.bindparam("before"))
+    .where(batch_day.c.check_date >= sa.bindparam("before"), batch_day.c.archived_at.is_(None))
 )
 _COUNTS = {"validity": "valid_rows", "reachable": "reachable_rows", "answered": "answered_rows"}
 

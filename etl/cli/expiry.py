@@ -16,7 +16,7 @@ from etl.admin.expiring import ExpiryOrder
 from etl.cli.common import load_settings, open_database
 from etl.cli.options import SecondsOption
 from etl.cli.output import count, echo, json_option, print_json
-from etl.cli.people import account_option, require_accounts, require_macs, who
+from etl.cli.people import account_option, require_accounts, require_macs, warn_of_archived, who
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -47,6 +47,10 @@ def pseudonymise(as_json: bool) -> None:
             require_accounts(connection, [settings.account])
         with _rows_shown("looked at") as told:
             rows = pseudonymising.pseudonymise(engine, macs, settings.account, who(), Clock().now(), told)
+        with reading(engine).connect() as connection:
+            warn_of_archived(
+                connection, [settings.account], "`numbercheck lake export` replaces the numbers there"
+            )
     if as_json:
         print_json({"account": settings.account, "rows": rows, "status": "complete", "exit_code": 0})
         return
@@ -96,6 +100,8 @@ def expire(ctx: click.Context, names: Sequence[str], max_seconds: float | None, 
                 return time.monotonic() < end
 
             done = [expiring.expire(engine, order, more) for order in orders]
+        with reading(engine).connect() as connection:
+            warn_of_archived(connection, names, "`numbercheck lake export` takes them from it", before)
     rows, days, left = sum(d.rows for d in done), sum(len(d.days) for d in done), sum(d.left for d in done)
     status = TryLater.exit_status if left else 0
     if as_json:

@@ -12,6 +12,7 @@ from etl.cli.common import Date, load_settings
 from etl.cli.lakebar import shown
 from etl.cli.lakechecks import status, verify
 from etl.cli.lakeplace import both_places, chosen_accounts, lake_room
+from etl.cli.lakeretire import retire
 from etl.cli.output import count, echo, json_option, print_json
 from etl.cli.people import account_option
 from etl.clock import Clock
@@ -78,3 +79,4 @@ def _exported(done: Any) -> str:
 
 lake.add_command(verify)
 lake.add_command(status)
+lake.add_command(retire)

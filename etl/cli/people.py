@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
+import logging
 import os
 import socket
 from collections.abc import Sequence
@@ -10,16 +12,19 @@ from collections.abc import Sequence
 import click
 import sqlalchemy as sa
 
+from etl.cli.output import count
 from etl.errors import Misconfigured
 from etl.privacy.macs import Macs
 from etl.settings import Settings
-from etl.store import accounts
+from etl.store import accounts, lakedates
 
 NO_PRIVACY_KEY = "NUMBERCHECK_PRIVACY_KEY is not set."
 MAKE_ONE = (
     "make one (`openssl rand -base64 48`), keep it as safe as the vendor's secret, and set"
     " NUMBERCHECK_PRIVACY_KEY_FILE to its file. Whoever loses it can erase nothing any more"
 )
+
+log = logging.getLogger(__name__)
 
 account_option = click.option(
     "--account", "names", multiple=True, help="Only for this account; repeatable. Without it: for all."
@@ -40,6 +45,14 @@ def require_accounts(connection: sa.Connection, names: Sequence[str]) -> None:
                 f"There is no account {name!r} in this database.",
                 "`numbercheck accounts list` names those that are there.",
             )
+
+
+def warn_of_archived(
+    connection: sa.Connection, names: Sequence[str], what: str, before: dt.date = dt.date.max
+) -> None:
+    """Say where this database cannot do it, because the lake alone has the rows: dates before `before`."""
+    if dates := lakedates.archived_dates(connection, names, before):
+        log.warning("The rows of %s are archived, in the lake alone: %s.", count(dates, "date"), what)
 
 
 def who() -> str:

@@ -15,7 +15,7 @@ from etl.cli.common import load_settings, open_database
 from etl.cli.expiry import expire, pseudonymise
 from etl.cli.numberfile import numbers_of, taken_from, tell_bad_lines
 from etl.cli.output import count, echo, json_option, print_json, table
-from etl.cli.people import account_option, require_accounts, require_macs, who
+from etl.cli.people import account_option, require_accounts, require_macs, warn_of_archived, who
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -60,6 +60,7 @@ def find(ctx: click.Context, file: str, names: Sequence[str], as_json: bool) -> 
     with open_database(settings) as engine, reading(engine).connect() as connection:
         require_accounts(connection, names)
         places = finding.find(connection, _key_or_none(connection, settings), given.numbers, names)
+        warn_of_archived(connection, names, "they were not looked through, so look there as well")
     if as_json:
         lines = [{name: getattr(place, name) for name in finding.NumberPlace.__slots__} for place in places]
         _end(ctx, {"numbers": len(given.numbers), "places": lines}, given.bad)
@@ -200,6 +201,8 @@ def _carry_out(
 ) -> None:
     with open_database(settings, patient=True) as engine:
         rows = erasing.erase(engine, order) if order.phones else {}
+        with reading(engine).connect() as connection:
+            warn_of_archived(connection, order.accounts, "`numbercheck lake export` erases these numbers there")
     if as_json:
         _end(ctx, {"numbers": order.phones, "rows": rows}, bad, lacking)
         return

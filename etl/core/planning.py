@@ -63,7 +63,8 @@ class Known:
     `dated`); `settled` holds the reported rows of the others, by date and batch. `missed`: the batches that lists
     name for dates before the window, of which the ledger knows nothing, because no run planned them in time.
     `full_began`: when the reading in full of this selection began that is to go on (UTC); None: it begins now.
-    `page_size`: rows per page, as far as this account's answers have shown it.
+    `page_size`: rows per page, as far as this account's answers have shown it. `archived`: dates that have left
+    for the lake; nothing more of them is asked for.
     """
 
     lists: Lists
@@ -72,6 +73,7 @@ class Known:
     page_size: int = PAGE_SIZE
     missed: NamesByDate = field(default_factory=dict)
     full_began: dt.datetime | None = None
+    archived: frozenset[dt.date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def make(known: Known, window: Window, rules: Rules) -> Plan:
             settle.append(day)
         elif not finished and window.is_gone(day.date):
             lose.append(day)
-        else:
+        elif day.date not in known.archived:
             asked.append(day)
     return Plan(_tasks(asked, known, window, rules), settle, lose)
 

@@ -22,9 +22,9 @@ from etl.errors import TryLater
 from etl.lake.lakeschema import fitted, without
 from etl.lake.storages import SLOW
 
-ROW_GROUP = 100_000
+ROW_GROUP = 50_000
 """Rows that a file holds together; so many are in memory while it is written."""
-READ_BATCH = 20_000
+READ_BATCH = 10_000
 _CHECKPOINT = "20"
 _TRIES = 5
 _PLACE = "://"

@@ -17,7 +17,7 @@ from etl.lake.lakeschema import without
 from etl.lake.standings import AccountHere, LakeDate, Standpoint
 from etl.store.lakedates import ledger_rows
 
-COMPARED_ROWS = 20_000
+COMPARED_ROWS = 10_000
 """Rows of each side that are compared at once, as long as there is no difference."""
 _COMPARED = (Standpoint.CURRENT, Standpoint.ARCHIVED)
 _Rows = Iterator[dict[str, Any]]

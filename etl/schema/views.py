@@ -49,7 +49,8 @@ NUMBER_CHECK = view(
     "v_number_check",
     _check_columns(of(tables.number_check, "phone", "national_number", "standard_number"), masked=False),
     comment="Every checked number with its results, one line for each message id and phone. "
-    "A row that the vendor lists under two batch days is shown under the one where it was first seen",
+    "A row that the vendor lists under two batch days is shown under the one where it was first seen. "
+    "Rows of dates that are archived in v_coverage are in the lake alone",
     question="What is known about one phone number?",
     query="""SELECT check_date, batch_no, check_level_name, carrier, reachable, answered, price, currency
 FROM v_number_check
@@ -68,16 +69,19 @@ COVERAGE = view(
         "bigint",
         missing_rows="reported − stored − repeated − rejected; NULL: never asked. 0 if open or settled. "
         "Lost without ever being asked: the submitted rows",
-        unresolved_rows="Checks that still wait for their outcome",
+        unresolved_rows="Checks that still wait for their outcome; 0 once expired or archived",
     )
     | of(tables.batch_day, "repeated_rows", "rejected_rows")
     | own("bigint", submitted_rows="How many numbers were submitted, if the lists of batches say so")
     | of(tables.batch_day, "last_synced_at", "deadline", "note")
     | own(
-        "bigint", erased_rows="How many of its stored rows are erased: they count and cost, and say nothing else"
+        "bigint",
+        erased_rows="How many of its stored rows are erased: they count and cost, and say nothing else; 0 once "
+        "expired or archived",
     )
     | of(tables.batch_day, "expired_at"),
-    comment="How complete each batch is on each date, one line for each batch day",
+    comment="How complete each batch is on each date, one line for each batch day, also where its rows have "
+    "expired or are archived",
     question="Which batch days are not complete, and until when can they be fetched?",
     query="""SELECT account, batch_no, check_date, state, missing_rows, deadline
 FROM v_coverage
@@ -140,7 +144,8 @@ DAILY_SUMMARY = view(
         cost="The sum of their prices, exact; NULL if none has a price",
         cost_per_reachable="cost / reachable_rows, to six decimals; NULL if none is reachable",
     ),
-    comment="Checks, outcomes and cost of each date by account, kind of check, country, carrier and currency",
+    comment="Checks, outcomes and cost of each date by account, kind of check, country, carrier and currency. "
+    "What has expired or is archived is still counted",
     question="What did a reachable number of each carrier cost on one day?",
     query="""SELECT account, carrier, currency, checked_rows, reachable_rows, cost, cost_per_reachable
 FROM v_daily_summary
@@ -155,7 +160,7 @@ PHONE_LATEST = view(
     | of(tables.number_check, "phone")
     | of(tables.batch_day, "check_date")
     | own("integer", age_days="Whole days from check_date to today (UTC), at least 0")
-    | own("bigint", checks="How many checks of this phone the account has")
+    | own("bigint", checks="How many checks of this phone the account has here, without archived dates")
     | of(tables.batch, "batch_no")
     | of(tables.number_check, "message_id")
     | _LEVEL
@@ -170,7 +175,8 @@ PHONE_LATEST = view(
     | _TIMES
     | _LATER,
     comment="The newest check of each phone, one line for each account and phone that is not erased. The newest "
-    "has the latest check_date, then the latest first_seen_at, then the greatest message id",
+    "has the latest check_date, then the latest first_seen_at, then the greatest message id. A phone that has "
+    "checks on expired or archived dates alone is not among them",
     question="Which numbers were reachable when they were last checked, at most 30 days ago?",
     query="""SELECT account, phone, check_date, age_days, carrier
 FROM v_phone_latest
@@ -203,13 +209,18 @@ BATCH_SUMMARY = view(
         rejected_rows="Listed rows that cannot be stored as they are",
     )
     | renamed("currency", tables.category.c.currency, "Currency of its prices; NULL if there are several")
-    | own("decimal", cost="The sum of its prices, exact; NULL if there are several currencies or no prices")
+    | own(
+        "decimal",
+        cost="The sum of its prices, exact; NULL if there are several currencies or no prices. Without what has "
+        "expired or is archived, which v_daily_summary has",
+    )
     | own(
         "text",
         doubt="What may be missing although it counts as complete: no_rows, fewer_than_submitted, or both with a "
         "comma; NULL: nothing is known of it. Only of settled dates, and never of a retired batch",
     ),
-    comment="How complete each batch is and what it cost, one line for each account and batch",
+    comment="How complete each batch is and what it cost, one line for each account and batch; an archived date "
+    "counts as what it was before, and its cost is left out",
     question="Which batches are not complete, how many rows are missing, and what have they cost so far?",
     query="""SELECT account, batch_no, first_date, last_date, lost_days, missing_rows, cost, currency
 FROM v_batch_summary
@@ -229,7 +240,8 @@ NUMBER_CHECK_MASKED = view(
         ),
         masked=True,
     ),
-    comment="v_number_check with masked phone numbers, and without fail_reason and extra, which may hold them too",
+    comment="v_number_check with masked phone numbers, and without fail_reason and extra, which may hold them "
+    "too. Rows of dates that are archived in v_coverage are in the lake alone",
     question="Which number ranges were reached on one day?",
     query="""SELECT phone, count(*) AS checks, count(CASE WHEN reachable = 'YES' THEN 1 END) AS reachable
 FROM v_number_check_masked

@@ -19,6 +19,8 @@ from etl.schema.tables import account as accounts_table
 from etl.schema.tables import batch, batch_day, sync_run
 from etl.store import accounts, doubts, lakedates
 
+ARCHIVED = "archived"
+"""What `v_coverage` says instead of the state of a batch day whose rows have left for the lake."""
 Figures = list[dict[str, Any]]
 """Rows of a view, column → value. Dates and times are typed, times are in UTC, and counts are whole numbers."""
 
@@ -65,11 +67,12 @@ _RUNS = sa.text(
 class Ledger:
     """An account's figures.
 
+    `batch_days`: how many in each state of `v_coverage`; archived ones only where there are any.
     `last_success` (UTC): the end of its last complete run; None if there was none.
     `lake_exported` (UTC): the moment whose rows its lake has; None if it has no lake.
     """
 
-    batch_days: dict[State, int]
+    batch_days: dict[str, int]
     rows_at_risk: int
     rejected_rows: int
     last_success: dt.datetime | None
@@ -126,10 +129,11 @@ def _lines(connection: sa.Connection, query: sa.Executable, **values: Any) -> Fi
 def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledger:
     states = _lines(connection, _STATES, account=account)
     risks = _lines(connection, _RISKS, account=account, risk=moment + AT_RISK)
-    counted = {State(line["state"]): line["batch_days"] for line in states}
     account_id = accounts.find(connection, account)
+    counted = {line["state"]: line["batch_days"] for line in states}
+    archived = {ARCHIVED: counted[ARCHIVED]} if ARCHIVED in counted else {}
     return Ledger(
-        batch_days={state: counted.get(state, 0) for state in State},
+        batch_days={str(state): counted.get(state, 0) for state in State} | archived,
         rows_at_risk=sum(_rows_at_risk(**risk) for risk in risks),
         rejected_rows=sum(line["rejected_rows"] for line in states),
         last_success=_last_success(connection, account_id),

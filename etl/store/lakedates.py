@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -109,6 +110,15 @@ def last_export(connection: sa.Connection, account_id: int) -> dt.datetime | Non
     query = sa.select(account.c.lake_exported_at).where(account.c.account_id == account_id)
     found: dt.datetime | None = connection.execute(query).scalar_one()
     return found
+
+
+def archived_dates(connection: sa.Connection, names: Collection[str] = (), before: dt.date = dt.date.max) -> int:
+    """How many dates of these accounts (their names; empty: all) are archived, those before `before` alone."""
+    dates = sa.select(batch.c.account_id, batch_day.c.check_date).distinct().join_from(batch_day, batch)
+    dates = dates.where(batch_day.c.archived_at.is_not(None), batch_day.c.check_date < before)
+    if names:
+        dates = dates.join(account).where(account.c.name.in_(names))
+    return connection.execute(sa.select(sa.func.count()).select_from(dates.subquery())).scalar_one()
 
 
 def _erased(connection: sa.Connection, account_id: int) -> dict[dt.date, int]:

@@ -56,15 +56,17 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     Settled batch days are loaded in full only if they may be asked for again: those on the first date of the
     window, and with `full` all in the window. Of the others only the count of rows is loaded. A lost batch day
     that is in the window again (the window was extended, or a clock was corrected) becomes incomplete. Batch days
-    of a retired batch that were never asked for are left out.
+    of a retired batch that were never asked for are left out. Of archived dates, nothing is asked for any more.
     """
     mine = batch.c.account_id == account_id
     settled = batch_day.c.state == State.SETTLED
     in_window = batch_day.c.check_date >= window.first
-    held = batch_day.c.expired_at.is_(None)  # of what has expired, nothing may be read again
+    # Of what has expired, and of dates that are archived, nothing may be read again.
+    archived = _archived(connection, mine, in_window)
+    held = sa.and_(batch_day.c.expired_at.is_(None), batch_day.c.check_date.not_in(archived))
     again = sa.and_(held, in_window if full else batch_day.c.check_date == window.first)
     back = sa.and_(batch_day.c.state == State.LOST, in_window, held)
-    settled_or_expired = sa.or_(settled, sa.and_(sa.not_(held), in_window))
+    settled_or_gone = sa.or_(settled, sa.and_(sa.not_(held), in_window))
     which = sa.or_(batch_day.c.state.in_(BEGUN), back, sa.and_(settled, again))
     days = _days(connection, sa.and_(mine, which), lists)
     _add_kept_lines(connection, sa.and_(mine, which), days)
@@ -72,8 +74,14 @@ def load(connection: sa.Connection, account_id: int, lists: Lists, window: Windo
     for day in days:
         day.state = State.INCOMPLETE if day.state is State.LOST else day.state
     since = window.first - dt.timedelta(days=window.days)
-    counts = _counts(connection, mine, settled_or_expired, sa.not_(again), batch_day.c.check_date >= since)
-    return Known(lists, days, counts, accounts.page_size(connection, account_id))
+    counts = _counts(connection, mine, settled_or_gone, sa.not_(again), batch_day.c.check_date >= since)
+    return Known(lists, days, counts, accounts.page_size(connection, account_id), archived=archived)
+
+
+def _archived(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> frozenset[dt.date]:
+    """Dates of which the lake has rows that are no longer here: what came now would never get there."""
+    query = sa.select(batch_day.c.check_date).distinct().join_from(batch_day, batch)
+    return frozenset(connection.execute(query.where(*which, batch_day.c.archived_at.is_not(None))).scalars())
 
 
 def _add_kept_lines(connection: sa.Connection, which: sa.ColumnElement[bool], days: list[BatchDay]) -> None:

@@ -22,7 +22,9 @@ from etl.errors import Locked, LockedBriefly, Misconfigured, TryLater
 from etl.schema.tables import account
 
 EXPIRING = "numbercheck privacy expire"
-"""Who holds a lock under this name gives it back after a moment."""
+RETIRING = "numbercheck lake retire"
+BRIEFLY = (EXPIRING, RETIRING)
+"""Who holds a lock under one of these names gives it back after a moment."""
 
 
 class Lock(Protocol):
@@ -139,7 +141,7 @@ def _refuse_if_taken(connection: sa.Connection, kind: type[_Kind], query: sa.Sel
     row = connection.execute(query).one()
     if row.lock_key is not None and kind.is_taken(connection, row.lock_key, row.lock_session):
         connection.rollback()
-        error = LockedBriefly if EXPIRING in (row.holder or "") else Locked
+        error = LockedBriefly if any(name in (row.holder or "") for name in BRIEFLY) else Locked
         raise error(f"Another sync of the account {row.name!r} is running: {row.holder}.")
 
 

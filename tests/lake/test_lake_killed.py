@@ -25,13 +25,14 @@ class Killer(Orders):
 
     module = "tests.lake.killed_lake"
 
-    def run(self, world: LakeWorld, point: int | None) -> Order:
+    def run(self, world: LakeWorld, point: int | None, *, retire: bool = False) -> Order:
         url = world.job.environment["NUMBERCHECK_DATABASE_URL"]
         return self.give(
             {
                 "url": url,
                 "lake": world.url,
                 "point": point,
+                "retire": retire,
                 "environment": world.job.environment,
                 "moment": world.now.isoformat(),
             }
@@ -89,3 +90,26 @@ def at_every_point(killer: Killer, world: LakeWorld, first: int, step: int) -> N
         if told["status"] != -9:
             assert told["status"] == 0
             return
+
+
+@pytest.mark.parametrize(
+    ("kind", "point"),
+    [case("sqlite", 40), case("sqlite", 90, full=True), case("postgresql", 60, full=True)],
+)
+def test_retiring(killer: Killer, kind: str, point: int, world: LakeWorld) -> None:
+    """Each row is in the lake at any time, and in the end nowhere else; no total changes."""
+    world.export()
+    held, sums = world.in_lake(), totals(world)
+    assert killer.run(world, point, retire=True)["status"] == -9
+    assert totals(world) == sums
+    world.export()
+    assert world.in_lake() == held
+    assert killer.run(world, None, retire=True)["status"] == 0
+    assert world.job.query("SELECT count(*) AS rows_left FROM number_check") == [{"rows_left": 0}]
+    assert totals(world) == sums
+    world.export(full=True)
+    assert world.in_lake() == held
+
+
+def totals(world: LakeWorld) -> int:
+    return sum(row["checked_rows"] for row in world.job.query("SELECT checked_rows FROM v_daily_summary"))

@@ -11,12 +11,15 @@ from etl.run.session import locked
 from etl.store import accounts, lock
 
 
-def test_a_sync_waits_for_rows_that_expire(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", lock.BRIEFLY)
+def test_a_sync_waits_for_rows_that_leave(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     slept = []
     with engine.connect() as connection:
         with connection.begin():
             number = accounts.register(connection, "default")
-        held = lock.acquire(connection, number, f"process 1, {lock.EXPIRING}")
+        held = lock.acquire(connection, number, f"process 1, {command}")
 
         def sleep(seconds: float) -> None:
             slept.append(seconds)

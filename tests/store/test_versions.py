@@ -122,7 +122,7 @@ class Life:
         """The row of a key of one day is another one by the answer for the next day, which lists it too."""
         day = self.job.vendor.book.first.days[NEXT]["A"]
         assert isinstance(day, ListedDay)
-        day.rows[0].fields = day.rows[0].fields | {"mcc": str(n)}
+        day.rows[0].fields = day.rows[0].fields | {"carrier": f"carrier {n}"}
         self.job.sync(MOMENTS[self._moment], Rules(selection=Selection(frozenset("A"), frozenset([NEXT]), True)))
 
     def reject(self, n: int) -> None:
