@@ -40,6 +40,14 @@ from etl.web.address import is_loopback
 
 UNASKED = "this needs the credentials, and the database, which keeps the pace of requests"
 TRIAL_TRIES = 2
+NEXT_STEP = {
+    0: "run `numbercheck plan` to see what a sync would ask for, then `numbercheck sync`. docs/schedule.md has it"
+    " run every day.",
+    75: "run `numbercheck doctor` again in a while: what says FIX may pass by itself.",
+    78: "put right what says FIX, then run `numbercheck doctor` again.",
+}
+"""What to do after checks that ended with this status."""
+FIRST_STEP = "run `numbercheck init`, fill in the .env that it writes, then run `numbercheck doctor` again."
 SOURCES = ("BATCH_FILE", "BATCH_DATABASE_URL", "BATCH_QUERY", "BATCH_TEMPLATE")
 
 # How long a check may take, for the person who waits: a connection, a lock on SQLite, a request.
@@ -61,6 +69,7 @@ def doctor(ctx: click.Context, accept_new_key: bool) -> None:
 
     Tries what a sync needs: every setting, the lock, and writing, which is taken back. One setting that is wrong
     keeps nothing else from being tried. Over plain http, one more request is sent to see whether https answers.
+    The last line names the next step.
 
     \b
     Example: before the first sync
@@ -70,9 +79,12 @@ def doctor(ctx: click.Context, accept_new_key: bool) -> None:
         settings, wrong = draft_settings()
     except Misconfigured as unreadable:
         echo(f"FIX   settings: {unreadable}")
-        ctx.exit(unreadable.exit_status)
-    patient = Patient(settings, accept_new_key, wrong)
-    ctx.exit(max(_look(*check) for check in patient.checks()))
+        status, begun = unreadable.exit_status, True
+    else:
+        status = max(_look(*check) for check in Patient(settings, accept_new_key, wrong).checks())
+        begun = bool(settings.access_key or settings.access_secret or wrong or os.path.lexists(DOTENV))
+    echo(f"next  {NEXT_STEP.get(status, NEXT_STEP[78]) if begun else FIRST_STEP}")
+    ctx.exit(status)
 
 
 def _look(name: str, check: Check, seconds: float) -> int:
