@@ -69,6 +69,11 @@ def count(number: int, one: str, more: str = "") -> str:
     return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Hours, minutes and whole seconds: `0:07:57`."""
+    return str(dt.timedelta(seconds=round(seconds)))
+
+
 def print_as_it_can() -> None:
     """Print the code of any character that the terminal or the file cannot show."""
     for stream in (sys.stdout, sys.stderr):
