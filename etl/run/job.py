@@ -178,8 +178,8 @@ class Run:
                 accounts.learn_page_size(connection, self._session.account_id, self._page_size.rows)
             self._record(connection)
         self._known_page_size = self._page_size.rows
-        for reading, _, _ in answers:
-            self._standing.answered(reading)
+        for answered, _, _ in answers:
+            self._standing.answered(answered)
         self._progress(self._standing)
 
     def _keep_key(self) -> None:
