@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from etl.cli import trial
 from etl.cli.common import any_database, draft_settings, open_database, prepare_schema
 from etl.cli.group import explained
+from etl.cli.next_step import FIRST, NOTHING_LISTED, after
 from etl.cli.on_the_way import Warned, on_the_way
 from etl.cli.output import count, echo
 from etl.clock import Clock
-from etl.core.line import Entry
+from etl.core.line import Entry, Line
 from etl.core.window import Window
 from etl.database.engine import reading
 from etl.database.explain import OWN
@@ -40,14 +41,6 @@ from etl.web.address import is_loopback
 
 UNASKED = "this needs the credentials, and the database, which keeps the pace of requests"
 TRIAL_TRIES = 2
-NEXT_STEP = {
-    0: "run `numbercheck plan` to see what a sync would ask for, then `numbercheck sync`. docs/schedule.md has it"
-    " run every day.",
-    75: "run `numbercheck doctor` again in a while: what says FIX may pass by itself.",
-    78: "put right what says FIX, then run `numbercheck doctor` again.",
-}
-"""What to do after checks that ended with this status."""
-FIRST_STEP = "run `numbercheck init`, fill in the .env that it writes, then run `numbercheck doctor` again."
 SOURCES = ("BATCH_FILE", "BATCH_DATABASE_URL", "BATCH_QUERY", "BATCH_TEMPLATE")
 
 # How long a check may take, for the person who waits: a connection, a lock on SQLite, a request.
@@ -79,11 +72,12 @@ def doctor(ctx: click.Context, accept_new_key: bool) -> None:
         settings, wrong = draft_settings()
     except Misconfigured as unreadable:
         echo(f"FIX   settings: {unreadable}")
-        status, begun = unreadable.exit_status, True
+        status, step = unreadable.exit_status, after(unreadable.exit_status)
     else:
-        status = max(_look(*check) for check in Patient(settings, accept_new_key, wrong).checks())
-        begun = bool(settings.access_key or settings.access_secret or wrong or os.path.lexists(DOTENV))
-    echo(f"next  {NEXT_STEP.get(status, NEXT_STEP[78]) if begun else FIRST_STEP}")
+        patient = Patient(settings, accept_new_key, wrong)
+        status = max(_look(*check) for check in patient.checks())
+        step = patient.next_step(status)
+    echo(f"next  {step}")
     ctx.exit(status)
 
 
@@ -124,6 +118,14 @@ class Patient:
         self._wrong = wrong
         self._connects = self._database_answers = self._lock_tried = False
         self._window = Window.at(Clock().now(), settings)
+        self._listed = False
+
+    def next_step(self, status: int) -> str:
+        """What to do after checks that ended with this status."""
+        begun = self._settings.access_key or self._settings.access_secret or self._wrong or os.path.lexists(DOTENV)
+        if not begun:
+            return FIRST
+        return after(status) if status or self._listed else NOTHING_LISTED.format(window=self._window)
 
     def checks(self) -> list[tuple[str, Check, float]]:
         """The checks, in an order in which each needs only those before it, and how long each may take."""
@@ -217,6 +219,7 @@ class Patient:
 
     def _batches(self) -> Iterator[str]:
         read = contradictions.settled(read_lists(self._settings, self._window), self._kept(), self._window)
+        self._listed = any(self._is_asked_for(line) for listing in read for line in listing.lines)
         for listing in read:
             yield from listing.notices
             if not listing.complaints:
@@ -229,12 +232,17 @@ class Patient:
         if not has_source(self._settings):
             yield from self._own_list()
 
+    def _is_asked_for(self, line: Line) -> bool:
+        """Whether a run would ask for it now."""
+        return line.date is None or line.date in self._window
+
     def _own_list(self) -> Iterator[str]:
         if not self._database_answers:
             raise Skipped("no file, query or template is set, so the batches are listed in the database")
         known = self._kept()
         if not known:
             raise Misconfigured(NO_BATCHES)
+        self._listed = True
         yield f"the list in the database has {_entries(len(known))}"
 
     def _kept(self) -> list[Entry]:

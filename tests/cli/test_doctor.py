@@ -24,7 +24,8 @@ def lines(done: Done) -> dict[str, str]:
     """The last finding of each check. The next step stands behind them."""
     found = {}
     *findings, step = done.out.splitlines()
-    assert step.startswith("next  run `numbercheck plan`" if done.status == 0 else "next  ")
+    assert step.startswith("next  ")
+    assert ("`numbercheck plan`" in step) is (done.status == 0)
     for line in findings:
         mark, what, *_ = line.split()
         found[what] = mark

@@ -46,11 +46,16 @@ def test_the_job_begins_with_what_it_writes(beginner: Command) -> None:
     assert "`numbercheck doctor`" in told.out.splitlines()[-1]
     first = beginner.vendor.book.first
     fill_in(beginner, ACCESS_KEY=first.access_key, ACCESS_SECRET=first.secret, API_URL=beginner.vendor.url)
+    out = {}
     for command in ("doctor", "plan", "sync", "status"):
         done = beginner(command)
         assert {record["level"] for record in done.log} <= {"INFO"}, done.err
+        out[command] = done.out
+    assert "next  list your batches" in out["doctor"]
     assert len(beginner.vendor.requests) == 1, "the trial request of doctor alone"
     assert beginner.query("SELECT count(*) FROM v_coverage") == [(0,)]
+    (beginner.directory / "batches.csv").write_text("batch_no\nB-new\n")
+    assert "next  run `numbercheck plan`" in beginner("doctor").out
 
 
 def test_nothing_is_overwritten(beginner: Command, monkeypatch: pytest.MonkeyPatch) -> None:
