@@ -78,7 +78,9 @@ def words(outlook: Outlook) -> list[str]:
     left = f"Left for {whose}: about {count(outlook.requests, 'request')}{pace}."
     lines.append(left if outlook.requests else "Nothing is left to ask for now.")
     if day := outlook.trouble:
-        lines.append(f"Last refused: {day['batch_no']} on {day['check_date']}: {day['note']}")
+        # The words of most failures begin with what they are about.
+        about = "" if day["batch_no"] in day["note"] else f"{day['batch_no']} on {day['check_date']}: "
+        lines.append(f"Last refused: {about}{day['note']}")
     return [*lines, ""]
 
 

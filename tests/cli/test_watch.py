@@ -24,6 +24,7 @@ from tests.cli.support import DAY, FIRST, NOW, TODAY, Command, connected, ended,
 from tests.cli.test_progress import terminal
 from tests.running import HANG, wait_until
 
+NOTHING = ["No sync is at work.", "Nothing is left to ask for now."]
 RUN: dict[str, Any] = {"started_at": NOW, "requests": 1200, "retries": 3}
 
 
@@ -47,7 +48,7 @@ def test_it_looks_until_somebody_has_seen_enough_and_the_slower_the_rarer() -> N
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (Outlook(), ["No sync is at work.", "Nothing is left to ask for now."]),
+        (Outlook(), NOTHING),
         (
             Outlook(RUN, 119, 357.6),
             [
@@ -62,6 +63,10 @@ def test_it_looks_until_somebody_has_seen_enough_and_the_slower_the_rarer() -> N
                 "Left for the next one: about 1 request.",
                 "Last refused: B1 on 2026-03-10: code 999",
             ],
+        ),
+        (
+            Outlook(trouble={"batch_no": "B1", "check_date": TODAY, "note": "Batch B1 on 2026-03-10: code 999"}),
+            [*NOTHING, "Last refused: Batch B1 on 2026-03-10: code 999"],
         ),
     ],
 )
