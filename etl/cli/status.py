@@ -37,7 +37,7 @@ def status(as_json: bool, watching: bool, now: dt.datetime | None) -> None:
     """Show how much of the window is covered, what is at risk, lost or in doubt, and the last runs.
 
     A terminal gets as many names as fit it, and the number of the others; --json has them all. With --watch it
-    is shown again and again, with what a sync does meanwhile, until q or Ctrl-C: then the exit status is 0.
+    is shown again and again, with what a sync does meanwhile, until q is pressed.
 
     \b
     Examples:

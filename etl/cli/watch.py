@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from etl import stopping
 from etl.cli.output import count, duration
 from etl.escape import escaped
 from etl.run.outlook import Outlook
@@ -27,14 +24,10 @@ EVERY = 5.0
 """Seconds between two looks at the database."""
 AT_MOST = 0.1
 """The share of the time in which the database may be kept busy: after a slow look, the next one comes later."""
-KEYS = f"Every {EVERY:g} s, from the database alone. q or Ctrl-C ends it; no sync is stopped by that."
+KEYS = f"Every {EVERY:g} s, from the database alone. q ends it; no sync is stopped by that."
 
 Wait = Callable[[float], bool]
 """Waits for so many seconds; True: the person has seen enough."""
-
-
-class SeenEnough(KeyboardInterrupt):
-    """Ctrl-C: here it is the usual end."""
 
 
 def require_terminal(as_json: bool) -> None:
@@ -44,9 +37,9 @@ def require_terminal(as_json: bool) -> None:
 
 
 def watch(picture: Callable[[], str]) -> None:
-    """Show the picture on the terminal, made anew every few seconds, until q or Ctrl-C."""
+    """Show the picture on the terminal, made again every few seconds, until q."""
     screen = Live(console=Console(), auto_refresh=False)
-    with suppress(SeenEnough), stopping.handled(_enough, [signal.SIGINT]), _keys() as wait, screen:
+    with _keys() as wait, screen:
         repeat(picture, lambda text: screen.update(Text(escaped(text)), refresh=True), wait)
 
 
@@ -82,10 +75,6 @@ def words(outlook: Outlook) -> list[str]:
         about = "" if day["batch_no"] in day["note"] else f"{day['batch_no']} on {day['check_date']}: "
         lines.append(f"Last refused: {about}{day['note']}")
     return [*lines, ""]
-
-
-def _enough(_number: int, _frame: FrameType | None) -> None:
-    raise SeenEnough
 
 
 @contextmanager
