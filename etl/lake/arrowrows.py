@@ -64,7 +64,7 @@ def _copied(
         for text in _ahead(_pieces(copy)):
             yield pc.read_csv(
                 io.BytesIO(text),
-                pc.ReadOptions(column_names=schema.names, block_size=len(text) + 1),
+                pc.ReadOptions(column_names=schema.names, block_size=len(text) + 1, use_threads=False),
                 pc.ParseOptions(newlines_in_values=True),
                 pc.ConvertOptions(
                     column_types=schema,

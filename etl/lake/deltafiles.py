@@ -140,7 +140,7 @@ class DeltaFiles:
             path, self._inside, filesystem=self._files, compression="zstd", store_decimal_as_integer=True
         ) as writer:
             for group in _groups(tables, self._inside):
-                writer.write_table(group, ROW_GROUP)
+                writer.write_table(group, max(1, group.num_rows))
                 rows += group.num_rows
         self._settle(path)
         return Written(path, rows, self._files.get_file_info(path).size)
@@ -217,9 +217,9 @@ class DeltaFiles:
     def read(self, path: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows of a file, a few at a time, with the columns of today."""
         schema = self._inside if columns is None else pa.schema([self._inside.field(name) for name in columns])
-        with self._files.open_input_file(path) as source, pq.ParquetFile(source) as file:
+        with self._files.open_input_file(path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             there = [name for name in schema.names if name in file.schema_arrow.names]
-            for batch in file.iter_batches(READ_BATCH, columns=there):
+            for batch in file.iter_batches(READ_BATCH, columns=there, use_threads=False):
                 yield fitted(pa.Table.from_batches([batch]), schema)
 
     # -- files that are no longer part of it -------------------------------------------------------------

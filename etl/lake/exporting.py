@@ -65,7 +65,7 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
     A date is one commit; the claims about all dates come last. Raises Misconfigured where the lake must not be
     touched, and TryLater where somebody else writes to it.
     """
-    done = Exported(order.account)
+    done, began = Exported(order.account), order.now()
     lake.prepare()
     with snapshot(engine) as connection:
         here = account_here(connection, lake, order.account_id, order.account)
@@ -80,12 +80,18 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
         forgetting.forget(connection, lake, here, order.macs, done, full=order.full)
         if not done.behind:
             _export_claims(connection, lake, here)
-    done.deleted = sweeping.sweep(lake, here, order.now(), people=here.people != here.people_mark)
-    if not done.behind and here.people != here.people_mark:
+    done.deleted = sweeping.sweep(lake, here, began, people=here.people != here.people_mark)
+    if not done.behind:
+        _note_all(engine, lake, here, began)
+    return done
+
+
+def _note_all(engine: sa.Engine, lake: Lake, here: AccountHere, moment: dt.datetime) -> None:
+    """Note, in the lake and in the database, that the lake has everything as of this moment (UTC)."""
+    if here.people != here.people_mark:
         lake.rows.keep_marks({here.mark("people"): here.people})
     with engine.begin() as connection:
-        note_export(connection, order.account_id, order.now())
-    return done
+        note_export(connection, here.account_id, moment)
 
 
 # -- what must not be written over --------------------------------------------------------------------------

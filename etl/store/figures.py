@@ -154,9 +154,9 @@ def _lines(connection: sa.Connection, query: sa.Executable, **values: Any) -> Fi
 def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledger:
     states = _lines(connection, _STATES, account=account)
     risks = _lines(connection, _RISKS, account=account, risk=moment + AT_RISK)
-    account_id = accounts.find(connection, account)
     counted = {line["state"]: line["batch_days"] for line in states}
     archived = {ARCHIVED: counted[ARCHIVED]} if ARCHIVED in counted else {}
+    account_id = accounts.find(connection, account)
     return Ledger(
         batch_days={str(state): counted.get(state, 0) for state in State} | archived,
         rows_at_risk=sum(_rows_at_risk(**risk) for risk in risks),

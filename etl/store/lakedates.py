@@ -105,13 +105,6 @@ def note_export(connection: sa.Connection, account_id: int, moment: dt.datetime)
     connection.execute(sa.update(account).where(mine).values(lake_exported_at=moment))
 
 
-def last_export(connection: sa.Connection, account_id: int) -> dt.datetime | None:
-    """The moment of the last complete export of an account (UTC); None: it has no lake."""
-    query = sa.select(account.c.lake_exported_at).where(account.c.account_id == account_id)
-    found: dt.datetime | None = connection.execute(query).scalar_one()
-    return found
-
-
 def archived_dates(connection: sa.Connection, names: Collection[str] = (), before: dt.date = dt.date.max) -> int:
     """How many dates of these accounts (their names; empty: all) are archived, those before `before` alone."""
     dates = sa.select(batch.c.account_id, batch_day.c.check_date).distinct().join_from(batch_day, batch)
@@ -119,6 +112,13 @@ def archived_dates(connection: sa.Connection, names: Collection[str] = (), befor
     if names:
         dates = dates.join(account).where(account.c.name.in_(names))
     return connection.execute(sa.select(sa.func.count()).select_from(dates.subquery())).scalar_one()
+
+
+def last_export(connection: sa.Connection, account_id: int) -> dt.datetime | None:
+    """The moment of the last complete export of an account (UTC); None: it has no lake."""
+    query = sa.select(account.c.lake_exported_at).where(account.c.account_id == account_id)
+    found: dt.datetime | None = connection.execute(query).scalar_one()
+    return found
 
 
 def _erased(connection: sa.Connection, account_id: int) -> dict[dt.date, int]:

@@ -168,3 +168,21 @@ def test_a_code_of_a_length_that_no_number_has_is_not_understood(people: Command
     entry = json.loads(first)
     lines = f"{head}\n{first.replace(str(entry['digits']), digits, 1)}\n"
     assert people("privacy", "import", "-", "--json", stdin=lines.encode(), status=78).json["bad_lines"] == [2]
+
+
+def test_what_is_archived_is_in_the_lake_and_said_to_be_there(people: Command) -> None:
+    assert "archived" not in people("privacy", "find", "numbers.txt").messages
+    # The commands go by the real date: of what is long gone, expire has something to say as well.
+    people.query("UPDATE batch_day SET archived_at = '2020-01-01', check_date = date(check_date, '-3 years')")
+    dates = people.query("SELECT count(DISTINCT check_date) FROM v_coverage")[0][0]
+    said = f"The rows of {dates} dates are archived, in the lake alone: "
+    assert f"{said}they were not looked through" in people("privacy", "find", "numbers.txt").messages
+    lines = {
+        ("erase", "numbers.txt"): "`numbercheck lake export` erases these numbers there",
+        ("expire",): "`numbercheck lake export` takes them from it",
+        ("pseudonymise",): "`numbercheck lake export` replaces the numbers there",
+    }
+    for words, what in lines.items():
+        done = people("privacy", *words, "--json", retention_days="1")
+        assert f"{said}{what}" in done.messages
+        assert done.json["exit_code"] == 0
