@@ -25,6 +25,8 @@ from etl.lake.storages import SLOW
 ROW_GROUP = 50_000
 """Rows that a file holds together; so many are in memory while it is written."""
 READ_BATCH = 10_000
+_ALL_DIFFERENT = ("message_id", "phone", "national_number", "standard_number")
+"""Columns whose values hardly recur: a dictionary of them would be made for nothing."""
 _CHECKPOINT = "20"
 _TRIES = 5
 _PLACE = "://"
@@ -52,14 +54,14 @@ class Written(NamedTuple):
 class DeltaFiles:
     """A table below `url`, of these columns; made where it is not there yet (by `make`).
 
-    Each of its files was written by this job. `partition`: the columns that stand in the log instead.
+    Each of its files was written by this job. `partition`: columns that stand in the log; `inside`: the others.
     """
 
     def __init__(self, url: str, schema: pa.Schema, partition: Sequence[str]) -> None:
         self.url = url
         self.schema = schema
         self._partition = list(partition)
-        self._inside = without(schema, partition)
+        self.inside = without(schema, partition)
         self._table: Any = None
         self._files: Any = None
 
@@ -136,10 +138,16 @@ class DeltaFiles:
         rows = 0
         if isinstance(self._files, pf.SubTreeFileSystem):
             self._files.create_dir(path.rpartition("/")[0], recursive=True)
+        few = [name for name in self.inside.names if name not in _ALL_DIFFERENT]
         with pq.ParquetWriter(
-            path, self._inside, filesystem=self._files, compression="zstd", store_decimal_as_integer=True
+            path,
+            self.inside,
+            filesystem=self._files,
+            compression="zstd",
+            use_dictionary=few,
+            store_decimal_as_integer=True,
         ) as writer:
-            for group in _groups(tables, self._inside):
+            for group in _groups(tables, self.inside):
                 writer.write_table(group, max(1, group.num_rows))
                 rows += group.num_rows
         self._settle(path)
@@ -216,7 +224,7 @@ class DeltaFiles:
 
     def read(self, path: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows of a file, a few at a time, with the columns of today."""
-        schema = self._inside if columns is None else pa.schema([self._inside.field(name) for name in columns])
+        schema = self.inside if columns is None else pa.schema([self.inside.field(name) for name in columns])
         with self._files.open_input_file(path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             there = [name for name in schema.names if name in file.schema_arrow.names]
             for batch in file.iter_batches(READ_BATCH, columns=there, use_threads=False):
