@@ -32,7 +32,7 @@ _TRIES = 5
 _PLACE = "://"
 
 
-class Standing(NamedTuple):
+class TableFile(NamedTuple):
     """A file that a table consists of. `written`: the moment (UTC)."""
 
     path: str
@@ -111,11 +111,11 @@ class DeltaFiles:
         """See what others have written since."""
         self._table.update_incremental()
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[TableFile]:
         """The files that the table consists of."""
         found = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
         return [
-            Standing(
+            TableFile(
                 line["path"],
                 line["partition.account"],
                 line.get("partition.check_date"),
@@ -168,7 +168,7 @@ class DeltaFiles:
         account: str,
         date: dt.date | None,
         added: Written | None,
-        removed: Sequence[Standing],
+        removed: Sequence[TableFile],
         marks: Mapping[str, int],
     ) -> None:
         """Put a file in the place of those of its partition, and keep the marks with that.
@@ -208,7 +208,7 @@ class DeltaFiles:
                 return
 
     def _require_as_seen(
-        self, places: Iterable[Mapping[str, str]], before: Sequence[Standing], added: Written | None
+        self, places: Iterable[Mapping[str, str]], before: Sequence[TableFile], added: Written | None
     ) -> None:
         """Raise TryLater if the files of these partitions are others by now, or the new one is gone."""
         # The log's own check sees only what was committed since this object last read it.

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from etl.lake.deltafiles import DeltaFiles, Standing
+from etl.lake.deltafiles import DeltaFiles, TableFile
 from etl.lake.lakefile import file_at, folder
 from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, is_of
@@ -40,7 +40,7 @@ def sweep(lake: Lake, here: AccountHere, now: dt.datetime, *, people: bool) -> i
 
 
 def _looked_at(
-    table: DeltaFiles, here: AccountHere, standing: Iterable[Standing], now: dt.datetime, *, people: bool
+    table: DeltaFiles, here: AccountHere, standing: Iterable[TableFile], now: dt.datetime, *, people: bool
 ) -> Iterator[tuple[str, dt.datetime | None]]:
     """All files, where somebody has to be gone; otherwise those of dates that were written not long ago."""
     recent = [each for each in standing if each.account == here.name and now - each.written < LOOKED_FOR]
@@ -56,7 +56,7 @@ def _is_mine(here: AccountHere, path: str) -> bool:
     return is_of(file, here.database, here.account_id)
 
 
-def _superseded(path: str, instead: Standing | None) -> bool:
+def _superseded(path: str, instead: TableFile | None) -> bool:
     """Whether nobody will ever commit this file. `instead`: the one that the log names."""
     file, committed = file_at(path), instead and file_at(instead.path)
     return file is None or (committed is not None and file.version < committed.version)
