@@ -142,7 +142,7 @@ def _status_line(here: Any) -> dict[str, Any]:
         "bytes": sum(file.size for file in files),
         "archived": sum(each.state.archived for each in here.dates),
         "behind": stood["behind"] + stood["expired"],
-        "wrong": stood["changed"] + stood["lost"] + len(here.others),
+        "wrong": stood["changed"] + stood["lost"] + len(here.others) + here.claims_changed,
         "behind_dates": [each.date for each in here.dates if each.standpoint in ("behind", "expired")],
         "people_outstanding": here.people != (here.people_mark or 0),
     }

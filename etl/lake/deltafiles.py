@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.fs as pf
@@ -116,7 +117,7 @@ class DeltaFiles:
         found = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
         return [
             TableFile(
-                line["path"],
+                unquote(line["path"]),  # the log has it as a URL
                 line["partition.account"],
                 line.get("partition.check_date"),
                 line["num_records"] or 0,
