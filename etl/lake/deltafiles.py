@@ -32,7 +32,7 @@ _TRIES = 5
 _PLACE = "://"
 
 
-class Standing(NamedTuple):
+class TableFile(NamedTuple):
     """A file that a table consists of. `written`: the moment (UTC)."""
 
     path: str
@@ -111,11 +111,11 @@ class DeltaFiles:
         """See what others have written since."""
         self._table.update_incremental()
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[TableFile]:
         """The files that the table consists of."""
         found = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
         return [
-            Standing(
+            TableFile(
                 line["path"],
                 line["partition.account"],
                 line.get("partition.check_date"),
@@ -168,7 +168,7 @@ class DeltaFiles:
         account: str,
         date: dt.date | None,
         added: Written | None,
-        removed: Sequence[Standing],
+        removed: Sequence[TableFile],
         marks: Mapping[str, int],
     ) -> None:
         """Put a file in the place of those of its partition, and keep the marks with that.
@@ -207,7 +207,7 @@ class DeltaFiles:
             else:
                 return
 
-    def _require_unchanged(self, places: Iterable[Mapping[str, str]], before: Sequence[Standing]) -> None:
+    def _require_unchanged(self, places: Iterable[Mapping[str, str]], before: Sequence[TableFile]) -> None:
         # The log's own check sees only what was committed since this object last read it.
         now: set[str] = set()
         for place in places:
