@@ -25,12 +25,14 @@ from etl.lake.storages import SLOW
 ROW_GROUP = 50_000
 """Rows that a file holds together; so many are in memory while it is written."""
 READ_BATCH = 10_000
+_ALL_DIFFERENT = ("message_id", "phone", "national_number", "standard_number")
+"""Columns whose values hardly recur: a dictionary of them would be made for nothing."""
 _CHECKPOINT = "20"
 _TRIES = 5
 _PLACE = "://"
 
 
-class Standing(NamedTuple):
+class TableFile(NamedTuple):
     """A file that a table consists of. `written`: the moment (UTC)."""
 
     path: str
@@ -52,14 +54,14 @@ class Written(NamedTuple):
 class DeltaFiles:
     """A table below `url`, of these columns; made where it is not there yet (by `make`).
 
-    Each of its files was written by this job. `partition`: the columns that stand in the log instead.
+    Each of its files was written by this job. `partition`: columns that stand in the log; `inside`: the others.
     """
 
     def __init__(self, url: str, schema: pa.Schema, partition: Sequence[str]) -> None:
         self.url = url
         self.schema = schema
         self._partition = list(partition)
-        self._inside = without(schema, partition)
+        self.inside = without(schema, partition)
         self._table: Any = None
         self._files: Any = None
 
@@ -109,11 +111,11 @@ class DeltaFiles:
         """See what others have written since."""
         self._table.update_incremental()
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[TableFile]:
         """The files that the table consists of."""
         found = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
         return [
-            Standing(
+            TableFile(
                 line["path"],
                 line["partition.account"],
                 line.get("partition.check_date"),
@@ -136,10 +138,16 @@ class DeltaFiles:
         rows = 0
         if isinstance(self._files, pf.SubTreeFileSystem):
             self._files.create_dir(path.rpartition("/")[0], recursive=True)
+        few = [name for name in self.inside.names if name not in _ALL_DIFFERENT]
         with pq.ParquetWriter(
-            path, self._inside, filesystem=self._files, compression="zstd", store_decimal_as_integer=True
+            path,
+            self.inside,
+            filesystem=self._files,
+            compression="zstd",
+            use_dictionary=few,
+            store_decimal_as_integer=True,
         ) as writer:
-            for group in _groups(tables, self._inside):
+            for group in _groups(tables, self.inside):
                 writer.write_table(group, max(1, group.num_rows))
                 rows += group.num_rows
         self._settle(path)
@@ -160,7 +168,7 @@ class DeltaFiles:
         account: str,
         date: dt.date | None,
         added: Written | None,
-        removed: Sequence[Standing],
+        removed: Sequence[TableFile],
         marks: Mapping[str, int],
     ) -> None:
         """Put a file in the place of those of its partition, and keep the marks with that.
@@ -199,7 +207,7 @@ class DeltaFiles:
             else:
                 return
 
-    def _require_unchanged(self, places: Iterable[Mapping[str, str]], before: Sequence[Standing]) -> None:
+    def _require_unchanged(self, places: Iterable[Mapping[str, str]], before: Sequence[TableFile]) -> None:
         # The log's own check sees only what was committed since this object last read it.
         now: set[str] = set()
         for place in places:
@@ -216,7 +224,7 @@ class DeltaFiles:
 
     def read(self, path: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows of a file, a few at a time, with the columns of today."""
-        schema = self._inside if columns is None else pa.schema([self._inside.field(name) for name in columns])
+        schema = self.inside if columns is None else pa.schema([self.inside.field(name) for name in columns])
         with self._files.open_input_file(path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             there = [name for name in schema.names if name in file.schema_arrow.names]
             for batch in file.iter_batches(READ_BATCH, columns=there, use_threads=False):

@@ -181,7 +181,7 @@ def _write_date(
 ) -> Written:
     file = new_file(here.database, here.account_id, each.state.version)
     where = {"account": here.name, "check_date": each.date}
-    tables = rows_of(connection, lake.view.name, lake.rows.schema, where, lake.order)
+    tables = rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)
     return lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", _counted(tables, told))
 
 
@@ -199,7 +199,7 @@ def _counted(tables: Iterator[pa.Table], told: Callable[[int], None]) -> Iterato
 def _export_claims(connection: sa.Connection, lake: Lake, here: AccountHere) -> None:
     """What is claimed about the dates, unless the lake has exactly that."""
     claims = rows_of(
-        connection, COVERAGE.name, lake.claims.schema, {"account": here.name}, ("batch_no", "check_date")
+        connection, COVERAGE.name, lake.claims.inside, {"account": here.name}, ("batch_no", "check_date")
     )
     digest = hashlib.sha256(here.name.encode())
     file = new_file(here.database, here.account_id, 0)

@@ -43,11 +43,8 @@ class Lake:
     @property
     def order(self) -> tuple[str, ...]:
         """The columns by which the rows of a date are sorted; masked ones may have the same key."""
-        return (
-            (*KEY_ORDER, *(name for name in self.view.columns if name not in KEY_ORDER))
-            if self.masked
-            else KEY_ORDER
-        )
+        others = (name for name in self.rows.inside.names if name not in KEY_ORDER)
+        return (*KEY_ORDER, *others) if self.masked else KEY_ORDER
 
     def open(self) -> bool:
         """Open it; whether it is there. Raises Misconfigured if its rows are of the other view."""

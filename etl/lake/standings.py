@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from etl.lake.deltafiles import DeltaFiles, Standing
+from etl.lake.deltafiles import DeltaFiles, TableFile
 from etl.lake.lakefile import LakeFile, file_at
 from etl.lake.lakes import Lake
 from etl.store import erasures
@@ -37,7 +37,7 @@ class LakeDate:
 
     date: dt.date
     state: DateState
-    files: tuple[Standing, ...]
+    files: tuple[TableFile, ...]
     mark: int | None
 
     @property
@@ -74,12 +74,12 @@ class AccountHere:
     account_id: int
     name: str
     dates: tuple[LakeDate, ...]
-    claims: tuple[Standing, ...]
+    claims: tuple[TableFile, ...]
     claims_mark: int | None
     people: int
     people_mark: int
-    renamed: tuple[Standing, ...] = ()
-    others: tuple[Standing, ...] = field(default=())
+    renamed: tuple[TableFile, ...] = ()
+    others: tuple[TableFile, ...] = field(default=())
 
     def mark(self, what: str | dt.date) -> str:
         """The name of a mark of this account; a name for people would change with the account's."""
@@ -94,7 +94,7 @@ def account_here(connection: sa.Connection, lake: Lake, account_id: int, name: s
     """What is where, in the view of this transaction and of the lake as it was opened."""
     database = database_id(connection)
     mine, renamed, others = _sorted_out(lake.rows.standing(), database, account_id, name)
-    by_date: dict[dt.date | None, list[Standing]] = defaultdict(list)
+    by_date: dict[dt.date | None, list[TableFile]] = defaultdict(list)
     for each in mine:
         by_date[each.date].append(each)
     dates = [
@@ -122,10 +122,10 @@ def account_here(connection: sa.Connection, lake: Lake, account_id: int, name: s
 
 
 def _sorted_out(
-    found: Iterable[Standing], database: str, account_id: int, name: str
-) -> tuple[tuple[Standing, ...], tuple[Standing, ...], tuple[Standing, ...]]:
+    found: Iterable[TableFile], database: str, account_id: int, name: str
+) -> tuple[tuple[TableFile, ...], tuple[TableFile, ...], tuple[TableFile, ...]]:
     """The files under this account's name, its own under another name, and those of other databases under its."""
-    mine, renamed, others = list[Standing](), list[Standing](), list[Standing]()
+    mine, renamed, others = list[TableFile](), list[TableFile](), list[TableFile]()
     for each in found:
         file = file_at(each.path)
         own = file is not None and is_of(file, database, account_id)

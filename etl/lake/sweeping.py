@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from etl.lake.deltafiles import Standing
+from etl.lake.deltafiles import TableFile
 from etl.lake.lakefile import file_at, folder
 from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, is_of
@@ -43,7 +43,7 @@ def _is_mine(here: AccountHere, path: str) -> bool:
     return is_of(file, here.database, here.account_id)
 
 
-def _superseded(path: str, instead: Standing | None, archived: set[dt.date]) -> bool:
+def _superseded(path: str, instead: TableFile | None, archived: set[dt.date]) -> bool:
     """Whether nobody will ever commit this file. `instead`: the one that the log names."""
     file, committed = file_at(path), instead and file_at(instead.path)
     if file is None or instead is None or instead.date in archived:

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from etl.lake.arrowrows import rows_of
 from etl.lake.lakes import KEY_ORDER, Lake
-from etl.lake.lakeschema import without
 from etl.lake.standings import AccountHere, LakeDate, Standpoint
 from etl.store.lakedates import ledger_rows
 
@@ -74,9 +73,8 @@ def verify(
 
 
 def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate) -> Iterator[pa.Table]:
-    schema = without(lake.rows.schema, ("account", "check_date"))
     where = {"account": here.name, "check_date": each.date}
-    return rows_of(connection, lake.view.name, schema, where, lake.order)
+    return rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)
 
 
 def _in_lake(lake: Lake, each: LakeDate) -> Iterator[pa.Table]:

@@ -61,9 +61,8 @@ def test_equal_and_clean(world: BucketWorld) -> None:
     ("fault", "after", "kind", "words"),
     [
         ("refuse", 0, Misconfigured, "refuses these credentials"),
-        ("gone", 40, Misconfigured, "bucket or container .* does not exist"),
         ("error", 40, TryLater, "does not answer"),
-        ("hold", 40, TryLater, "does not answer"),
+        ("hold", 20, TryLater, "does not answer"),
     ],
 )
 def test_what_a_storage_answers(
@@ -91,4 +90,4 @@ def test_a_bucket_that_is_not_there(world: BucketWorld) -> None:
 
 def test_kill_9_at_some_points(world: BucketWorld) -> None:
     with Killer() as killer:
-        at_every_point(killer, world, 3, step=19)
+        at_every_point(killer, world, 17, step=40)

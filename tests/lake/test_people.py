@@ -72,8 +72,7 @@ def test_erased(kind: str, world: LakeWorld) -> None:
     world.assert_equal()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_replaced_by_pseudonyms(kind: str, world: LakeWorld) -> None:
+def test_replaced_by_pseudonyms(world: LakeWorld) -> None:
     world.export()
     pseudonymising.pseudonymise(world.job.engine, MACS, "default", "test", LATER, lambda _: None)
     world.export()
@@ -81,8 +80,7 @@ def test_replaced_by_pseudonyms(kind: str, world: LakeWorld) -> None:
     world.assert_equal()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_expired(kind: str, world: LakeWorld) -> None:
+def test_expired(world: LakeWorld) -> None:
     world.export()
     expiring.expire(
         world.job.engine, ExpiryOrder(1, NEXT + dt.timedelta(1), "test", lambda: LATER), lambda _: True

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from etl.cli import main
 from etl.emulator import Book, Emulator, VendorRow
 from tests.conftest import Start
 from tests.job import Job
@@ -17,7 +20,8 @@ from tests.lake.world import LakeWorld
 pytestmark = pytest.mark.full
 
 NOW = dt.datetime(2026, 3, 10, 4, 0, tzinfo=dt.UTC)
-DATES = [dt.date(2026, 3, 10) - n * dt.timedelta(days=1) for n in range(4)]
+DAY = dt.timedelta(days=1)
+DATES = [dt.date(2026, 3, 10) - n * DAY for n in range(4)]
 # SQLite adds prices up in floating point, so the question of the carrier has another answer there.
 KINDS = [
     pytest.param("postgresql", marks=pytest.mark.postgresql),
@@ -73,3 +77,36 @@ def test_duckdb_answers_as_the_views_do(kind: str, world: LakeWorld) -> None:
 @pytest.mark.parametrize("kind", KINDS[:1])
 def test_a_spark_cluster_answers_as_the_views_do(kind: str, world: LakeWorld) -> None:
     assert_as_the_views(world, asked.of_spark(world.url, world.directory))
+
+
+@pytest.mark.parametrize("kind", KINDS[:1])
+def test_the_lake_still_knows_what_the_views_lose_by_retire(kind: str, world: LakeWorld) -> None:
+    """As docs/lake.md says: the newest checks of phones that were last checked on dates that left."""
+    world.now = NOW + 3 * DAY
+    world.sync()
+    world.export()
+    answers = asked.of_duckdb(world.url)
+    columns = {name: list(answer.rows[0]) for name, answer in answers.items()}
+    before = asked.of_views(world.job.engine, columns)
+    retire(world, DATES[1])
+    after = asked.of_views(world.job.engine, columns)
+    still = asked.of_duckdb(world.url)
+    for name, answer in answers.items():
+        assert asked.in_one_form(still[name].rows) == asked.in_one_form(answer.rows), name
+    summaries = (asked.in_one_form(found["v_daily_summary"].rows) for found in (before, after))
+    assert next(summaries) == next(summaries)
+    seen, left = ({row["phone"]: row for row in found["v_phone_latest"].rows} for found in (before, after))
+    assert left.keys() == {phone for phone, row in seen.items() if row["check_date"] >= DATES[1]}
+    assert len(left) < len(seen)
+    # A phone of the last date had been checked on each: the view counts the checks of two dates alone.
+    assert {row["checks"] for row in seen.values() if row["batch_no"] == "B-again"} == {8}
+    assert {row["checks"] for row in left.values() if row["batch_no"] == "B-again"} == {4}
+
+
+def retire(world: LakeWorld, before: dt.date) -> None:
+    settings = world.job.environment | {"NUMBERCHECK_LAKE_URL": world.url}
+    arguments = ["lake", "retire", "--before", str(before), "--json"]
+    done = CliRunner(env=settings).invoke(main, arguments, prog_name="numbercheck")
+    assert done.exit_code == 0, done.output
+    left = json.loads(done.stdout.splitlines()[-1])["accounts"][0]["dates"]
+    assert left == [str(date) for date in DATES if date < before]
