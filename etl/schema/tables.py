@@ -172,7 +172,8 @@ batch_day = _table(
         "version",
         "Rises with every change of what the views show of it, times aside; milliseconds since 1970 or one more",
     ),
-    _time("archived_at", "When its rows began to leave this database, because the lake has them"),
+    # Indexed: each run asks what is archived, and hardly anything is.
+    _time("archived_at", "When its rows began to leave this database, because the lake has them", index=True),
     sa.UniqueConstraint("batch_id", "check_date"),
     sa.CheckConstraint("state IN ('pending', 'incomplete', 'open', 'settled', 'lost')", name="state"),
     comment="The ledger: a batch on one date, the unit that is asked for, counted, completed or lost",

@@ -21,6 +21,7 @@ depends_on = None
 
 steps = load_python_file(Path(__file__).resolve().parents[1], "steps.py")
 IDENTITY = "database_identity"
+INDEX = "ix_batch_day_archived_at"
 VERSION = "Rises with every change of what the views show of it, times aside; milliseconds since 1970 or one more"
 ARCHIVED = "When its rows began to leave this database, because the lake has them (UTC)"
 EXPORTED = "When a lake last had all that this database holds of this account (UTC)"
@@ -29,6 +30,8 @@ EXPORTED = "When a lake last had all that this database holds of this account (U
 def upgrade() -> None:
     steps.add_column("batch_day", _version())
     steps.add_column("batch_day", sa.Column("archived_at", UtcTime(), comment=ARCHIVED))
+    if INDEX not in _indexes():
+        op.create_index(INDEX, "batch_day", ["archived_at"])
     steps.add_column("account", sa.Column("lake_exported_at", UtcTime(), comment=EXPORTED))
     if IDENTITY not in sa.inspect(op.get_bind()).get_table_names():
         _create_identity()
@@ -44,8 +47,14 @@ def downgrade() -> None:
     if IDENTITY in sa.inspect(op.get_bind()).get_table_names():
         op.drop_table(IDENTITY)
     steps.drop_column("account", "lake_exported_at")
+    if INDEX in _indexes():
+        op.drop_index(INDEX, "batch_day")
     steps.drop_column("batch_day", "archived_at")
     steps.drop_column("batch_day", "version")
+
+
+def _indexes() -> set[str | None]:
+    return {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("batch_day")}
 
 
 def _version() -> sa.Column[int]:
