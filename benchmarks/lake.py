@@ -82,7 +82,9 @@ def copied(engine: sa.Engine, path: str, query: str = "SELECT * FROM v_number_ch
         if engine.dialect.name != "postgresql":
             rows = 0
             writer = csv.writer(file)
-            for part in connection.execute(sa.text(query), execution_options={"yield_per": 10_000}).partitions():
+            for part in connection.execute(sa.text(query), execution_options={"yield_per": 10_000}).partitions(
+                10_000
+            ):
                 writer.writerows(part)
                 rows += len(part)
             return rows, 0

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import sqlalchemy as sa
 
-READ_ROWS = 20_000
+READ_ROWS = 5_000
 """Rows in memory at once."""
 CSV_BYTES = 1024 * 1024
 """The same where PostgreSQL sends text."""
@@ -38,7 +38,7 @@ def _streamed(
 ) -> Iterator[pa.Table]:
     options = {"yield_per": READ_ROWS}
     with closing(connection.execute(sa.text(query), where, execution_options=options)) as result:
-        for rows in result.partitions():
+        for rows in result.partitions(READ_ROWS):
             columns = zip(schema, zip(*rows, strict=True), strict=True)
             yield pa.Table.from_arrays([_array(field.type, values) for field, values in columns], schema=schema)
 
