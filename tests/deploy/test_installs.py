@@ -54,7 +54,7 @@ def asked_for(*extras: str) -> list[str]:
 
 LOCKS = {
     "requirements.lock": [*asked_for(*EXTRAS), *PROJECT["build-system"]["requires"]],
-    "requirements-runtime.lock": asked_for("postgresql", "mysql"),
+    "requirements-runtime.lock": asked_for("postgresql", "mysql", "report"),
     "requirements-build.lock": PROJECT["build-system"]["requires"],
 }
 
