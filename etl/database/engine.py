@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from etl.database.sqlitefile import create_private, file_of, require_place
 from etl.database.types import MYSQL_FAMILY, from_json, to_json
 from etl.database.upsert import COPIED
 
-__all__ = ["connect", "explain", "reading"]
+__all__ = ["connect", "explain", "reading", "snapshot"]
 
 LOCK_SECONDS = 30
 """Seconds for which a statement waits for the other writers of an SQLite file."""
@@ -54,6 +55,15 @@ def connect(url: sa.URL, *, patient: bool = False, database: Database = OWN) -> 
 def reading(engine: sa.Engine) -> sa.Engine:
     """The same engine for work that only reads: on SQLite it neither waits for writers nor blocks them."""
     return engine.execution_options(reads_only=True)
+
+
+@contextlib.contextmanager
+def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that only reads, and sees the database as it was at its first query."""
+    with reading(engine).connect() as connection:
+        if connection.dialect.name != "sqlite":  # its readers see nothing else
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
 
 
 def _defaults(url: sa.URL, values: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Place:
     account: str | None
     database_url: sa.URL | None = field(repr=False)
     metrics_file: Path | None
+    report_file: Path | None
     batch_file: Path | None
     pushgateway_url: str | None = field(repr=False)
     ping_url: str | None = field(repr=False)
@@ -31,6 +32,13 @@ class Place:
         """The files that the job needs for something else, whether they exist or not."""
         listed = [] if self.batch_file is None else [self.batch_file]
         return [DOTENV, *listed, *([] if self.database_url is None else files_of(self.database_url))]
+
+    def others(self, written: Path) -> list[Path]:
+        """The same for this file that a run writes: also what it writes besides."""
+        return [
+            *self.files(),
+            *(path for path in (self.metrics_file, self.report_file) if path not in (None, written)),
+        ]
 
     @classmethod
     def despite_errors(cls) -> Place:

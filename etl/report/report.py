@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -25,6 +26,8 @@ from etl.store.figures import Ledger
 # A million batch days take a few seconds on a small machine.
 LEDGER_SECONDS = 20.0
 FILE_SECONDS = 5.0
+# So many rows are read for the page at most that this is ample; see store/tallies.py.
+PAGE_SECONDS = 120.0
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +82,16 @@ class Report:
             _attempt("The end ping", partial(ping.end, place.ping_url, exit_status))
         if place.account and (place.metrics_file or place.pushgateway_url):
             self._tell_figures(place, place.account, exit_status)
+        if place.account and place.database_url and place.report_file:
+            self._tell_page(place, place.report_file, exit_status)
+
+    def _tell_page(self, place: Place, path: Path, exit_status: int) -> None:
+        from etl.report import webfile  # noqa: PLC0415  (few set it)
+
+        passed = dt.timedelta(seconds=self._monotonic() - self._began)
+        moment = dt.datetime.now(dt.UTC) if self.moment is None else self.moment + passed
+        write = partial(webfile.write, path, place.others(path), self.settings, moment, exit_status)
+        _attempt(f"The report page {path}", partial(within, PAGE_SECONDS, write))
 
     def _tell_figures(self, place: Place, account: str, exit_status: int) -> None:
         from etl.report import metrics, push, textfile  # noqa: PLC0415  (few set it)
@@ -92,7 +105,7 @@ class Report:
         # What went well for some batches or dates must not silence an alarm about all of them.
         keep = self._narrowed and exit_status == 0
         if path := place.metrics_file:
-            write = partial(textfile.write, path, place.files(), account, run, known, keep=keep)
+            write = partial(textfile.write, path, place.others(path), account, run, known, keep=keep)
             _attempt(f"The metrics file {path}", partial(within, FILE_SECONDS, write))
         if url := place.pushgateway_url:
             registry = metrics.figures(account, None if keep else run, known)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from etl.core.batchday import UNFINISHED
 from etl.core.overview import Amount, Covered, CoveredBatch, Overview, Ran
-from etl.core.window import AT_RISK, Window
+from etl.core.window import AT_RISK
 from etl.database.types import UtcTime
 from etl.store import accounts, doubts, figures, tallies
 
@@ -106,13 +106,12 @@ _NEW_CODES = _query(
 )
 
 
-def look(connection: sa.Connection, account: str, window: Window, interval: float) -> Overview:
+def look(connection: sa.Connection, empty: Overview) -> Overview:
     """The overview of an account without its backlog; the caller's transaction is the snapshot."""
-    found = Overview(account=account, window=window, first=window.first - BEFORE, interval=interval)
-    account_id = accounts.find(connection, account)
+    account_id = accounts.find(connection, empty.account)
     if account_id is None:
-        return found
-    found = _covered(connection, replace(found, known=True))
+        return empty
+    found = _covered(connection, replace(empty, known=True))
     held = sum(day.stored for day in found.covered)
     earlier = _ask(connection, _EARLIER, account=account, first=found.first)
     found = replace(found, earlier={line["state"]: int(line["batch_days"]) for line in earlier})

@@ -1,4 +1,4 @@
-"""The sentence on top: complete up to when, what is at risk by when, what is lost, how old the last good run is."""
+"""The sentence on top: complete up to when, at risk by when, what is lost, how old the last good run is."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def _complete(overview: Overview) -> str:
     date = complete_up_to(overview)
     but = " but for what is lost" if overview.lost.batch_days else ""
     found = f"complete up to {date}{but}" if date else "no date is complete yet"
-    grows = f", as of the last look: from {overview.open_from} on more rows may come" if _grows(overview, date) else ""
+    grows = (
+        f", as of the last look: from {overview.open_from} on more rows may come" if _grows(overview, date) else ""
+    )
     if not overview.unfinished:
         return found + grows
     left = many(overview.unfinished, "batch day")

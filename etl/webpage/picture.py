@@ -1,4 +1,4 @@
-"""Coverage as a picture: a line for each date, a cell for each batch day, or for each state where there are many."""
+"""Coverage as a picture: a line for each date, a cell for each batch day, or for each state if many."""
 
 from __future__ import annotations
 
