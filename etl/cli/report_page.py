@@ -29,8 +29,8 @@ STANDARD_OUTPUT = "-"
 def report(out: str | None, now: dt.datetime | None) -> None:
     """Write one HTML page about the account: is everything there, what is at risk, what did it cost?
 
-    The page needs nothing besides itself, and shows no phone number. Sends nothing and changes no row. A sync writes
-    it too, at its end, where NUMBERCHECK_REPORT_FILE is set.
+    The page needs nothing besides itself, and shows no phone number. Sends nothing and changes no row. A sync
+    writes it too, at its end, where NUMBERCHECK_REPORT_FILE is set.
 
     \b
     Example:

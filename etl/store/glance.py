@@ -113,7 +113,7 @@ def look(connection: sa.Connection, empty: Overview) -> Overview:
         return empty
     found = _covered(connection, replace(empty, known=True))
     held = sum(day.stored for day in found.covered)
-    earlier = _ask(connection, _EARLIER, account=account, first=found.first)
+    earlier = _ask(connection, _EARLIER, account=found.account, first=found.first)
     found = replace(found, earlier={line["state"]: int(line["batch_days"]) for line in earlier})
     found = _settled_until(connection, found, account_id)
     found = _doubted(connection, _of_runs(connection, found, account_id))
