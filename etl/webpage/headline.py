@@ -29,14 +29,14 @@ def headline(overview: Overview) -> Headline:
 
 def _verdict(overview: Overview) -> tuple[str, str]:
     if not overview.known or not (overview.runs or overview.batch_days):
-        return "warning", "Nothing yet"
+        return "warning", "Not begun"
     if overview.risk.batch_days:
         return "bad", "At risk"
     if overview.lost.batch_days:
         return "bad", "Rows are lost"
     if overview.unfinished or overview.last_good is None:
-        return "warning", "Not complete"
-    return "good", "Complete"
+        return "warning", "Work is left"
+    return "good", "All is there"
 
 
 def complete_up_to(overview: Overview) -> dt.date | None:

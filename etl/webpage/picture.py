@@ -6,8 +6,8 @@ import datetime as dt
 from collections import defaultdict
 from typing import NamedTuple
 
+from etl.core.batchday import UNFINISHED
 from etl.core.overview import Covered, CoveredBatch, Overview
-from etl.core.window import AT_RISK
 from etl.webpage.outside import batch
 from etl.webpage.say import many, moment, number, span
 
@@ -43,7 +43,7 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A date with its cells. `where`: in the window (`due`: it leaves it soon), or `before` it."""
+    """A date with its cells. `where`: in the window (`due`: something in it is at risk), or `before` it."""
 
     date: dt.date
     where: str
@@ -70,7 +70,7 @@ def _line(overview: Overview, date: dt.date, days: list[Covered], batches: list[
     cells = tuple(map(_one, batches)) if batches else tuple(map(_fold, sorted(days, key=_rank)))
     asked = [day.reported for day in days if day.reported is not None]
     held = f"{number(sum(day.stored for day in days))} of {number(sum(asked))}" if asked else "–"
-    return Line(date, _where(overview, date), cells, held, _deadline(overview, date))
+    return Line(date, _where(overview, date, days), cells, held, _deadline(overview, date))
 
 
 def _rank(day: Covered) -> int:
@@ -94,10 +94,11 @@ def _fold(day: Covered) -> Cell:
     return Cell(look_of(day.state), day.batch_days, text)
 
 
-def _where(overview: Overview, date: dt.date) -> str:
+def _where(overview: Overview, date: dt.date, days: list[Covered]) -> str:
     if date < overview.window.first:
         return "before"
-    return "due" if overview.window.deadline(date) - AT_RISK <= overview.window.moment else "window"
+    at_risk = overview.window.is_at_risk(date) and any(day.state in UNFINISHED for day in days)
+    return "due" if at_risk else "window"
 
 
 def _deadline(overview: Overview, date: dt.date) -> str:

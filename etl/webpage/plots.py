@@ -18,7 +18,9 @@ from pygal.style import Style  # type: ignore[import-untyped]
 
 etree.to_etree()  # not lxml where that happens to be there: the page is the same everywhere
 
-WIDTH, HEIGHT = 760, 220
+WIDTH, HEIGHT = 520, 200
+LABELS = 5
+"""About so many dates are written below the bars."""
 _UNUSED = ("script", "style", "desc", "defs")
 _NAMESPACES = ' xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 """What a picture needs only where it is a file of its own."""
@@ -45,13 +47,14 @@ def bars(
         height=HEIGHT,
         js=(),
         css=(),
-        style=Style(label_font_size=11, major_label_font_size=11),
+        style=Style(label_font_size=14, major_label_font_size=14),
         disable_xml_declaration=True,
         no_prefix=True,
         show_legend=False,  # the page has its own, which is text on a narrow screen too
         truncate_label=-1,
         show_minor_x_labels=False,
-        x_labels_major=[f"{date:%m-%d}" for date in dates[::-1][::7]],
+        x_labels_major=[f"{date:%m-%d}" for date in dates[:: -max(1, len(dates) // LABELS)]],
+        max_scale=5,
         value_formatter=_short,
         margin=8,
         spacing=8,
