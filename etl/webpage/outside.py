@@ -13,7 +13,7 @@ from etl.scrub import SHORTEST, scrub_foreign
 
 LONGEST = 40
 """Characters that are shown of one text."""
-_NAMED_BY_DATE = re.compile(rf"\D{{0,{LONGEST}}}(\d{{6,8}})(\d{{0,{SHORTEST}}})\D{{0,3}}", re.ASCII)
+_PLAIN = re.compile("[A-Za-z0-9 ._/#-]+")
 _NEAR = (0, -1, 1)
 """Days around the date of a batch day by which its batch may be named."""
 
@@ -25,8 +25,7 @@ def outside(text: str | None, otherwise: str = "not named") -> str:
 
 def batch(batch_no: str, date: dt.date | None = None) -> str:
     """A batch number. One that is made of its date and a short number is shown; other long numbers are masked."""
-    found = _NAMED_BY_DATE.fullmatch(batch_no)
-    if found and date is not None and found[1] + found[2] and _tells_date(found[1] + found[2], date):
+    if date is not None and _PLAIN.fullmatch(batch_no) and _tells_date(re.sub(r"\D", "", batch_no), date):
         return _clipped(batch_no)
     return outside(batch_no)
 
@@ -34,7 +33,7 @@ def batch(batch_no: str, date: dt.date | None = None) -> str:
 def _tells_date(digits: str, date: dt.date) -> bool:
     """Whether these digits are a date near this one, in a usual order, and at most a short number behind it."""
     days = [date + dt.timedelta(days=days) for days in _NEAR]
-    starts = {f"{day:{form}}" for day in days for form in ("%Y%m%d", "%y%m%d")}
+    starts = [f"{day:{form}}" for day in days for form in ("%Y%m%d", "%y%m%d")]
     return any(digits.startswith(start) and len(digits) - len(start) <= SHORTEST for start in starts)
 
 

@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 520, 200
 LABELS = 5
 """About so many dates are written below the bars."""
 _UNUSED = ("script", "style", "desc", "defs")
-_NAMESPACES = ' xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+_NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 """What a picture needs only where it is a file of its own."""
 
 
@@ -66,7 +66,7 @@ def bars(
         chart.add(name, [{"value": float(value), "label": f"{date}, {name}"} for date, value in points])
     chart.add_xml_filter(_bare)
     # pygal has escaped what it was given, and `_bare` has left nothing that a browser would run.
-    return Plot(title, summary, tuple(series), Markup(chart.render(is_unicode=True).replace(_NAMESPACES, "")))  # noqa: S704
+    return Plot(title, summary, tuple(series), Markup(chart.render(is_unicode=True).replace(_NAMESPACE, "")))  # noqa: S704
 
 
 def _short(value: float) -> str:
