@@ -23,6 +23,7 @@ SHOWN_CURRENCIES = 3
 """Currencies whose cost has a plot; the tables name more."""
 LEAST_OF_BUDGET = 0.1
 """A smaller part of the budget would be too low to be seen beside it."""
+LEFT = "left of the budget"
 HERE = Path(__file__).parent
 
 
@@ -43,6 +44,7 @@ def page(overview: Overview) -> str:
             kinds=[outside(kind) for kind in lines.kinds(overview)],
             rate=_rate(overview),
             say=say,
+        left=LEFT,
             batch=batch,
             outside=outside,
         )
@@ -90,7 +92,7 @@ def _requests(overview: Overview, dates: list[dt.date]) -> plots.Plot:
         share = say.percent(most, budget) if most <= budget else "more than all"
         summary += f", {share} of the {say.number(budget)} that fit into a day at the pace that is set"
         if most >= budget * LEAST_OF_BUDGET:
-            series["left of the budget"] = {
+            series[LEFT] = {
                 date: max(0, budget - overview.requests.get(date, 0)) for date in dates
             }
     return plots.bars("Requests a day", f"{summary}.", dates, series)
