@@ -150,12 +150,10 @@ class Patient:
 
     def _unwritable(self) -> Iterator[Misconfigured]:
         place = Place.of(self._settings)
-        files = {"The metrics file": (place.metrics_file, "METRICS_FILE")}
-        files |= {"The report page": (place.report_file, "REPORT_FILE")}
-        for called, (path, name) in files.items():
+        for called, name in (("The metrics file", "metrics_file"), ("The report page", "report_file")):
             try:
-                if path is not None:
-                    replacing.require_usable(path, place.others(path), called, f"NUMBERCHECK_{name}")
+                if path := getattr(place, name):
+                    replacing.require_usable(path, place.others(name), called, f"NUMBERCHECK_{name.upper()}")
             except Misconfigured as unwritable:
                 yield unwritable
         if place.report_file is not None:

@@ -40,7 +40,7 @@ def report(out: str | None, now: dt.datetime | None) -> None:
     moment = Clock(now).now()
     path = _path(settings, out)
     if path is None:
-        click.echo(webfile.page(settings, moment))
+        click.echo(webfile.page(settings, moment), nl=False)
         return
     size = _write(path, settings, moment)
     echo(f"{path.resolve()}: {size / 1000:,.0f} kB. Open it in a browser.")
@@ -55,7 +55,7 @@ def _path(settings: Settings, out: str | None) -> Path | None:
 
 def _write(path: Path, settings: Settings, moment: dt.datetime) -> int:
     try:
-        return webfile.write(path, Place.of(settings).others(path), settings, moment)
+        return webfile.write(path, Place.of(settings).others("report_file"), settings, moment)
     except OSError as error:
         problem = f"The report page {str(path)!r} cannot be written ({error.strerror})."
         raise Misconfigured(problem, "give another file, or let this user write there.") from None

@@ -119,12 +119,13 @@ class Ran(NamedTuple):
 class Overview:
     """All of it. `first`: the oldest date that is shown by itself; `earlier`: batch days before it, by state.
 
-    `planned_to`: up to which date the lists are planned. `unfinished_from`: the first date with a batch day that
-    is neither complete nor lost; `open_from`: the first with one that may grow. `interval`: seconds between two
-    requests; 0: not paced. `requests`: of the runs that began on a date. `counted_from`: checks, outcomes and cost
-    are counted from this date on; None: there are none. `recent_from`: from when on they are recent; None: all
-    are. `ages`: phones by the date of their newest check; None: too many rows are held to count them. `ended`:
-    the exit status of the sync that makes the page; None: a person makes it.
+    `known_from`: the date of the oldest batch day. `planned_to`: up to which date the lists are planned.
+    `unfinished_from`: the first date with a batch day that is neither complete nor lost; `open_from`: the first
+    with one that may grow. `interval`: seconds between two requests; 0: not paced. `requests`: of the runs that
+    began on a date. `counted_from`: checks, outcomes and cost are counted from this date on; None: there are none.
+    `recent_from`: from when on they are recent; None: all are. `ages`: phones by the date of their newest check;
+    None: too many rows are held to count them. `ended`: the exit status of the sync that makes the page; None: a
+    person makes it.
     """
 
     account: str
@@ -132,6 +133,7 @@ class Overview:
     first: dt.date
     interval: float
     known: bool = False
+    known_from: dt.date | None = None
     planned_to: dt.date | None = None
     unfinished: int = 0
     unfinished_from: dt.date | None = None

@@ -33,12 +33,10 @@ class Place:
         listed = [] if self.batch_file is None else [self.batch_file]
         return [DOTENV, *listed, *([] if self.database_url is None else files_of(self.database_url))]
 
-    def others(self, written: Path) -> list[Path]:
-        """The same for this file that a run writes: also what it writes besides."""
-        return [
-            *self.files(),
-            *(path for path in (self.metrics_file, self.report_file) if path not in (None, written)),
-        ]
+    def others(self, own: str) -> list[Path]:
+        """The same for the file that the setting `own` names: also what a run writes besides."""
+        written = {"metrics_file": self.metrics_file, "report_file": self.report_file}
+        return [*self.files(), *(path for name, path in written.items() if path is not None and name != own)]
 
     @classmethod
     def despite_errors(cls) -> Place:

@@ -90,7 +90,7 @@ class Report:
 
         passed = dt.timedelta(seconds=self._monotonic() - self._began)
         moment = dt.datetime.now(dt.UTC) if self.moment is None else self.moment + passed
-        write = partial(webfile.write, path, place.others(path), self.settings, moment, exit_status)
+        write = partial(webfile.write, path, place.others("report_file"), self.settings, moment, exit_status)
         _attempt(f"The report page {path}", partial(within, PAGE_SECONDS, write))
 
     def _tell_figures(self, place: Place, account: str, exit_status: int) -> None:
@@ -105,7 +105,7 @@ class Report:
         # What went well for some batches or dates must not silence an alarm about all of them.
         keep = self._narrowed and exit_status == 0
         if path := place.metrics_file:
-            write = partial(textfile.write, path, place.others(path), account, run, known, keep=keep)
+            write = partial(textfile.write, path, place.others("metrics_file"), account, run, known, keep=keep)
             _attempt(f"The metrics file {path}", partial(within, FILE_SECONDS, write))
         if url := place.pushgateway_url:
             registry = metrics.figures(account, None if keep else run, known)

@@ -75,7 +75,7 @@ _LOST = _query(_LACKING.format("state = 'lost'"), "deadline")
 _FIRST_DATES = _query(
     """
     SELECT state, min(check_date) AS check_date, count(*) AS batch_days
-    FROM v_coverage WHERE account = :account AND state IN ('pending', 'incomplete', 'open') GROUP BY state
+    FROM v_coverage WHERE account = :account GROUP BY state
     """,
     "check_date",
 )
@@ -138,6 +138,7 @@ def _settled_until(connection: sa.Connection, found: Overview, account_id: int) 
     waiting = [line for line in lines if line["state"] in UNFINISHED]
     return replace(
         found,
+        known_from=min((line["check_date"] for line in lines), default=None),
         planned_to=accounts.planned_to(connection, account_id),
         unfinished=sum(line["batch_days"] for line in waiting),
         unfinished_from=min((line["check_date"] for line in waiting), default=None),

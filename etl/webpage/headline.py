@@ -45,8 +45,7 @@ def complete_up_to(overview: Overview) -> dt.date | None:
     if overview.unfinished_from is not None:
         before = overview.unfinished_from - _DAY
         last = before if last is None else min(last, before)
-    dates = [day.date for day in overview.covered]
-    if last is None or not (overview.earlier or any(date <= last for date in dates)):
+    if last is None or overview.known_from is None or last < overview.known_from:
         return None
     return last
 

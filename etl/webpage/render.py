@@ -44,7 +44,7 @@ def page(overview: Overview) -> str:
             kinds=[outside(kind) for kind in lines.kinds(overview)],
             rate=_rate(overview),
             say=say,
-        left=LEFT,
+            left=LEFT,
             batch=batch,
             outside=outside,
         )
@@ -57,6 +57,7 @@ def _environment() -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_visible,
+        keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -92,9 +93,7 @@ def _requests(overview: Overview, dates: list[dt.date]) -> plots.Plot:
         share = say.percent(most, budget) if most <= budget else "more than all"
         summary += f", {share} of the {say.number(budget)} that fit into a day at the pace that is set"
         if most >= budget * LEAST_OF_BUDGET:
-            series[LEFT] = {
-                date: max(0, budget - overview.requests.get(date, 0)) for date in dates
-            }
+            series[LEFT] = {date: max(0, budget - overview.requests.get(date, 0)) for date in dates}
     return plots.bars("Requests a day", f"{summary}.", dates, series)
 
 

@@ -58,6 +58,7 @@ def full(**changes: object) -> Overview:
     made = replace(
         EMPTY,
         known=True,
+        known_from=EMPTY.first,
         planned_to=TODAY,
         unfinished=3,
         unfinished_from=TODAY - DAY,

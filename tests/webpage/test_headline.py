@@ -13,6 +13,7 @@ from tests.webpage.sample import DAY, EMPTY, HOUR, NOW, TODAY, run
 SYNCED = replace(
     EMPTY,
     known=True,
+    known_from=TODAY - DAY,
     planned_to=TODAY,
     last_good=NOW - 5 * HOUR,
     runs=(run(),),
@@ -29,7 +30,7 @@ CASES = {
         "All is there",
         ["Complete up to 2026-03-14, as of the last look: from 2026-03-14 on more rows may come; nothing is at risk"],
     ),
-    "no sync for days": (replace(SYNCED, planned_to=TODAY - 3 * DAY, covered=(Covered(TODAY - 9 * DAY, "open", 1, 1, 1, 0),)), "All is there", ["Complete up to 2026-03-11"]),
+    "no sync for days": (replace(SYNCED, planned_to=TODAY - 3 * DAY, known_from=TODAY - 9 * DAY, covered=(Covered(TODAY - 9 * DAY, "open", 1, 1, 1, 0),)), "All is there", ["Complete up to 2026-03-11"]),
     "work is left": (
         replace(SYNCED, unfinished=1, unfinished_from=TODAY),
         "Work is left",
