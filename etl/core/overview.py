@@ -68,7 +68,7 @@ class Daily(NamedTuple):
     cost: Decimal | None
 
 
-class Outcome(NamedTuple):
+class Findings(NamedTuple):
     """How often an outcome was YES, NO or UNKNOWN; checks that do not ask for it, or still wait, do not count."""
 
     yes: int = 0
@@ -85,9 +85,9 @@ class Outcome(NamedTuple):
         """Checks that were to find out."""
         return self.known + self.unknown
 
-    def plus(self, other: Outcome) -> Outcome:
+    def plus(self, other: Findings) -> Findings:
         """Both together."""
-        return Outcome(self.yes + other.yes, self.no + other.no, self.unknown + other.unknown)
+        return Findings(self.yes + other.yes, self.no + other.no, self.unknown + other.unknown)
 
 
 class Tally(NamedTuple):
@@ -97,9 +97,9 @@ class Tally(NamedTuple):
     carrier: str | None
     recent: bool
     checks: int
-    valid: Outcome
-    reachable: Outcome
-    answered: Outcome
+    valid: Findings
+    reachable: Findings
+    answered: Findings
 
 
 class Ran(NamedTuple):
@@ -116,7 +116,7 @@ class Ran(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class AccountOverview:
     """All of it. `first`: the oldest date that is shown by itself; `earlier`: batch days before it, by state.
 
     `known_from`: the date of the oldest batch day. `planned_to`: up to which date the lists are planned.

@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from etl.core import planning
-from etl.core.overview import Backlog, Overview
+from etl.core.overview import AccountOverview, Backlog
 from etl.core.planning import Rules, Why
 from etl.core.window import Window
 from etl.database.engine import connect, snapshot
@@ -62,10 +62,10 @@ def require_packages() -> None:
         raise Misconfigured(problem, "pip install 'numbercheck-etl[report]'")
 
 
-def overview(settings: Settings, moment: dt.datetime) -> Overview:
+def overview(settings: Settings, moment: dt.datetime) -> AccountOverview:
     """What the page shows; an empty overview where there is no database or no schema yet."""
     window = Window.at(moment, settings)
-    empty = Overview(
+    empty = AccountOverview(
         account=settings.account,
         window=window,
         first=window.first - glance.BEFORE,
@@ -84,7 +84,7 @@ def overview(settings: Settings, moment: dt.datetime) -> Overview:
         engine.dispose()
 
 
-def _backlog(connection: sa.Connection, found: Overview, settings: Settings) -> Overview:
+def _backlog(connection: sa.Connection, found: AccountOverview, settings: Settings) -> AccountOverview:
     """With what a run would have to fetch, as the lists say that the database keeps."""
     account_id = accounts.find(connection, settings.account)
     rules = Rules(settings.spill_days, settings.last_look)

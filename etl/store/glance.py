@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from etl.core.batchday import UNFINISHED
-from etl.core.overview import Amount, Covered, CoveredBatch, Overview, Ran
+from etl.core.overview import AccountOverview, Amount, Covered, CoveredBatch, Ran
 from etl.core.window import AT_RISK
 from etl.database.types import UtcTime
 from etl.store import accounts, doubts, figures, tallies
@@ -19,9 +19,9 @@ BEFORE = dt.timedelta(days=14)
 """So much before the window is shown date by date."""
 ONE_BY_ONE = 30
 """Batch days of one date that are named one by one; where there are more, they are counted by state."""
-NAMED = 20
+MOST_NAMED = 20
 """Doubts and new codes that are named; the others are only counted."""
-RUNS = 10
+LAST_RUNS = 10
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "first": sa.Date(),
@@ -106,7 +106,7 @@ _NEW_CODES = _query(
 )
 
 
-def look(connection: sa.Connection, empty: Overview) -> Overview:
+def look(connection: sa.Connection, empty: AccountOverview) -> AccountOverview:
     """The overview of an account without its backlog; the caller's transaction is the snapshot."""
     account_id = accounts.find(connection, empty.account)
     if account_id is None:
@@ -120,7 +120,7 @@ def look(connection: sa.Connection, empty: Overview) -> Overview:
     return tallies.of_rows(connection, found, account_id, held + sum(int(line["stored"]) for line in earlier))
 
 
-def _covered(connection: sa.Connection, found: Overview) -> Overview:
+def _covered(connection: sa.Connection, found: AccountOverview) -> AccountOverview:
     """With the batch days of each date, and by name where a date has few."""
     lines = _ask(connection, _COVERED, account=found.account, first=found.first)
     covered = tuple(Covered(*map(_whole, line.values())) for line in lines)
@@ -132,7 +132,7 @@ def _covered(connection: sa.Connection, found: Overview) -> Overview:
     return replace(found, covered=covered, batches=tuple(CoveredBatch(*line.values()) for line in named))
 
 
-def _settled_until(connection: sa.Connection, found: Overview, account_id: int) -> Overview:
+def _settled_until(connection: sa.Connection, found: AccountOverview, account_id: int) -> AccountOverview:
     """With how far everything is complete, what is at risk and what is lost."""
     lines = _ask(connection, _FIRST_DATES, account=found.account)
     waiting = [line for line in lines if line["state"] in UNFINISHED]
@@ -153,26 +153,26 @@ def _amount(connection: sa.Connection, query: sa.TextualSelect, **values: Any) -
     return Amount(line["batch_days"], int(line["lacking"] or 0), line["deadline"])
 
 
-def _of_runs(connection: sa.Connection, found: Overview, account_id: int) -> Overview:
+def _of_runs(connection: sa.Connection, found: AccountOverview, account_id: int) -> AccountOverview:
     """With what the runs did."""
     requests = Counter[dt.date]()
     for line in _ask(connection, _REQUESTS, account=found.account, since=found.window.start(found.first)):
         requests[line["started_at"].astimezone(found.window.zone).date()] += line["requests"]
-    runs = _ask(connection, _RUNS, account=found.account, number=RUNS)
+    runs = _ask(connection, _RUNS, account=found.account, number=LAST_RUNS)
     last_good = figures.last_success(connection, account_id)
     return replace(
         found, requests=dict(requests), runs=tuple(Ran(*run.values()) for run in runs), last_good=last_good
     )
 
 
-def _doubted(connection: sa.Connection, found: Overview) -> Overview:
+def _doubted(connection: sa.Connection, found: AccountOverview) -> AccountOverview:
     """With what may be missing or wrong although it counts as complete."""
     doubtful = doubts.of_account(connection, found.account, found.window.moment)
     rejected = _ask(connection, _REJECTED, account=found.account)
-    codes = _ask(connection, _NEW_CODES, number=NAMED)
+    codes = _ask(connection, _NEW_CODES, number=MOST_NAMED)
     return replace(
         found,
-        doubts=tuple(doubtful[:NAMED]),
+        doubts=tuple(doubtful[:MOST_NAMED]),
         doubt_counts=doubts.count(doubtful),
         doubtful_rows=figures.doubtful_rows(connection, found.account),
         rejected={line["reason"]: line["times"] for line in rejected},

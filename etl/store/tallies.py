@@ -1,7 +1,7 @@
 """Checks, outcomes and cost of an account by date, country and carrier, with what UNKNOWN hides.
 
 The views count what was found out, and not what the vendor called UNKNOWN; so this reads the rows themselves, and
-no more of them than `MOST_ROWS`.
+no more of them than `READ_AT_MOST`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.core.overview import Covered, Daily, Outcome, Overview, Tally
+from etl.core.overview import AccountOverview, Covered, Daily, Findings, Tally
 
-MOST_ROWS = 5_000_000
+READ_AT_MOST = 5_000_000
 """Rows that are read through; where there are more, the oldest dates are left out."""
 MOST_LINES = 20_000
 """Combinations of country and carrier, or of date, kind and currency, that are told apart; the commonest first."""
@@ -82,9 +82,9 @@ _AGES = """
 """
 
 
-def of_rows(connection: sa.Connection, found: Overview, account_id: int, held: int) -> Overview:
+def of_rows(connection: sa.Connection, found: AccountOverview, account_id: int, held: int) -> AccountOverview:
     """The overview with what its rows say; `held`: how many rows the account has."""
-    ages = _ages(connection, account_id) if held <= MOST_ROWS else None
+    ages = _ages(connection, account_id) if held <= READ_AT_MOST else None
     first = _counted_from(found.covered)
     if first is None:
         return replace(found, ages=ages)
@@ -106,7 +106,7 @@ def _counted_from(covered: Collection[Covered]) -> dt.date | None:
     newest_first = sorted(covered, key=attrgetter("date"), reverse=True)
     for date, days in groupby(newest_first, attrgetter("date")):
         rows += sum(day.stored for day in days)
-        if first is not None and rows > MOST_ROWS:
+        if first is not None and rows > READ_AT_MOST:
             break
         first = date
     return first
@@ -153,7 +153,7 @@ def _tallies(connection: sa.Connection, dates: dict[str, Any]) -> tuple[Tally, .
 
 
 def _tally(country: str | None, carrier: str | None, recent: int, checks: int, *counts: int) -> Tally:
-    outcomes = (Outcome(*counts[start : start + len(_WORDS)]) for start in range(0, len(counts), len(_WORDS)))
+    outcomes = (Findings(*counts[start : start + len(_WORDS)]) for start in range(0, len(counts), len(_WORDS)))
     return Tally(country, carrier, bool(recent), checks, *outcomes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from etl.core.overview import Overview
+from etl.core.overview import AccountOverview
 from etl.webpage.say import many, moment, span
 
 _DAY = dt.timedelta(days=1)
@@ -19,7 +19,7 @@ class Headline(NamedTuple):
     sentence: str
 
 
-def headline(overview: Overview) -> Headline:
+def headline(overview: AccountOverview) -> Headline:
     """The headline of an account, whatever is known of it."""
     parts = [_complete(overview), _risk(overview), _lost(overview), _last_good(overview)]
     sentence = "; ".join(part for part in parts if part) + "."
@@ -27,7 +27,7 @@ def headline(overview: Overview) -> Headline:
     return Headline(mood, verdict, sentence[0].upper() + sentence[1:])
 
 
-def _verdict(overview: Overview) -> tuple[str, str]:
+def _verdict(overview: AccountOverview) -> tuple[str, str]:
     if not overview.known or not (overview.runs or overview.batch_days):
         return "warning", "Not begun"
     if overview.risk.batch_days:
@@ -39,7 +39,7 @@ def _verdict(overview: Overview) -> tuple[str, str]:
     return "good", "All is there"
 
 
-def complete_up_to(overview: Overview) -> dt.date | None:
+def complete_up_to(overview: AccountOverview) -> dt.date | None:
     """The last date up to which every batch day is complete, or lost; None: there is none."""
     last = overview.planned_to
     if overview.unfinished_from is not None:
@@ -50,7 +50,7 @@ def complete_up_to(overview: Overview) -> dt.date | None:
     return last
 
 
-def _complete(overview: Overview) -> str:
+def _complete(overview: AccountOverview) -> str:
     if not overview.known:
         return "nothing has been synced for this account yet"
     if not overview.batch_days:
@@ -68,11 +68,11 @@ def _complete(overview: Overview) -> str:
     return f"{found}{grows}; {left} from {overview.unfinished_from} on {are} not complete"
 
 
-def _grows(overview: Overview, date: dt.date | None) -> bool:
+def _grows(overview: AccountOverview, date: dt.date | None) -> bool:
     return date is not None and overview.open_from is not None and overview.open_from <= date
 
 
-def _risk(overview: Overview) -> str:
+def _risk(overview: AccountOverview) -> str:
     risk = overview.risk
     if not overview.batch_days:
         return ""
@@ -84,7 +84,7 @@ def _risk(overview: Overview) -> str:
     return f"{many(risk.batch_days, 'batch day')} {are} at risk, {gone} {moment(risk.first)} (at least {rows})"
 
 
-def _lost(overview: Overview) -> str:
+def _lost(overview: AccountOverview) -> str:
     lost = overview.lost
     if not overview.batch_days:
         return ""
@@ -94,7 +94,7 @@ def _lost(overview: Overview) -> str:
     return f"{many(lost.batch_days, 'batch day')} {are} lost (at least {many(lost.rows, 'row')})"
 
 
-def _last_good(overview: Overview) -> str:
+def _last_good(overview: AccountOverview) -> str:
     if overview.last_good is None:
         return "no run over the whole window has ended well yet"
     age = span(overview.window.moment - overview.last_good)

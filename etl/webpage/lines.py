@@ -10,7 +10,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from etl.core.doubt import Doubt, DoubtKind
-from etl.core.overview import Daily, Outcome, Overview, Ran, Tally
+from etl.core.overview import AccountOverview, Daily, Findings, Ran, Tally
 from etl.webpage.outside import batch, outside
 from etl.webpage.say import each, many, moment, money, number, percent, span
 
@@ -18,7 +18,7 @@ COUNTRIES, CARRIERS, CURRENCIES, KINDS = 12, 20, 6, 4
 """So many are named at most."""
 WORSE = 5
 """Percentage points by which the share of UNKNOWN has to rise to be marked."""
-FEW = 30
+TOO_FEW = 30
 """Fewer checks than this show no change."""
 _AGES = ((7, "less than 7 days"), (30, "7 to 29 days"), (90, "30 to 89 days"), (365, "90 to 364 days"))
 _OLDER = "365 days or more"
@@ -82,7 +82,7 @@ class Age(NamedTuple):
     percent: str
 
 
-def share(outcome: Outcome) -> Share:
+def share(outcome: Findings) -> Share:
     """An outcome as the page shows it."""
     if not outcome.asked:
         return Share("–", "not asked for", 0, 0, 0)
@@ -91,13 +91,13 @@ def share(outcome: Outcome) -> Share:
     return Share(percent(outcome.yes, outcome.known) if outcome.known else "unknown", known, *parts)
 
 
-def by_country(overview: Overview) -> tuple[Outcomes, ...]:
+def by_country(overview: AccountOverview) -> tuple[Outcomes, ...]:
     """The outcomes of each country, the one with most checks first."""
     groups = _grouped(overview.tallies, lambda tally: outside(tally.country))
     return tuple(_few(overview, groups, COUNTRIES, ("further country", "further countries")))
 
 
-def by_carrier(overview: Overview) -> tuple[Outcomes, ...]:
+def by_carrier(overview: AccountOverview) -> tuple[Outcomes, ...]:
     """The outcomes of each carrier in each country, the one with most checks first."""
     groups = _grouped(
         overview.tallies, lambda tally: f"{outside(tally.carrier)}, {outside(tally.country, 'no country')}"
@@ -114,7 +114,7 @@ def _grouped(tallies: Iterable[Tally], name_of: Callable[[Tally], str]) -> dict[
 
 
 def _few(
-    overview: Overview, groups: Mapping[str, list[Tally]], most: int, words: tuple[str, str]
+    overview: AccountOverview, groups: Mapping[str, list[Tally]], most: int, words: tuple[str, str]
 ) -> Iterator[Outcomes]:
     """A line for each of the first groups, one for all others, and one for everything."""
     named = list(groups.items())
@@ -125,7 +125,7 @@ def _few(
         yield _outcomes(overview, ALL, overview.tallies)
 
 
-def _outcomes(overview: Overview, name: str, tallies: Collection[Tally]) -> Outcomes:
+def _outcomes(overview: AccountOverview, name: str, tallies: Collection[Tally]) -> Outcomes:
     shares = (share(_added(tallies, part)) for part in _PARTS)
     before, now = (_unknown([one for one in tallies if one.recent is recent]) for recent in (False, True))
     if overview.recent_from is None or None in (before, now):
@@ -138,18 +138,18 @@ def _checks(tallies: Iterable[Tally]) -> int:
     return sum(tally.checks for tally in tallies)
 
 
-def _added(tallies: Iterable[Tally], part: str) -> Outcome:
-    return reduce(Outcome.plus, (getattr(tally, part) for tally in tallies), Outcome())
+def _added(tallies: Iterable[Tally], part: str) -> Findings:
+    return reduce(Findings.plus, (getattr(tally, part) for tally in tallies), Findings())
 
 
 def _unknown(tallies: Collection[Tally]) -> float | None:
     """Which share of all outcomes is UNKNOWN, in percent; None where they are too few to tell."""
     added = [_added(tallies, part) for part in _PARTS]
     asked = sum(outcome.asked for outcome in added)
-    return 100 * sum(outcome.unknown for outcome in added) / asked if asked >= FEW else None
+    return 100 * sum(outcome.unknown for outcome in added) / asked if asked >= TOO_FEW else None
 
 
-def currencies(overview: Overview) -> list[str | None]:
+def currencies(overview: AccountOverview) -> list[str | None]:
     """The currencies in use, the commonest first; None: checks without one."""
     counted = Counter[str | None]()
     for day in overview.daily:
@@ -158,12 +158,12 @@ def currencies(overview: Overview) -> list[str | None]:
     return [currency for currency, _ in counted.most_common()]
 
 
-def spending(overview: Overview) -> tuple[Spending, ...]:
+def spending(overview: AccountOverview) -> tuple[Spending, ...]:
     """What was spent in each currency. Amounts in different currencies are never added up."""
     return tuple(_spent(overview, currency) for currency in currencies(overview)[:CURRENCIES])
 
 
-def _spent(overview: Overview, currency: str | None) -> Spending:
+def _spent(overview: AccountOverview, currency: str | None) -> Spending:
     days = [day for day in overview.daily if day.currency == currency]
     cost = sum((day.cost for day in days if day.cost is not None), Decimal())
     reachable = sum(day.reachable for day in days)
@@ -173,7 +173,7 @@ def _spent(overview: Overview, currency: str | None) -> Spending:
     )
 
 
-def kinds(overview: Overview) -> list[str | None]:
+def kinds(overview: AccountOverview) -> list[str | None]:
     """The kinds of check that have a column of their own, the commonest first."""
     counted = Counter[str | None]()
     for day in overview.daily:
@@ -181,7 +181,7 @@ def kinds(overview: Overview) -> list[str | None]:
     return [kind for kind, _ in counted.most_common(KINDS)]
 
 
-def days(overview: Overview) -> tuple[DayLine, ...]:
+def days(overview: AccountOverview) -> tuple[DayLine, ...]:
     """Each date on which something happened, the newest first."""
     of_date: dict[dt.date, list[Daily]] = defaultdict(list)
     for day in overview.daily:
@@ -191,7 +191,7 @@ def days(overview: Overview) -> tuple[DayLine, ...]:
     return tuple(_day(overview, date, of_date[date], columns) for date in dates)
 
 
-def _day(overview: Overview, date: dt.date, of_date: list[Daily], columns: list[str | None]) -> DayLine:
+def _day(overview: AccountOverview, date: dt.date, of_date: list[Daily], columns: list[str | None]) -> DayLine:
     counted = overview.counted_from is not None and date >= overview.counted_from
     checks = [sum(day.checks for day in of_date if day.kind == kind) for kind in columns]
     return DayLine(
@@ -216,12 +216,12 @@ def _costs(of_date: list[Daily]) -> str:
     )
 
 
-def budget(overview: Overview) -> int:
+def budget(overview: AccountOverview) -> int:
     """Requests that fit into a day at the pace that is set; 0: it is not paced."""
     return round(SECONDS_OF_A_DAY / overview.interval) if overview.interval else 0
 
 
-def ages(overview: Overview) -> tuple[Age, ...]:
+def ages(overview: AccountOverview) -> tuple[Age, ...]:
     """How old the newest check of each phone is."""
     counted = Counter[str]()
     for date, phones in (overview.ages or {}).items():
@@ -234,7 +234,7 @@ def ages(overview: Overview) -> tuple[Age, ...]:
     )
 
 
-def doubts(overview: Overview) -> tuple[tuple[str, str], ...]:
+def doubts(overview: AccountOverview) -> tuple[tuple[str, str], ...]:
     """What may be missing or wrong, and how often."""
     counted = [(DOUBTS[kind], count) for kind, count in overview.doubt_counts.items()]
     counted.append(("rows with a value that its column cannot take", overview.doubtful_rows))
@@ -242,7 +242,7 @@ def doubts(overview: Overview) -> tuple[tuple[str, str], ...]:
     return tuple((words, number(count)) for words, count in counted if count)
 
 
-def doubtful(overview: Overview) -> tuple[tuple[str, str, str, str, str], ...]:
+def doubtful(overview: AccountOverview) -> tuple[tuple[str, str, str, str, str], ...]:
     """The batches in doubt that are named."""
     return tuple(
         (batch(doubt.batch_no, doubt.date), str(doubt.date or "all"), DOUBTS[doubt.kind], *_counts(doubt))
@@ -255,7 +255,7 @@ def _counts(doubt: Doubt) -> tuple[str, str]:
     return reported, submitted
 
 
-def runs(overview: Overview) -> tuple[tuple[str, ...], ...]:
+def runs(overview: AccountOverview) -> tuple[tuple[str, ...], ...]:
     """The last runs."""
     return tuple(
         (

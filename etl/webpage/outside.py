@@ -11,7 +11,7 @@ import re
 from etl.escape import on_one_line
 from etl.scrub import SHORTEST, scrub_foreign
 
-LONGEST = 40
+SHOWN_LENGTH = 40
 """Characters that are shown of one text."""
 _PLAIN = re.compile("[A-Za-z0-9 ._/#-]+")
 _NEAR = (0, -1, 1)
@@ -39,4 +39,4 @@ def _tells_date(digits: str, date: dt.date) -> bool:
 
 def _clipped(text: str) -> str:
     shown = on_one_line(text)
-    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+    return shown if len(shown) <= SHOWN_LENGTH else shown[: SHOWN_LENGTH - 1] + "…"

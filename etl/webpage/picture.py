@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from etl.core.batchday import UNFINISHED
-from etl.core.overview import Covered, CoveredBatch, Overview
+from etl.core.overview import AccountOverview, Covered, CoveredBatch
 from etl.webpage.outside import batch
 from etl.webpage.say import many, moment, number, span
 
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
     text: str
 
 
-class Line(NamedTuple):
+class DateLine(NamedTuple):
     """A date with its cells. `where`: in the window (`due`: something in it is at risk), or `before` it."""
 
     date: dt.date
@@ -52,7 +52,7 @@ class Line(NamedTuple):
     deadline: str
 
 
-def lines(overview: Overview) -> tuple[Line, ...]:
+def lines(overview: AccountOverview) -> tuple[DateLine, ...]:
     """Every date from today back to the oldest that is shown."""
     days: dict[dt.date, list[Covered]] = defaultdict(list)
     for day in overview.covered:
@@ -66,11 +66,11 @@ def lines(overview: Overview) -> tuple[Line, ...]:
     return tuple(_line(overview, date, days[date], batches[date]) for date in dates)
 
 
-def _line(overview: Overview, date: dt.date, days: list[Covered], batches: list[CoveredBatch]) -> Line:
+def _line(overview: AccountOverview, date: dt.date, days: list[Covered], batches: list[CoveredBatch]) -> DateLine:
     cells = tuple(map(_one, batches)) if batches else tuple(map(_fold, sorted(days, key=_rank)))
     asked = [day.reported for day in days if day.reported is not None]
     held = f"{number(sum(day.stored for day in days))} of {number(sum(asked))}" if asked else "–"
-    return Line(date, _where(overview, date, days), cells, held, _deadline(overview, date))
+    return DateLine(date, _where(overview, date, days), cells, held, _deadline(overview, date))
 
 
 def _rank(day: Covered) -> int:
@@ -94,14 +94,14 @@ def _fold(day: Covered) -> Cell:
     return Cell(look_of(day.state), day.batch_days, text)
 
 
-def _where(overview: Overview, date: dt.date, days: list[Covered]) -> str:
+def _where(overview: AccountOverview, date: dt.date, days: list[Covered]) -> str:
     if date < overview.window.first:
         return "before"
     at_risk = overview.window.is_at_risk(date) and any(day.state in UNFINISHED for day in days)
     return "due" if at_risk else "window"
 
 
-def _deadline(overview: Overview, date: dt.date) -> str:
+def _deadline(overview: AccountOverview, date: dt.date) -> str:
     """When the date leaves the window; nothing for what has left it."""
     if date < overview.window.first:
         return ""
@@ -109,7 +109,7 @@ def _deadline(overview: Overview, date: dt.date) -> str:
     return f"{moment(deadline)}, in {span(deadline - overview.window.moment)}"
 
 
-def totals(overview: Overview) -> tuple[tuple[Look, int], ...]:
+def totals(overview: AccountOverview) -> tuple[tuple[Look, int], ...]:
     """Each state of the dates that are shown and how many batch days have it, the worst first."""
     counted: dict[Look, int] = defaultdict(int)
     for day in sorted(overview.covered, key=_rank):
@@ -117,7 +117,7 @@ def totals(overview: Overview) -> tuple[tuple[Look, int], ...]:
     return tuple(counted.items())
 
 
-def earlier(overview: Overview) -> str:
+def earlier(overview: AccountOverview) -> str:
     """The batch days before the dates that are shown, in words; empty where there are none."""
     counts = [f"{number(count)} {look_of(state).name}" for state, count in overview.earlier.items()]
     return f"Before {overview.first}: {', '.join(counts)}." if counts else ""

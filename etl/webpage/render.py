@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from etl.core.overview import Overview
+from etl.core.overview import AccountOverview
 from etl.escape import escaped
 from etl.version import version
 from etl.webpage import lines, picture, plots, say
@@ -27,7 +27,7 @@ LEFT = "left of the budget"
 HERE = Path(__file__).parent
 
 
-def page(overview: Overview) -> str:
+def page(overview: AccountOverview) -> str:
     """The page, as the text of a file in UTF-8."""
     return (
         _environment()
@@ -68,14 +68,14 @@ def _visible(value: Any) -> Any:
     return value if isinstance(value, Markup) or not isinstance(value, str) else escaped(value)
 
 
-def _dates(overview: Overview) -> list[dt.date]:
+def _dates(overview: AccountOverview) -> list[dt.date]:
     """The dates of the plots, the oldest first."""
     there = [*overview.requests, *(day.date for day in overview.covered), *(day.date for day in overview.daily)]
     first, last = min([overview.window.first, *there]), max([overview.window.last, *there])
     return [first + dt.timedelta(days=days) for days in range((last - first).days + 1)]
 
 
-def _plots(overview: Overview) -> Iterator[plots.Plot]:
+def _plots(overview: AccountOverview) -> Iterator[plots.Plot]:
     if overview.runs:
         yield _requests(overview, _dates(overview))
     if overview.daily:
@@ -84,7 +84,7 @@ def _plots(overview: Overview) -> Iterator[plots.Plot]:
         yield _cost(overview, _dates(overview), currency)
 
 
-def _requests(overview: Overview, dates: list[dt.date]) -> plots.Plot:
+def _requests(overview: AccountOverview, dates: list[dt.date]) -> plots.Plot:
     """Requests of each day, with what is left of the budget where that can be seen."""
     budget, most = lines.budget(overview), max(overview.requests.values(), default=0)
     series: dict[str, dict[dt.date, int]] = {"spent": overview.requests}
@@ -97,7 +97,7 @@ def _requests(overview: Overview, dates: list[dt.date]) -> plots.Plot:
     return plots.bars("Requests a day", f"{summary}.", dates, series)
 
 
-def _checks(overview: Overview, dates: list[dt.date]) -> plots.Plot:
+def _checks(overview: AccountOverview, dates: list[dt.date]) -> plots.Plot:
     named = lines.kinds(overview)
     series: dict[str, dict[dt.date, int]] = {outside(kind): defaultdict(int) for kind in named}
     for day in overview.daily:
@@ -107,7 +107,7 @@ def _checks(overview: Overview, dates: list[dt.date]) -> plots.Plot:
     return plots.bars("Checks a day, by kind", f"{say.many(total, 'check')} in all.", dates, series)
 
 
-def _cost(overview: Overview, dates: list[dt.date], currency: str | None) -> plots.Plot:
+def _cost(overview: AccountOverview, dates: list[dt.date], currency: str | None) -> plots.Plot:
     costs: dict[dt.date, Decimal] = defaultdict(Decimal)
     for day in overview.daily:
         if day.currency == currency and day.cost is not None:
@@ -117,7 +117,7 @@ def _cost(overview: Overview, dates: list[dt.date], currency: str | None) -> plo
     return plots.bars(f"Cost a day in {name}", summary, dates, {name: costs})
 
 
-def _rate(overview: Overview) -> str:
+def _rate(overview: AccountOverview) -> str:
     """How long what is to be fetched takes, in a sentence."""
     backlog, moment = overview.backlog, overview.window.moment
     if backlog is None:
@@ -141,7 +141,7 @@ def _rate(overview: Overview) -> str:
     return f"{sentence}; at the {say.number(round(spent))} a day of the last week, until {say.moment(end)}."
 
 
-def _a_day(overview: Overview) -> float:
+def _a_day(overview: AccountOverview) -> float:
     """Requests a day over the last seven dates on which runs could have sent some."""
     week = [overview.window.last - dt.timedelta(days=back) for back in range(7)]
     begun = [date for date in week if overview.requests and date >= min(overview.requests)]

@@ -52,8 +52,10 @@ def asked_for(*extras: str) -> list[str]:
     return [*PROJECT["project"]["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
 
 
+# What the Makefile calls EVERYDAY.
+EVERYDAY = ("postgresql", "mysql", "report", "docs", "dev")
 LOCKS = {
-    "requirements.lock": [*asked_for(*EXTRAS), *PROJECT["build-system"]["requires"]],
+    "requirements.lock": [*asked_for(*EVERYDAY), *PROJECT["build-system"]["requires"]],
     "requirements-runtime.lock": asked_for("postgresql", "mysql", "report"),
     "requirements-build.lock": PROJECT["build-system"]["requires"],
 }

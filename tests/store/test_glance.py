@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from etl.core.batchday import State
-from etl.core.overview import NOTHING, Amount, Covered, CoveredBatch, Daily, Outcome, Overview, Tally
+from etl.core.overview import NOTHING, AccountOverview, Amount, Covered, CoveredBatch, Daily, Findings, Tally
 from etl.database.engine import snapshot
 from etl.schema import tables
 from etl.store import glance, tallies
@@ -20,7 +20,7 @@ from tests.store.support import add_check, insert
 WINDOW = window()
 TODAY = WINDOW.last
 DAY = dt.timedelta(days=1)
-EMPTY = Overview(account="default", window=WINDOW, first=WINDOW.first - glance.BEFORE, interval=3.0)
+EMPTY = AccountOverview(account="default", window=WINDOW, first=WINDOW.first - glance.BEFORE, interval=3.0)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def account_id(engine: sa.Engine) -> int:
         return int(insert(connection, tables.account, name="default", planned_to=TODAY))
 
 
-def look(engine: sa.Engine) -> Overview:
+def look(engine: sa.Engine) -> AccountOverview:
     with snapshot(engine) as connection:
         return glance.look(connection, EMPTY)
 
@@ -113,10 +113,12 @@ def test_outcomes_with_what_unknown_hides(engine: sa.Engine, account_id: int) ->
     checks(engine, day(engine, "C", TODAY, "open", stored_rows=1), {"validity": "YES"})
     checks(engine, day(engine, "D", TODAY, "open", account="other"), known)
     found = look(engine)
-    assert found.tallies[0] == Tally("Vietnam", "<script>", True, 5, Outcome(2, 1, 1), Outcome(0, 0, 5), Outcome())
+    assert found.tallies[0] == Tally(
+        "Vietnam", "<script>", True, 5, Findings(2, 1, 1), Findings(0, 0, 5), Findings()
+    )
     assert set(found.tallies[1:]) == {
-        Tally("Vietnam", "<script>", False, 1, Outcome(), Outcome(), Outcome(0, 1, 0)),
-        Tally(None, None, True, 1, Outcome(1, 0, 0), Outcome(), Outcome()),
+        Tally("Vietnam", "<script>", False, 1, Findings(), Findings(), Findings(0, 1, 0)),
+        Tally(None, None, True, 1, Findings(1, 0, 0), Findings(), Findings()),
     }
     assert (found.counted_from, found.recent_from) == (WINDOW.first, TODAY - 6 * DAY)
 
@@ -152,7 +154,7 @@ def test_cost_is_exact_and_counts_what_has_expired(engine: sa.Engine, account_id
 def test_no_more_rows_are_read_than_a_page_is_worth(
     engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tallies, "MOST_ROWS", 10)
+    monkeypatch.setattr(tallies, "READ_AT_MOST", 10)
     for back, held in enumerate((6, 4, 1)):
         checks(
             engine,
@@ -170,7 +172,7 @@ def test_no_more_rows_are_read_than_a_page_is_worth(
 def test_the_last_date_counts_however_many_rows_it_has(
     engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tallies, "MOST_ROWS", 10)
+    monkeypatch.setattr(tallies, "READ_AT_MOST", 10)
     day(engine, "A", TODAY, "settled", stored_rows=99)
     assert look(engine).counted_from == TODAY
 

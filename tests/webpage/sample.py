@@ -8,7 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from etl.core.doubt import Doubt, DoubtKind
-from etl.core.overview import Amount, Backlog, Covered, CoveredBatch, Daily, Outcome, Overview, Ran, Tally
+from etl.core.overview import AccountOverview, Amount, Backlog, Covered, CoveredBatch, Daily, Findings, Ran, Tally
 from etl.core.window import Window
 
 NOW = dt.datetime(2026, 3, 14, 4, 30, tzinfo=dt.UTC)
@@ -16,7 +16,7 @@ TODAY = dt.date(2026, 3, 14)
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
 WINDOW = Window(NOW, 14, ZoneInfo("Asia/Shanghai"), 12 * HOUR)
-EMPTY = Overview(account="default", window=WINDOW, first=WINDOW.first - 14 * DAY, interval=3.0)
+EMPTY = AccountOverview(account="default", window=WINDOW, first=WINDOW.first - 14 * DAY, interval=3.0)
 STATES = ("settled", "open", "incomplete", "pending", "lost", "archived", "of a later version")
 
 
@@ -42,11 +42,11 @@ def batches(name: str = "26{date:%m%d}{number:06d}", dates: int = 28) -> tuple[C
     )
 
 
-def full(**changes: object) -> Overview:
+def full(**changes: object) -> AccountOverview:
     """An overview in which every part of the page has something to say."""
     text = {"carrier": "Viettel", "country": "Vietnam"}
     tallies = [
-        Tally(f"{text['country']} {n % 15}", f"{text['carrier']} {n}", bool(n % 2), 1000 - n, Outcome(600, 200, 100 + 100 * (n % 2)), Outcome(), Outcome(0, 0, 7))
+        Tally(f"{text['country']} {n % 15}", f"{text['carrier']} {n}", bool(n % 2), 1000 - n, Findings(600, 200, 100 + 100 * (n % 2)), Findings(), Findings(0, 0, 7))
         for n in range(60)
     ]  # fmt: skip
     daily = [

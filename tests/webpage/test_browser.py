@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from etl.core.overview import Overview
+from etl.core.overview import AccountOverview
 from etl.webpage.render import page
 from tests.absent import absent
 from tests.webpage.sample import EMPTY, covered, full
 
 PHONE, TABLET, DESK = 375, 820, 1400
-PAGES: dict[str, Overview] = {
+PAGES: dict[str, AccountOverview] = {
     "of everything": full(),
     "of nothing": EMPTY,
     "of many batches": full(covered=covered(1_000), batches=()),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from etl.core.overview import Amount, Covered, Overview
+from etl.core.overview import AccountOverview, Amount, Covered
 from etl.webpage.headline import complete_up_to, headline
 from tests.webpage.sample import DAY, EMPTY, HOUR, NOW, TODAY, run
 
@@ -77,5 +77,5 @@ def test_the_sentence(name: str) -> None:
 
 
 @pytest.mark.parametrize("overview", [EMPTY, replace(SYNCED, planned_to=None)])
-def test_nothing_is_called_complete_that_no_run_has_planned(overview: Overview) -> None:
+def test_nothing_is_called_complete_that_no_run_has_planned(overview: AccountOverview) -> None:
     assert complete_up_to(overview) is None

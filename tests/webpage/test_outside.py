@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from etl.webpage.outside import LONGEST, batch, outside
+from etl.webpage.outside import SHOWN_LENGTH, batch, outside
 
 DATE = dt.date(2026, 3, 1)
 SPELLINGS = [
@@ -45,8 +45,8 @@ def test_signs_that_are_obeyed_are_codes() -> None:
 
 
 def test_a_long_text_is_cut_off() -> None:
-    assert outside("x" * 200) == "x" * (LONGEST - 1) + "…"
-    assert outside("x" * LONGEST) == "x" * LONGEST
+    assert outside("x" * 200) == "x" * (SHOWN_LENGTH - 1) + "…"
+    assert outside("x" * SHOWN_LENGTH) == "x" * SHOWN_LENGTH
 
 
 @pytest.mark.parametrize("nothing", [None, "", " \t"])

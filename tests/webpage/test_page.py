@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from etl.core.doubt import Doubt, DoubtKind
-from etl.core.overview import Covered, Daily, Outcome, Overview, Tally
+from etl.core.overview import AccountOverview, Covered, Daily, Findings, Tally
 from etl.webpage.picture import LOOKS
 from etl.webpage.render import page
 from tests.webpage.sample import DAY, EMPTY, STATES, TODAY, batches, covered, full, run
@@ -52,7 +52,7 @@ class Elements(HTMLParser):
         return [value for key, value in self.attributes if key == name]
 
 
-def with_text(text: str) -> Overview:
+def with_text(text: str) -> AccountOverview:
     """An overview in which everything that comes from outside is this text."""
     made = full()
     return replace(
@@ -62,7 +62,7 @@ def with_text(text: str) -> Overview:
         covered=(*covered(1, 2), Covered(TODAY, text, 1, 1, 1, 0)),
         earlier={text: 1},
         daily=(*(Daily(TODAY, text, text, 3, 3, 1, day.cost) for day in made.daily[:1]), *made.daily),
-        tallies=(Tally(text, text, True, 10_000, Outcome(1, 1, 1), Outcome(), Outcome()), *made.tallies),
+        tallies=(Tally(text, text, True, 10_000, Findings(1, 1, 1), Findings(), Findings()), *made.tallies),
         doubts=(Doubt(text, None, DoubtKind.NO_ROWS), Doubt(text, TODAY, DoubtKind.ROUND_TOTAL, 5, 6)),
         rejected={text: 1},
         new_codes=(f"country: Unknown ({text})",),
@@ -70,7 +70,7 @@ def with_text(text: str) -> Overview:
     )
 
 
-def elements_of(page_of: Overview) -> Elements:
+def elements_of(page_of: AccountOverview) -> Elements:
     return Elements(page(page_of))
 
 
@@ -92,7 +92,7 @@ def test_an_empty_database_has_a_page_too() -> None:
     assert found.names["table"] == 0
 
 
-@pytest.mark.parametrize("missing", [field.name for field in fields(Overview) if field.default is not field.default_factory and field.name not in ("account", "window", "first", "interval")])  # fmt: skip
+@pytest.mark.parametrize("missing", [field.name for field in fields(AccountOverview) if field.default is not field.default_factory and field.name not in ("account", "window", "first", "interval")])  # fmt: skip
 def test_any_part_may_be_missing(missing: str) -> None:
     assert elements_of(replace(full(), **{missing: getattr(EMPTY, missing)})).names["h1"] == 1
 
