@@ -60,13 +60,13 @@ def interrupted_after(engine: sa.Engine, statements: int, kinds: tuple[str, ...]
 
 
 def interrupted_upgrades(
-    engine: sa.Engine, after: Iterable[int], kinds: tuple[str, ...] = ("",)
+    engine: sa.Engine, after: Iterable[int], kinds: tuple[str, ...] = ("",), to: str = "head"
 ) -> Iterator[None]:
-    """Upgrade to head, interrupted after so many statements of these kinds, each in turn, until one succeeds."""
+    """Upgrade to a revision, interrupted after so many statements of these kinds, each in turn, until one succeeds."""
     for statements in after:
         try:
             with interrupted_after(engine, statements, kinds):
-                migrate.upgrade(engine)
+                migrate.upgrade(engine, to)
         except Interrupted:
             yield
         else:
