@@ -27,7 +27,7 @@ from etl.store.figures import Ledger
 LEDGER_SECONDS = 20.0
 FILE_SECONDS = 5.0
 # So many rows are read for the page at most that this is ample; see store/tallies.py.
-PAGE_SECONDS = 120.0
+PAGE_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -67,23 +67,26 @@ class Report:
             _attempt("The start ping", partial(ping.start, url))
 
     def end(self, exit_status: int) -> None:
-        """Report how the run ended. Raises nothing. Ctrl-C cuts it short; no other signal does: it is brief."""
+        """Report how the run ended. Raises nothing. Ctrl-C cuts it short; no other signal does: it is brief.
+
+        The page is not, so it comes last: any signal cuts it short, and after one it gets little time.
+        """
+        place = Place.of(self.settings) if self.settings else Place.despite_errors()
         try:
             with stopping.handled(signal.SIG_IGN, (signal.SIGTERM, signal.SIGHUP)):
-                self._tell(exit_status)
+                self._tell(place, exit_status)
+            if place.account and place.database_url and place.report_file:
+                self._tell_page(place, place.report_file, exit_status)
         except KeyboardInterrupt:
             log.warning("Stopped before everything was reported")
 
-    def _tell(self, exit_status: int) -> None:
-        place = Place.of(self.settings) if self.settings else Place.despite_errors()
+    def _tell(self, place: Place, exit_status: int) -> None:
         if place.ping_url and not self._narrowed and not self.locked:
             from etl.report import ping  # noqa: PLC0415  (few set it)
 
             _attempt("The end ping", partial(ping.end, place.ping_url, exit_status))
         if place.account and (place.metrics_file or place.pushgateway_url):
             self._tell_figures(place, place.account, exit_status)
-        if place.account and place.database_url and place.report_file:
-            self._tell_page(place, place.report_file, exit_status)
 
     def _tell_page(self, place: Place, path: Path, exit_status: int) -> None:
         from etl.report import webfile  # noqa: PLC0415  (few set it)
@@ -91,7 +94,8 @@ class Report:
         passed = dt.timedelta(seconds=self._monotonic() - self._began)
         moment = dt.datetime.now(dt.UTC) if self.moment is None else self.moment + passed
         write = partial(webfile.write, path, place.others("report_file"), self.settings, moment, exit_status)
-        _attempt(f"The report page {path}", partial(within, PAGE_SECONDS, write))
+        seconds = FILE_SECONDS if stopping.heard() else PAGE_SECONDS
+        _attempt(f"The report page {path}", partial(within, seconds, write))
 
     def _tell_figures(self, place: Place, account: str, exit_status: int) -> None:
         from etl.report import metrics, push, textfile  # noqa: PLC0415  (few set it)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from etl.core.overview import AccountOverview, Covered, Daily, Findings, Tally
 
-READ_AT_MOST = 5_000_000
+READ_AT_MOST = 2_000_000
 """Rows that are read through; where there are more, the oldest dates are left out."""
 MOST_LINES = 20_000
 """Combinations of country and carrier, or of date, kind and currency, that are told apart; the commonest first."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from functools import reduce
+from operator import attrgetter
 from typing import NamedTuple
 
 from etl.core.doubt import Doubt, DoubtKind
@@ -93,35 +94,44 @@ def share(outcome: Findings) -> Share:
 
 def by_country(overview: AccountOverview) -> tuple[Outcomes, ...]:
     """The outcomes of each country, the one with most checks first."""
-    groups = _grouped(overview.tallies, lambda tally: outside(tally.country))
-    return tuple(_few(overview, groups, COUNTRIES, ("further country", "further countries")))
+    groups = _grouped(overview.tallies, attrgetter("country"))
+    return tuple(_few(overview, groups, COUNTRIES, _country, ("further country", "further countries")))
 
 
 def by_carrier(overview: AccountOverview) -> tuple[Outcomes, ...]:
     """The outcomes of each carrier in each country, the one with most checks first."""
-    groups = _grouped(
-        overview.tallies, lambda tally: f"{outside(tally.carrier)}, {outside(tally.country, 'no country')}"
-    )
-    return tuple(_few(overview, groups, CARRIERS, ("further carrier", "further carriers")))
+    groups = _grouped(overview.tallies, attrgetter("carrier", "country"))
+    return tuple(_few(overview, groups, CARRIERS, _carrier, ("further carrier", "further carriers")))
 
 
-def _grouped(tallies: Iterable[Tally], name_of: Callable[[Tally], str]) -> dict[str, list[Tally]]:
-    """The tallies by what they are called, the commonest first."""
-    found: dict[str, list[Tally]] = defaultdict(list)
+def _country(tally: Tally) -> str:
+    return outside(tally.country)
+
+
+def _carrier(tally: Tally) -> str:
+    return f"{outside(tally.carrier)}, {outside(tally.country, 'no country')}"
+
+
+def _grouped(tallies: Iterable[Tally], key: Callable[[Tally], object]) -> list[list[Tally]]:
+    """The tallies that belong together, the commonest first."""
+    found: dict[object, list[Tally]] = defaultdict(list)
     for tally in tallies:
-        found[name_of(tally)].append(tally)
-    return dict(sorted(found.items(), key=lambda group: (-_checks(group[1]), group[0])))
+        found[key(tally)].append(tally)
+    return sorted(found.values(), key=_checks, reverse=True)
 
 
 def _few(
-    overview: AccountOverview, groups: Mapping[str, list[Tally]], most: int, words: tuple[str, str]
+    overview: AccountOverview,
+    groups: list[list[Tally]],
+    most: int,
+    name_of: Callable[[Tally], str],
+    words: tuple[str, str],
 ) -> Iterator[Outcomes]:
     """A line for each of the first groups, one for all others, and one for everything."""
-    named = list(groups.items())
-    yield from (_outcomes(overview, name, tallies) for name, tallies in named[:most])
-    if rest := [tally for _, tallies in named[most:] for tally in tallies]:
-        yield _outcomes(overview, many(len(named) - most, *words), rest)
-    if len(named) > 1:
+    yield from (_outcomes(overview, name_of(tallies[0]), tallies) for tallies in groups[:most])
+    if rest := [tally for tallies in groups[most:] for tally in tallies]:
+        yield _outcomes(overview, many(len(groups) - most, *words), rest)
+    if len(groups) > 1:
         yield _outcomes(overview, ALL, overview.tallies)
 
 

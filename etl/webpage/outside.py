@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 
 from etl.escape import on_one_line
 from etl.scrub import SHORTEST, scrub_foreign
@@ -18,6 +19,7 @@ _NEAR = (0, -1, 1)
 """Days around the date of a batch day by which its batch may be named."""
 
 
+@lru_cache(maxsize=1024)  # a few names stand in many lines
 def outside(text: str | None, otherwise: str = "not named") -> str:
     """The text, with every number masked that could be a phone number; `otherwise` where there is none."""
     return _clipped(scrub_foreign(text)) if text and text.strip() else otherwise

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
+import threading
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from etl import settings
+from etl.core.overview import Backlog
 from etl.report import report, webfile
+from etl.schema import tables
 from etl.store import glance
 from tests.cli.support import FIRST, NOW, TODAY, Command
+from tests.store.support import insert
 
 PAGE = "report.html"
 OTHERWISE = "This does not change the result of the run"
@@ -126,6 +133,31 @@ def test_a_page_that_takes_too_long_is_given_up(paged: Command, monkeypatch: pyt
     assert warnings(paged) == [f"The report page {PAGE} failed: it took too long"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_cuts_the_page_short(
+    paged: Command, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    told = threading.Event()
+
+    def write(*_: object) -> None:
+        signal.raise_signal(number)
+        told.wait()
+
+    monkeypatch.setattr(webfile, "write", write)
+    try:
+        done = paged.sync()
+    finally:
+        told.set()
+    assert "Stopped before everything was reported" in done.messages
+    assert done.result["status"] == "complete"
+
+
+def test_after_a_signal_the_page_gets_little_time(paged: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "FILE_SECONDS", 0)
+    monkeypatch.setattr(report.stopping, "heard", lambda: True)  # type: ignore[attr-defined]
+    assert warnings(paged) == [f"The report page {PAGE} failed: it took too long"]
+
+
 def test_a_defect_of_the_page_is_none_of_the_sync(paged: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(glance, "look", lambda *_: 1 / 0)
     assert warnings(paged) == [f"The report page {PAGE} failed: ZeroDivisionError"]
@@ -215,3 +247,36 @@ def test_doctor_tries_the_page(inside: Command, monkeypatch: pytest.MonkeyPatch)
     without(monkeypatch, "pygal")
     assert "pip install 'numbercheck-etl[report]'" in inside("doctor", status=78, report_file="x.html").out
     assert "x.html" not in inside.files()
+
+
+def test_a_schema_of_another_version_is_told(inside: Command) -> None:
+    inside.sync()
+    inside("db", "downgrade", "0010", "--yes")
+    told = inside("report", status=78, auto_migrate="false").messages
+    assert "numbercheck db upgrade" in told
+
+
+# -- on every database ------------------------------------------------------------------------------------------
+
+
+def test_a_page_of_any_database(engine: sa.Engine) -> None:
+    """With what is left to be fetched, which the lists say that the database keeps."""
+    url = engine.url.render_as_string(hide_password=False)
+    given = settings.load({"NUMBERCHECK_DATABASE_URL": url}, None)
+    assert webfile.overview(given, NOW).known is False
+    with engine.begin() as connection:
+        account_id = insert(connection, tables.account, name="default", planned_to=TODAY)
+        batch_id = insert(connection, tables.batch, account_id=account_id, batch_no="B-17")
+        insert(
+            connection,
+            tables.batch_listing,
+            batch_id=batch_id,
+            source="database",
+            check_date=TODAY,
+            submitted_rows=250,
+        )
+    found = webfile.overview(given, NOW)
+    assert found.backlog == Backlog(1, 3, 3, 3)
+    text = webfile.page(given, NOW)
+    assert "No batch day is known yet" in text
+    assert "1 batch day to be fetched, about 3 requests" in text
