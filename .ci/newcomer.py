@@ -4,7 +4,7 @@
 
 The clone, the home directory and the whole PATH are new. This machine's programs can be seen, except MariaDB,
 PgBouncer, promtool and everything of Python. Instead there is a Python with the pip that was asked for (by
-default its own). What the README's `.env` leaves to its reader is filled in for an emulator of the vendor.
+default its own). What the `.env` of `init` leaves to its reader is filled in for an emulator of the vendor.
 Everything is in a directory with a space and an umlaut in its name. With `--every 3`, `make test` runs a third of
 the cases of each test. Needs Python 3.11, git and make.
 """
@@ -38,7 +38,6 @@ BLOCK = re.compile(
     r"<!-- (?P<mark>[^\n]*) -->\n```sh\n(?P<script>.*?)```(?:\n\n```text\n(?P<shown>.*?)```)?", re.DOTALL
 )
 QUERY = re.compile(r"```text\n(SELECT .*?;)\n\n(.*?)\n-", re.DOTALL)
-SETTINGS = re.compile(r"```sh\n(NUMBERCHECK_.*?)```", re.DOTALL)
 MARK = "-- end of the block --"
 
 
@@ -192,14 +191,15 @@ def emulator(directory: Path) -> Iterator[dict[str, str]]:
             process.terminate()
 
 
-def write_settings(readme: str, directory: Path, known: dict[str, str]) -> None:
-    """The README's `.env`, with what the reader knows; without a database of the reader's own."""
-    shown = cast(re.Match[str], SETTINGS.search(readme))[1]
-    lines = dict(line.removeprefix("NUMBERCHECK_").split("=", 1) for line in shown.splitlines())
-    del lines["DATABASE_URL"]
-    settings = lines | known
-    (directory / ".env").write_text("".join(f"NUMBERCHECK_{name}={value}\n" for name, value in settings.items()))
-    (directory / ".env").chmod(0o600)
+def fill_in(file: Path, known: dict[str, str]) -> None:
+    """The `.env` that `init` wrote, with what its reader knows in the lines that are for it."""
+    text = file.read_text()
+    for name, value in known.items():
+        line = rf"^#?NUMBERCHECK_{name}=.*"
+        text, places = re.subn(line, f"NUMBERCHECK_{name}={value}", text, flags=re.MULTILINE)
+        if places != 1:
+            raise SystemExit(f"`init` has {places} lines for NUMBERCHECK_{name}")
+    file.write_text(text)
 
 
 def follow(readme: str, shell: Shell, home: Path, without: list[str]) -> list[str]:
@@ -208,7 +208,7 @@ def follow(readme: str, shell: Shell, home: Path, without: list[str]) -> list[st
     with contextlib.ExitStack() as stack:
         for block in (block for block in blocks(readme) if block.script.strip() not in without):
             if block.script.startswith("numbercheck doctor"):
-                write_settings(readme, home / "numbercheck", stack.enter_context(emulator(home / "numbercheck")))
+                fill_in(home / "numbercheck/.env", stack.enter_context(emulator(home / "numbercheck")))
             if "numbercheck sync" in block.script:
                 shell.type("export NUMBERCHECK_REQUEST_INTERVAL=0")  # an emulator need not be spared
             print("".join(f"$ {line}\n" for line in block.script.splitlines()), end="", flush=True)

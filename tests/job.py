@@ -34,6 +34,7 @@ class Job:
             "NUMBERCHECK_BATCH_FILE": str(self.batch_file),
             "NUMBERCHECK_REQUEST_INTERVAL": "0",
         } | {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
+        self.progress: job.Progress = lambda _: None
         self.engine = connect(url)
         if migrate.current(self.engine) is None:
             migrate.upgrade(self.engine)
@@ -53,7 +54,7 @@ class Job:
         further = {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
         found = settings.load(self.environment | further, None)
         rules = rules or Rules(found.spill_days, found.last_look)
-        return job.sync(found, self.engine, clock, rules, lambda *_: None)
+        return job.sync(found, self.engine, clock, rules, self.progress)
 
     def query(self, text: str, **values: Any) -> list[dict[str, Any]]:
         """Rows of a query, as dictionaries."""

@@ -16,7 +16,7 @@ from etl.version import DISTRIBUTION, version
 
 __all__ = ["main"]
 
-NAMES = ("sync", "plan", "status", "batches", "db", "doctor", "demo", "emulator")
+NAMES = ("init", "sync", "plan", "status", "batches", "db", "doctor", "demo", "emulator")
 COMMANDS = OnDemand(
     {name: f"etl.cli.{name}" for name in NAMES},
     accounts="etl.cli.account_names",

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from etl.cli import trial
 from etl.cli.common import any_database, draft_settings, open_database, prepare_schema
 from etl.cli.group import explained
+from etl.cli.next_step import FIRST, NOTHING_LISTED, after
 from etl.cli.on_the_way import Warned, on_the_way
 from etl.cli.output import count, echo
 from etl.clock import Clock
-from etl.core.line import Entry
+from etl.core.line import Entry, Line
 from etl.core.window import Window
 from etl.database.engine import reading
 from etl.database.explain import OWN
@@ -62,6 +63,7 @@ def doctor(ctx: click.Context, accept_new_key: bool) -> None:
 
     Tries what a sync needs: every setting, the lock, and writing, which is taken back. One setting that is wrong
     keeps nothing else from being tried. Over plain http, one more request is sent to see whether https answers.
+    The last line names the next step.
 
     \b
     Example: before the first sync
@@ -71,9 +73,13 @@ def doctor(ctx: click.Context, accept_new_key: bool) -> None:
         settings, wrong = draft_settings()
     except Misconfigured as unreadable:
         echo(f"FIX   settings: {unreadable}")
-        ctx.exit(unreadable.exit_status)
-    patient = Patient(settings, accept_new_key, wrong)
-    ctx.exit(max(_look(*check) for check in patient.checks()))
+        status, step = unreadable.exit_status, after(unreadable.exit_status)
+    else:
+        patient = Patient(settings, accept_new_key, wrong)
+        status = max(_look(*check) for check in patient.checks())
+        step = patient.next_step(status)
+    echo(f"next  {step}")
+    ctx.exit(status)
 
 
 def _look(name: str, check: Check, seconds: float) -> int:
@@ -113,6 +119,14 @@ class Patient:
         self._wrong = wrong
         self._connects = self._database_answers = self._lock_tried = False
         self._window = Window.at(Clock().now(), settings)
+        self._listed = False
+
+    def next_step(self, status: int) -> str:
+        """What to do after checks that ended with this status."""
+        begun = self._settings.access_key or self._settings.access_secret or self._wrong or os.path.lexists(DOTENV)
+        if not begun:
+            return FIRST
+        return after(status) if status or self._listed else NOTHING_LISTED.format(window=self._window)
 
     def checks(self) -> list[tuple[str, Check, float]]:
         """The checks, in an order in which each needs only those before it, and how long each may take."""
@@ -211,6 +225,7 @@ class Patient:
 
     def _batches(self) -> Iterator[str]:
         read = contradictions.settled(read_lists(self._settings, self._window), self._kept(), self._window)
+        self._listed = any(self._is_asked_for(line) for listing in read for line in listing.lines)
         for listing in read:
             yield from listing.notices
             if not listing.complaints:
@@ -223,12 +238,17 @@ class Patient:
         if not has_source(self._settings):
             yield from self._own_list()
 
+    def _is_asked_for(self, line: Line) -> bool:
+        """Whether a run would ask for it now."""
+        return line.date is None or line.date in self._window
+
     def _own_list(self) -> Iterator[str]:
         if not self._database_answers:
             raise Skipped("no file, query or template is set, so the batches are listed in the database")
         known = self._kept()
         if not known:
             raise Misconfigured(NO_BATCHES)
+        self._listed = True
         yield f"the list in the database has {_entries(len(known))}"
 
     def _kept(self) -> list[Entry]:

@@ -15,11 +15,11 @@ IN_WORDS = {
 }
 
 
-def in_doubt(doubts: Sequence[Doubt]) -> list[str]:
-    """The lines of a table of doubts under a title; none if there are no doubts."""
+def in_doubt(doubts: Sequence[Doubt], shown: int = SHOWN) -> list[str]:
+    """The lines of a table of doubts under a title, of which so many are named; none if there are no doubts."""
     if not doubts:
         return []
     head = ("batch", "date", "reported rows", "submitted rows", "doubt")
-    rows = [(d.batch_no, d.date, d.reported, d.submitted, IN_WORDS[d.kind]) for d in doubts[:SHOWN]]
-    more = [f"and {len(doubts) - SHOWN:,} more"] if len(doubts) > SHOWN else []
+    rows = [(d.batch_no, d.date, d.reported, d.submitted, IN_WORDS[d.kind]) for d in doubts[:shown]]
+    more = [f"and {len(doubts) - shown:,} more"] if len(doubts) > shown else []
     return ["", "In doubt, although it counts as complete:", table(head, rows), *more]

@@ -7,8 +7,9 @@ import datetime as dt
 import json
 import logging
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import click
@@ -67,6 +68,31 @@ def echo(text: str) -> None:
 def count(number: int, one: str, more: str = "") -> str:
     """`1 batch day`, `2 batch days`."""
     return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def fitting(text_of: Callable[[int], str]) -> str:
+    """`text_of(n)`, which names n things of each kind: as many as fit the terminal; SHOWN where there is none."""
+    if not _on_a_terminal():
+        return text_of(SHOWN)
+    columns, lines = shutil.get_terminal_size()
+    for number in range(SHOWN, 1, -1):
+        if _height(text := text_of(number), columns) < lines:
+            return text
+    return text_of(1)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _height(text: str, columns: int) -> int:
+    """How many lines of a terminal it takes."""
+    return sum(max(1, -(-_width(line) // columns)) for line in text.splitlines())
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and whole seconds: `0:07:57`."""
+    return str(dt.timedelta(seconds=round(seconds)))
 
 
 def print_as_it_can() -> None:

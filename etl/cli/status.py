@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
 from etl.cli.in_doubt import in_doubt
-from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, SHOWN, count, echo, json_option, print_json, table
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, count, echo, fitting, json_option, print_json, table
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -30,26 +31,67 @@ _NOTHING: dict[str, Any] = {
 
 @click.command(short_help="Show what is covered, at risk, lost or in doubt, and the last runs.")
 @json_option
+@click.option("--watch", "watching", is_flag=True, help="On a terminal: go on showing it, and what a sync does.")
 @click.option("--now", type=Moment(), metavar="ISO-8601", help="As if it were that moment, for drills.")
-def status(as_json: bool, now: dt.datetime | None) -> None:
+def status(as_json: bool, watching: bool, now: dt.datetime | None) -> None:
     """Show how much of the window is covered, what is at risk, lost or in doubt, and the last runs.
 
+    A terminal gets as many names as fit it, and the number of the others; --json has them all. With --watch it
+    is shown again and again, with what a sync does meanwhile, until q or Ctrl-C: then the exit status is 0.
+
     \b
-    Example:
+    Examples:
       numbercheck status
+      numbercheck status --watch
     """
-    settings = load_settings()
-    window = Window.at(Clock(now).now(), settings)
+    settings, clock = load_settings(), Clock(now)
+    if watching:
+        from etl.cli import watch  # noqa: PLC0415  (few watch, and it takes a library for terminals)
+
+        watch.require_terminal(as_json)
+        watch.watch(lambda: _watched(settings, clock))
+        return
+    window = Window.at(clock.now(), settings)
     there = has_schema(settings)
     found = _look(settings, window) if there else dict(_NOTHING)
     if as_json:
-        place: dict[str, Any] = {"account": settings.account}
-        if not found["doubtful_rows"]:
-            del found["doubtful_rows"]  # there only where it says something, as for sync
-        place |= {"window": window_as_json(window)}
-        print_json(place | found | {"doubts": doubts_as_json(found["doubts"])})
+        print_json(_as_object(settings, window, found))
     else:
-        echo(_text(settings, window, found, _next(settings, there)))
+        echo(_fitting(settings, window, found, _next(settings, there)))
+
+
+def _as_object(settings: Settings, window: Window, found: dict[str, Any]) -> dict[str, Any]:
+    place: dict[str, Any] = {"account": settings.account}
+    if not found["doubtful_rows"]:
+        del found["doubtful_rows"]  # there only where it says something, as for sync
+    place |= {"window": window_as_json(window)}
+    return place | found | {"doubts": doubts_as_json(found["doubts"])}
+
+
+def _watched(settings: Settings, clock: Clock) -> str:
+    """The picture of this moment: what is going on, the status, and how to end it."""
+    from etl.cli.watch import KEYS, words  # noqa: PLC0415  (see status)
+    from etl.run import outlook  # noqa: PLC0415
+
+    window, there = Window.at(clock.now(), settings), has_schema(settings)
+    found, above = dict(_NOTHING), list[str]()
+    if there:
+        found = _look(settings, window)
+        with open_database(settings) as engine, reading(engine).connect() as connection:
+            above = words(outlook.look(connection, settings, window))
+    return _fitting(settings, window, found, _next(settings, there), above, ["", KEYS])
+
+
+def _fitting(
+    settings: Settings,
+    window: Window,
+    found: dict[str, Any],
+    nothing: str,
+    above: Sequence[str] = (),
+    below: Sequence[str] = (),
+) -> str:
+    """The text, with as many names as there is room for."""
+    return fitting(lambda shown: "\n".join([*above, _text(settings, window, found, nothing, shown), *below]))
 
 
 def _look(settings: Settings, window: Window) -> dict[str, Any]:
@@ -84,19 +126,19 @@ def _next(settings: Settings, there: bool) -> str:
     return "The database holds no schema yet. Run `numbercheck db upgrade`, then `numbercheck sync`."
 
 
-def _text(settings: Settings, window: Window, found: dict[str, Any], nothing: str) -> str:
+def _text(settings: Settings, window: Window, found: dict[str, Any], nothing: str, shown: int) -> str:
     lines = [f"Account {settings.account}, window {window.first} to {window.last}", ""]
     if found["coverage"]:
         head = ("state", "batch days", "stored rows", "missing", "unresolved", "rejected")
         lines.append(table(head, [tuple(row.values()) for row in found["coverage"]]))
     else:
         lines.append(nothing)
-    lines += _named("At risk, not complete and gone within 48 hours:", found["at_risk"])
+    lines += _named("At risk, not complete and gone within 48 hours:", found["at_risk"], shown)
     # Losses stay: the latest come first.
-    lines += _named("Lost:", found["lost"][::-1])
+    lines += _named("Lost:", found["lost"][::-1], shown)
     if found["doubtful_rows"]:
         lines += ["", f"{count(found['doubtful_rows'], DOUBTFUL, DOUBTFUL_ONES)}."]
-    lines += in_doubt(found["doubts"])
+    lines += in_doubt(found["doubts"], shown)
     if found["runs"]:
         columns = (
             "run",
@@ -109,13 +151,13 @@ def _text(settings: Settings, window: Window, found: dict[str, Any], nothing: st
             "changed rows",
             "narrowed",
         )
-        lines += ["", "Last runs:", table(columns, [tuple(row.values()) for row in found["runs"]])]
+        lines += ["", "Last runs:", table(columns, [tuple(row.values()) for row in found["runs"][:shown]])]
     return "\n".join(lines)
 
 
-def _named(title: str, rows: list[dict[str, Any]]) -> list[str]:
+def _named(title: str, rows: list[dict[str, Any]], shown: int) -> list[str]:
     if not rows:
         return []
     head = ("batch", "date", "deadline", "missing rows", "note")
-    more = [f"and {len(rows) - SHOWN:,} more"] if len(rows) > SHOWN else []
-    return ["", title, table(head, [tuple(row.values()) for row in rows[:SHOWN]]), *more]
+    more = [f"and {len(rows) - shown:,} more"] if len(rows) > shown else []
+    return ["", title, table(head, [tuple(row.values()) for row in rows[:shown]]), *more]

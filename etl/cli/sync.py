@@ -24,6 +24,7 @@ from etl.report.report import Report
 from etl.run import job
 from etl.run.gather import NO_BATCHES, has_source
 from etl.run.result import Result, nothing_as_json
+from etl.run.standing import Standing
 from etl.settings import Settings
 
 MEANING = {
@@ -127,9 +128,9 @@ def run(
     prepare_schema(settings)
     with open_database(settings) as engine, _progress() as progress:
 
-        def tell_progress(done: int, planned: int, requests: int) -> None:
+        def tell_progress(standing: Standing) -> None:
             begun()
-            progress(done, planned, requests)
+            progress(standing)
 
         return job.sync(settings, engine, clock, rules, tell_progress)
 
@@ -186,7 +187,7 @@ def _meaning(result: Result) -> str:
     return f"{MEANING[result.status]}; {nothing}" if nothing else MEANING[result.status]
 
 
-def _silently(_done: int, _planned: int, _requests: int) -> None:
+def _silently(_standing: Standing) -> None:
     pass
 
 

@@ -140,6 +140,19 @@ class Gate:
             return None
         return max(0.0, self._began + self._bounds.seconds - self._clock())
 
+    def pause_left(self) -> float:
+        """Seconds until a request may start, where that is more than the pace asks for; else 0."""
+        wait = self.delay()
+        return wait if wait - self._interval > NOTICE else 0.0
+
+    def outlook(self, wanted: int) -> tuple[int, float]:
+        """How many of `wanted` further requests the bounds allow, and how many seconds they take at this pace."""
+        if self._bounds.requests is not None:
+            wanted = min(wanted, self._bounds.requests - self.requests)
+        if self._interval and (left := self.seconds_left()) is not None:
+            wanted = min(wanted, int(left / self._interval) + 1)
+        return wanted, wanted * self._interval
+
     def _check(self, wait: float) -> None:
         if self._stop:
             raise RunEnded(self._stop)

@@ -33,6 +33,7 @@ from etl.run.prepare import prepare, read
 from etl.run.result import ROW_COUNTS, Result
 from etl.run.session import Session, locked
 from etl.run.signals import ending_on_signals
+from etl.run.standing import Standing
 from etl.run.suspicion import Suspicion
 from etl.settings import Settings
 from etl.store import accounts, awaited, checks, doubts, fullreads, ledger, lock, runs
@@ -42,8 +43,8 @@ from etl.vendor.client import Client
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int, int], None]
-"""Called once there is a plan, and after every answer, with batch days done, batch days planned, requests sent."""
+Progress = Callable[[Standing], None]
+"""Called once there is a plan, and after every answer, always with the same object."""
 
 
 def sync(settings: Settings, engine: sa.Engine, clock: Clock, rules: Rules, progress: Progress) -> Result:
@@ -94,11 +95,11 @@ class Run:
         bounds = Bounds(settings.max_requests, settings.max_seconds)
         self._gate = Gate(slots, settings.request_interval, bounds)
         self._client = Client(settings, self._gate)
+        self._standing = Standing(self._gate, self._client)
         self._lookups = Lookups()
         self._page_size = PageSize()
         self._known_page_size = self._page_size.rows
         self._tasks: dict[int, Task] = {}
-        self._done = 0
         self._suspicion = Suspicion("", ())
         self._key_kept = False
         self._disguise: Disguise | None = None
@@ -114,7 +115,8 @@ class Run:
             with ending_on_signals(self._gate, fetcher.wake):
                 todo = prepare(self._session, self._settings, self._rules, self._result, lists)
                 self._recall_page_size()
-                self._progress(0, self._result.planned, 0)
+                self._standing.plan(todo.tasks)
+                self._progress(self._standing)
                 self._fetch(fetcher, todo.tasks)
                 self._finish()
 
@@ -176,7 +178,9 @@ class Run:
                 accounts.learn_page_size(connection, self._session.account_id, self._page_size.rows)
             self._record(connection)
         self._known_page_size = self._page_size.rows
-        self._progress(self._done, self._result.planned, self._gate.requests)
+        for answered, _, _ in answers:
+            self._standing.answered(answered)
+        self._progress(self._standing)
 
     def _keep_key(self) -> None:
         """Keep the fingerprint of a key that the vendor has taken: at once, because other accounts wait for it."""
@@ -221,8 +225,8 @@ class Run:
         """These batch days have ended in this run."""
         if self._result.full:
             self._result.full.left -= sum(task.why is Why.FULL for task in tasks)
-        self._done += len(tasks)
-        self._progress(self._done, self._result.planned, self._gate.requests)
+        self._standing.ended(tasks)
+        self._progress(self._standing)
 
     def _blame_the_list(self, day: BatchDay, failure: BatchDayFailed) -> None:
         """Say once for each batch that its appkey has to be corrected; each of its batch days is in the log."""
@@ -235,6 +239,7 @@ class Run:
 
     def _finish(self) -> None:
         """Report what is lost and write the run's record, if the database still answers."""
+        self._standing.ending = True
         if self._session.lost:
             return
         try:

@@ -61,6 +61,21 @@ _RUNS = sa.text(
 ).columns(started_at=UtcTime(), finished_at=UtcTime())
 
 
+_RUNNING = sa.text(
+    "SELECT started_at, requests, retries FROM v_sync_run WHERE account = :account AND status = 'running' "
+    "ORDER BY started_at DESC LIMIT 1"
+).columns(started_at=UtcTime())
+_TROUBLE = (
+    sa.select(batch.c.batch_no, batch_day.c.check_date, batch_day.c.note, batch_day.c.last_asked_at)
+    .join_from(batch_day, batch)
+    .join(accounts_table)
+    .where(accounts_table.c.name == sa.bindparam("account"), batch_day.c.check_date >= sa.bindparam("first"))
+    .where(batch_day.c.state.in_(UNFINISHED), batch_day.c.note.is_not(None))
+    .order_by(batch_day.c.last_asked_at.desc())
+    .limit(1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """An account's figures. `last_success` (UTC): the end of its last complete run; None if there was none."""
@@ -118,6 +133,16 @@ def last_success(connection: sa.Connection, account_id: int | None) -> dt.dateti
     query = sa.select(sa.func.max(sync_run.c.finished_at, type_=UtcTime())).where(*mine, whole)
     found: dt.datetime | None = connection.execute(query).scalar_one()
     return found
+
+
+def running(connection: sa.Connection, account: str) -> dict[str, Any] | None:
+    """When the run began that is recorded as running, and its requests so far; it may have been killed."""
+    return next(iter(_lines(connection, _RUNNING, account=account)), None)
+
+
+def last_trouble(connection: sa.Connection, account: str, window: Window) -> dict[str, Any] | None:
+    """The batch day of the window that was asked for last without success, and its note."""
+    return next(iter(_lines(connection, _TROUBLE, account=account, first=window.first)), None)
 
 
 def _lines(connection: sa.Connection, query: sa.Executable, **values: Any) -> Figures:

@@ -87,6 +87,14 @@ def acquire(connection: sa.Connection, account_id: int, holder: str) -> Lock:
     return _Named(taken, mine & (account.c.lock_key == name))
 
 
+def taken(connection: sa.Connection, account_id: int) -> bool:
+    """Whether somebody holds the account's lock now. Waits for nobody, and takes nothing."""
+    query = sa.select(account.c.lock_key, account.c.lock_session).where(account.c.account_id == account_id)
+    row = connection.execute(query).one()
+    kind = _kind(connection.dialect)
+    return row.lock_key is not None and kind.is_taken(connection, row.lock_key, row.lock_session)
+
+
 def holder(what: str) -> str:
     """Who has a lock and for what, for the message of whoever finds it taken."""
     return f"process {os.getpid()} on {socket.gethostname()}, {what}"[:255]

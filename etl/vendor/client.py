@@ -99,7 +99,8 @@ class Client:
 
     `counts`: the tries of all questions so far. `clock_offset`: seconds that are added to this machine's time,
     learnt from answers that refuse it. `clock_difference`: the vendor's clock minus this machine's, in seconds,
-    according to the `Date` of the last answer that had one; None until there is one.
+    according to the `Date` of the last answer that had one; None until there is one. `refused`: how the last try
+    that brought no page ended, without words from outside; empty until there is one.
     """
 
     def __init__(self, settings: Settings, gate: AnyGate, now: Callable[[], float] = time.time) -> None:
@@ -111,6 +112,7 @@ class Client:
         self.counts = Counts()
         self.clock_offset = 0.0
         self.clock_difference: float | None = None
+        self.refused = ""
         self._settings = settings
         self._gate = gate
         self._now = now
@@ -210,6 +212,8 @@ class Client:
         difference, action = attempt.answer.clock_difference, attempt.found.action
         with self._lock:
             self.counts.throttled += action is Action.THROTTLED
+            if attempt.page is None:
+                self.refused = describe_plainly(attempt)
             if attempt.page is not None and attempt.page.received:
                 self._wording = attempt.page.wording
             if difference is not None:

@@ -21,9 +21,12 @@ from tests.vendor.vendor import CERTIFICATE, Reply, Vendor, page, refusal
 
 
 def lines(done: Done) -> dict[str, str]:
-    """The last finding of each check."""
+    """The last finding of each check. The next step stands behind them."""
     found = {}
-    for line in done.out.splitlines():
+    *findings, step = done.out.splitlines()
+    assert step.startswith("next  ")
+    assert ("`numbercheck plan`" in step) is (done.status == 0)
+    for line in findings:
         mark, what, *_ = line.split()
         found[what] = mark
         assert mark in ("ok", "warn", "FIX", "skip"), line
@@ -115,6 +118,32 @@ def test_everything_is_wrong(inside: Command, closed_port: int) -> None:
     for words in ("Not set: NUMBERCHECK_ACCESS_KEY", "The database does not answer", "nowhere.csv cannot be read"):
         assert done.out.count(words) == 1
     assert inside.vendor.requests == []
+
+
+def test_the_next_step(inside: Command, closed_port: int) -> None:
+    """Also where nothing has been set yet, and where the settings cannot be read."""
+    nothing = {"access_key": None, "access_secret": None, "batch_file": None}
+    steps = [
+        inside("doctor", status=status, **given).out.splitlines()[-1]
+        for status, given in (
+            (78, nothing),
+            (78, {"access_key": None}),
+            (
+                75,
+                {
+                    "api_url": f"http://127.0.0.1:{closed_port}/",
+                    "database_url": f"mysql://127.0.0.1:{closed_port}/x",
+                },
+            ),
+        )
+    ]
+    assert [re.findall("init|FIX, then|in a while", step) for step in steps] == [
+        ["init"],
+        ["FIX, then"],
+        ["in a while"],
+    ]
+    (inside.directory / ".env").mkdir()
+    assert "FIX, then" in inside("doctor", status=78, **nothing).out.splitlines()[-1]
 
 
 def test_nobody_answers_and_no_batch_is_known(inside: Command, closed_port: int) -> None:

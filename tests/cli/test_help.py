@@ -76,6 +76,17 @@ def test_a_call_that_does_not_exist_is_noticed(call: str) -> None:
     assert not known(call)
 
 
+def test_a_shell_can_complete_commands_and_options(command: Command) -> None:
+    """As docs/commands.md says; a group's commands are in modules that are loaded when they are looked at."""
+    for words, expected in (("sync --max-s", ["--max-seconds"]), ("privacy er", ["erase"])):
+        command.environment |= {
+            "_NUMBERCHECK_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"numbercheck {words}",
+            "COMP_CWORD": "2",
+        }
+        assert [line.partition(",")[2] for line in command().out.splitlines()] == expected
+
+
 def test_the_command_and_the_package_are_the_same(command: Command) -> None:
     done = command("--version")
     assert done.out == f"numbercheck-etl, version {version()}\n"

@@ -67,6 +67,8 @@ def test_progress_on_a_terminal_and_none_without(command: Command) -> None:
     assert "\x1b" not in out
     assert "\x1b[" in drawn
     assert "batch days" in drawn
+    assert re.search("requests left  about [0-9]+", drawn)
+    assert "last refused   something other than the vendor's API answers" in drawn
     assert "INFO Sync of the account default begins" in drawn  # a log for people
     assert '{"time"' not in drawn
     command.processes = False

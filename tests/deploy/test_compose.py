@@ -24,12 +24,14 @@ from tests.running import inherited
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 OURS = ["migrate", "sync", "numbercheck", "demo-migrate", "demo", "emulator", "grant"]
+WATCHING = ["pushgateway", "prometheus", "grafana"]
 DEMO_DATABASE = "postgresql://numbercheck@demo-postgres/numbercheck"
 STARTED = {
     "demo": {"demo-postgres", "demo-migrate", "emulator", "demo"},
     "job": {"postgres", "migrate", "sync"},
     "tools": {"postgres", "migrate", "numbercheck"},
     "bi": {"postgres", "migrate", "reader", "grant", "superset"},
+    "watch": {"pushgateway", "prometheus", "grafana"},
 }
 
 
@@ -77,15 +79,15 @@ def test_a_service_reads_only_secrets_that_it_is_given(compose: dict[str, Any]) 
     for service in compose["services"].values():
         values = [str(value) for value in service.get("environment", {}).values()]
         read = {m[1] for value in values if (m := re.fullmatch(r"/run/secrets/(\w+)", value))}
-        read |= set(re.findall(r"/run/secrets/(\w+)", text_of(service)))
+        read |= set(re.findall(r"/run/secrets/(\w+)", text_of(service, compose["configs"])))
         assert read == set(service.get("secrets", []))
 
 
-def text_of(service: dict[str, Any]) -> str:
+def text_of(service: dict[str, Any], configs: dict[str, Any]) -> str:
     """What the service runs: its command, the files that it is given, and what its image starts."""
     text = " ".join(map(str, service.get("entrypoint", [])))
     for entry in service.get("configs", []):
-        text += (ROOT / "deploy" / "compose" / Path(entry["target"]).name).read_text(encoding="utf-8")
+        text += (ROOT / configs[named(entry)]["file"]).read_text(encoding="utf-8")
     if service.get("build") == "deploy/superset":
         folder = ROOT / "deploy" / "superset"
         start, config = (folder / "start.sh").read_text(), (folder / "superset_config.py").read_text()
@@ -102,13 +104,13 @@ def test_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
                 assert name.endswith("_FILE") or value in (None, ACCESS_KEY, ACCESS_SECRET, DEMO_DATABASE), name
 
 
-@pytest.mark.parametrize("name", [*OURS, "superset"])
+@pytest.mark.parametrize("name", [*OURS, *WATCHING, "superset"])
 def test_our_containers_have_no_rights_to_spare(compose: dict[str, Any], name: str) -> None:
     service = compose["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["restart"] == ("unless-stopped" if name in {"sync", "superset"} else "no")
+    assert service["restart"] == ("unless-stopped" if name in {"sync", "superset", *WATCHING} else "no")
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -157,9 +159,9 @@ def test_the_database_of_the_demo_is_reached_by_the_demo_only(compose: dict[str,
     assert compose["networks"]["demo"] == {"internal": True}
 
 
-def test_nothing_is_published_but_the_dashboard_on_this_machine(compose: dict[str, Any]) -> None:
+def test_nothing_is_published_but_the_dashboards_on_this_machine(compose: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert published == {"superset": ["127.0.0.1:8088:8088"]}
+    assert published == {"superset": ["127.0.0.1:8088:8088"], "grafana": ["127.0.0.1:3000:3000"]}
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("sync", ["sync", "--json"]), ("demo", ["sync"])])
@@ -181,6 +183,15 @@ def test_the_example_of_env_sets_what_the_file_hands_on(compose: dict[str, Any])
     known = {"COMPOSE_PROFILES", "SYNC_AT", "SYNC_ZONE", "NUMBERCHECK_MAX_SECONDS"}
     assert shown - known == handed_on - {"NUMBERCHECK_APPKEY"}, "an appkey is a secret"
     assert known <= shown
+
+
+def test_who_looks_at_the_figures_can_change_nothing(compose: dict[str, Any]) -> None:
+    grafana = compose["services"]["grafana"]
+    assert "secrets" not in grafana
+    assert "volumes" not in grafana
+    told = {name.removeprefix("GF_"): value for name, value in grafana["environment"].items()}
+    assert told["AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert told["AUTH_DISABLE_LOGIN_FORM"] == told["SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
 
 
 def test_the_dashboard_reads_with_a_role_that_sees_no_whole_number(compose: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from etl.settings import load
+from etl.settings.firstfiles import dotenv
 from tests.scripts import loaded
 
 ROOT = Path(__file__).parents[2]
@@ -23,14 +25,17 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 150
 
 
-def test_every_block_of_commands_is_run_but_for_the_settings(newcomer: ModuleType) -> None:
+def test_every_block_of_commands_is_run(newcomer: ModuleType) -> None:
     text = newcomer.followed(ROOT)
     assert text.startswith(README)
     shown = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     run = [block.script for block in newcomer.blocks(text)]
-    assert [script for script in shown if script not in run] == [newcomer.SETTINGS.search(README)[1]]
+    assert shown == run
     assert run[:2] == ["make demo\n", "make test\n"]
-    assert all(word in "".join(run) for word in ("numbercheck sync", "numbercheck plan", "--require-hashes"))
+    assert all(
+        word in "".join(run)
+        for word in ("numbercheck init", "numbercheck sync", "numbercheck plan", "--require-hashes")
+    )
 
 
 def test_every_command_is_run_by_the_newcomer_or_by_the_test_of_the_pages_for_operation(
@@ -48,6 +53,17 @@ def test_every_query_with_an_answer_is_tried(newcomer: ModuleType) -> None:
     shown = [query for page in pages for query in newcomer.QUERY.findall(page)]
     assert shown == newcomer.QUERY.findall(newcomer.followed(ROOT))
     assert len(shown) == 3
+
+
+def test_what_init_leaves_open_is_filled_in(newcomer: ModuleType, tmp_path: Path) -> None:
+    """One line for each, also for one that is only offered; a name that has no line is noticed."""
+    file = tmp_path / ".env"
+    file.write_text(dotenv())
+    newcomer.fill_in(file, {"ACCESS_KEY": "k", "ACCESS_SECRET": "s", "API_URL": "http://127.0.0.1:1/x"})
+    found = load({}, file)
+    assert (found.credentials(), found.api_url) == (("k", "s"), "http://127.0.0.1:1/x")
+    with pytest.raises(SystemExit):
+        newcomer.fill_in(file, {"NO_SUCH": ""})
 
 
 PRINTED = [

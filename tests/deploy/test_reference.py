@@ -57,7 +57,8 @@ def test_every_default_is_the_one_of_the_program() -> None:
 def test_no_page_names_a_setting_that_does_not_exist() -> None:
     known = {setting.name for setting in SETTINGS} | {f"{s.name}_FILE" for s in SETTINGS if s.secret}
     for path in [ROOT / "README.md", *DOCS.rglob("*.md")]:
-        assert set(re.findall(r"NUMBERCHECK_([A-Z_]+)", path.read_text(encoding="utf-8"))) <= known, path
+        # _NUMBERCHECK_COMPLETE is click's.
+        assert set(re.findall(r"(?<!_)NUMBERCHECK_([A-Z_]+)", path.read_text(encoding="utf-8"))) <= known, path
 
 
 # -- commands ---------------------------------------------------------------------------------------------------

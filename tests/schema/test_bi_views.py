@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,6 +19,7 @@ from tests.servers import MARIADB, POSTGRESQL, SQLITE
 from tests.store.sessions import new_database
 from tests.store.support import DAY, DEADLINE, MOMENT, add_batch, add_batch_day, insert
 
+PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 LEVELS = {None: None, 1: "Basic", 4: "Call", 5: "HLR"}
 REGIONS = {None: None, "VN": "Vietnam", "PH": "Philippines"}
 
@@ -234,6 +237,27 @@ ANSWERS: dict[str, Callable[[Filled], list[Row]]] = {
 def test_the_question_of_each_view_is_answered(filled: Filled, view: View) -> None:
     found, expected = on_one_day(lambda: (filled.ask(view.query), ANSWERS[view.name](filled)))
     same(found, expected)
+
+
+def test_how_many_phones_could_be_reached(filled: Filled) -> None:
+    """The query of docs/queries.md: each phone once, by its newest look-up, and UNKNOWN is neither yes nor no."""
+    [query] = re.findall(r"\n(SELECT region_name.*?);\n", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    looked_up = [check for check in filled.checks if check["reachable"] is not None]
+    order = ("check_date", "first_seen_at", "message_id")
+    last = [
+        max(group, key=lambda check: [check[name] for name in order])
+        for _, group in groups(looked_up, "phone").items()
+    ]
+    assert len(last) < len(looked_up)
+    expected = []
+    for (region,), phones in groups(last, "region_code").items():
+        yes, no, unknown = (count(phones, "reachable", answer) for answer in ("YES", "NO", "UNKNOWN"))
+        row = {"region_name": REGIONS[region], "phones": len(phones), "reachable": yes, "not_reachable": no}
+        expected.append(row | {"unknown": unknown, "percent": each(Decimal(100 * yes), yes + no)})
+    found = filled.ask(query)
+    for row in found + expected:
+        row["percent"] = round(float(row["percent"]), 1)
+    same([{name: int(v) if isinstance(v, Decimal) else v for name, v in row.items()} for row in found], expected)
 
 
 def test_the_questions_about_runs_and_rejected_rows(engine: sa.Engine) -> None:
