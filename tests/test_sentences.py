@@ -11,8 +11,8 @@ import pytest
 import etl
 
 PACKAGE = Path(str(etl.__file__)).parent
-# These read the words of database servers, of storages and of their drivers, which have no other way to say what is wrong.
-WORDS_FROM_OUTSIDE = {"database/explain.py", "lake/storages.py", "lists/query.py"}
+# These read the words of databases and storages, whose drivers have no other way to say what is wrong.
+WORDS_FROM_OUTSIDE = {"database/explain.py", "lists/query.py", "lake/storages.py"}
 FILES = sorted(
     file for file in PACKAGE.rglob("*.py") if file.relative_to(PACKAGE).as_posix() not in WORDS_FROM_OUTSIDE
 )

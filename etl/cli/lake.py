@@ -46,11 +46,10 @@ def export(full: bool, dates: Sequence[dt.date], names: Sequence[str], as_json: 
     Example: after each sync
       numbercheck lake export
     """
-    exporting = lake_room("exporting")
     settings, clock = load_settings(), Clock()
     macs = None if settings.privacy_key is None else Macs(settings.privacy_key)
     with both_places(settings) as (engine, found):
-        done = []
+        exporting, done = lake_room("exporting"), []
         for name, number in chosen_accounts(engine, names).items():
             order = exporting.ExportOrder(number, name, full, frozenset(dates), macs, clock.now)
             with shown(name) as told:

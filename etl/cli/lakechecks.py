@@ -33,7 +33,6 @@ def verify(ctx: click.Context, dates: Sequence[dt.date], names: Sequence[str], a
     Example: is the lake what the database is?
       numbercheck lake verify
     """
-    verifying = lake_room("verifying")
     with both_places(load_settings()) as (engine, found):
         found.require()
         done: dict[str, list[Any]] = {}
@@ -42,7 +41,7 @@ def verify(ctx: click.Context, dates: Sequence[dt.date], names: Sequence[str], a
                 here = lake_room("standings").account_here(connection, found, number, name)
                 chosen = [each for each in here.dates if not dates or each.date in dates]
                 done[name] = []
-                for each in verifying.verify(connection, found, here, chosen):
+                for each in lake_room("verifying").verify(connection, found, here, chosen):
                     done[name].append(each)
                     told(len(done[name]), len(chosen), sum(one.rows for one in done[name]))
     _tell_verified(ctx, found.url, done, as_json=as_json)
@@ -143,7 +142,7 @@ def _status_line(here: Any) -> dict[str, Any]:
         "bytes": sum(file.size for file in files),
         "archived": sum(each.state.archived for each in here.dates),
         "behind": stood["behind"] + stood["expired"],
-        "wrong": stood["changed"] + stood["lost"] + len(here.others),
+        "wrong": stood["changed"] + stood["lost"] + len(here.others) + here.claims_changed,
         "behind_dates": [each.date for each in here.dates if each.standpoint in ("behind", "expired")],
         "people_outstanding": here.people != (here.people_mark or 0),
     }

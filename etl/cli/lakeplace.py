@@ -31,9 +31,8 @@ def both_places(settings: Settings) -> Iterator[tuple[sa.Engine, Any]]:
     if settings.lake_url is None:
         remedy = "set it to a directory, or to a place such as s3://bucket/numbercheck."
         raise Misconfigured("NUMBERCHECK_LAKE_URL is not set, so there is no lake.", remedy)
-    place = lake_room("lakes").Lake.at(settings.lake_url, masked=settings.lake_masked)
     with open_database(settings, patient=True) as engine, explained_storage():
-        yield engine, place
+        yield engine, lake_room("lakes").Lake.at(settings.lake_url, masked=settings.lake_masked)
 
 
 def chosen_accounts(engine: sa.Engine, names: Sequence[str]) -> dict[str, int]:

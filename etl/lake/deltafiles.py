@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.fs as pf
@@ -116,7 +117,7 @@ class DeltaFiles:
         found = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
         return [
             TableFile(
-                line["path"],
+                unquote(line["path"]),  # the log has it as a URL
                 line["partition.account"],
                 line.get("partition.check_date"),
                 line["num_records"] or 0,
@@ -185,7 +186,7 @@ class DeltaFiles:
             stats = json.dumps({"numRecords": added.rows})
             actions.append(AddAction(added.path, added.size, place, now, True, stats))
         places = [place, *(_place(each.account, each.date) for each in removed)]
-        self._try(actions, marks, lambda: self._require_unchanged(places, removed))
+        self._try(actions, marks, lambda: self._require_as_seen(places, removed, added))
 
     def keep_marks(self, marks: Mapping[str, int]) -> None:
         """Keep marks alone."""
@@ -207,7 +208,10 @@ class DeltaFiles:
             else:
                 return
 
-    def _require_unchanged(self, places: Iterable[Mapping[str, str]], before: Sequence[TableFile]) -> None:
+    def _require_as_seen(
+        self, places: Iterable[Mapping[str, str]], before: Sequence[TableFile], added: Written | None
+    ) -> None:
+        """Raise TryLater if the files of these partitions are others by now, or the new one is gone."""
         # The log's own check sees only what was committed since this object last read it.
         now: set[str] = set()
         for place in places:
@@ -215,7 +219,8 @@ class DeltaFiles:
                 file_pruning_predicate=[(name, "=", value) for name, value in place.items()]
             )
             now.update(uri.rpartition("/")[2] for uri in uris)
-        if now != {each.path.rpartition("/")[2] for each in before}:
+        there = added is None or self._files.get_file_info(added.path).type == pf.FileType.File
+        if not there or now != {each.path.rpartition("/")[2] for each in before}:
             raise TryLater(
                 "Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on."
             )
@@ -232,9 +237,12 @@ class DeltaFiles:
 
     # -- files that are no longer part of it -------------------------------------------------------------
 
-    def all_files(self) -> list[tuple[str, dt.datetime | None]]:
-        """The paths of all files, whatever the log says of them, and when they were written (UTC)."""
-        found = self._files.get_file_info(pf.FileSelector("", recursive=True))
+    def all_files(self, folder: str) -> list[tuple[str, dt.datetime | None]]:
+        """The paths of all files in a folder, whatever the log says of them, and when they were written (UTC).
+
+        Empty: in all folders; a storage is asked for each of them.
+        """
+        found = self._files.get_file_info(pf.FileSelector(folder, recursive=not folder, allow_not_found=True))
         files = [each for each in found if each.type == pf.FileType.File and "_delta_log/" not in each.path]
         return [(each.path, each.mtime) for each in files]
 

@@ -113,10 +113,11 @@ def _require_ours(here: AccountHere, order: ExportOrder) -> None:
             f"The lake lacks {lost[0]}, which was deleted from the database because it was here.",
             "set NUMBERCHECK_LAKE_URL to the lake that has it, or restore this one from its backup.",
         )
-    changed = [each.date for each in here.dates if each.standpoint is Standpoint.CHANGED]
+    changed = [f"{each.date}" for each in here.dates if each.standpoint is Standpoint.CHANGED]
+    changed += ["its table coverage"] * here.claims_changed
     if changed and not order.full:
         raise Misconfigured(
-            f"Somebody else has changed {changed[0]} in the lake.",
+            f"Somebody else has changed {changed[0]} in the lake of the account {here.name!r}.",
             "see to it that nobody else writes there; then run `numbercheck lake export --full`.",
         )
 
@@ -205,7 +206,8 @@ def _export_claims(connection: sa.Connection, lake: Lake, here: AccountHere) -> 
     file = new_file(here.database, here.account_id, 0)
     written = lake.claims.write(f"{folder(here.name)}/{file.name}", _digested(claims, digest))
     version = int.from_bytes(digest.digest()[:8]) >> 1
-    if here.claims_mark == version and [each.account for each in here.claims] == [here.name]:
+    same = here.claims_mark == version and not here.claims_changed
+    if same and here.claims[0].account == here.name:
         lake.claims.delete(written.path)
         return
     with dropped_on_error(lake.claims, written):

@@ -102,7 +102,7 @@ def _write_again(
 ) -> bool:
     """Write a date of the lake again from its own rows; whether that was needed."""
     old = file_at(each.files[0].path)
-    version = each.mark or (old.version if old else 0)
+    version = max(each.mark or 0, old.version if old else 0) + 1  # what it takes the place of is known by that
     work = _Rewriting(disguise, each.date)
     if not always and not _touched(lake, each, work):
         return False

@@ -81,6 +81,12 @@ class AccountHere:
     renamed: tuple[TableFile, ...] = ()
     others: tuple[TableFile, ...] = field(default=())
 
+    @property
+    def claims_changed(self) -> bool:
+        """Whether somebody else has written its coverage, or removed it."""
+        ours = [file_at(each.path) is not None for each in self.claims]
+        return ours != ([] if self.claims_mark is None else [True])
+
     def mark(self, what: str | dt.date) -> str:
         """The name of a mark of this account; a name for people would change with the account's."""
         return mark_name(self.database, self.account_id, what)

@@ -20,6 +20,15 @@ _GONE = Misconfigured(
     "The bucket or container of NUMBERCHECK_LAKE_URL does not exist.", "correct the setting, or make the bucket."
 )
 _FULL = TryLater("There is no room for the lake.", "make room; the next call goes on.")
+_PLAIN_HTTP = Misconfigured(
+    "The storage of the lake is asked by plain http, which has to be allowed.",
+    "set AWS_ALLOW_HTTP=true if nobody can listen on the way, or name an https:// address in AWS_ENDPOINT_URL.",
+)
+_MISSING = Misconfigured(
+    "A file is gone that the log of the lake names.",
+    "see to it that nobody else deletes there. `numbercheck lake export --full` writes what the database has;"
+    " an archived date has to come from a backup of the lake.",
+)
 _LOCAL = Misconfigured(
     "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may write to it."
 )
@@ -41,13 +50,16 @@ _BY_CLASS = {
 _BY_WORDS = (
     (r"no space left|quota exceeded|disk full", _FULL),
     (r"NoSuchBucket|ContainerNotFound|bucket does not exist|The specified bucket", _GONE),
+    (r"scheme is not allowed", _PLAIN_HTTP),
     (
         r"\b40[13]\b|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|Unauthorized|Forbidden|credential"
-        r"|169\.254\.169\.254|metadata\.google|AuthenticationFailed|token",
+        r"|169\.254\.169\.254|metadata\.google|AuthenticationFailed|must be specified|service account",
         _CREDENTIALS,
     ),
     (r"permission denied|read-only file system|not a directory|is a directory", _LOCAL),
-    (r"timed? ?out|error sending request|connect|dns|\b5\d\d\b|SlowDown|reset|broken pipe|Generic", _UNREACHABLE),
+    (r"timed? ?out|error sending request|connect|dns|\b5\d\d\b|SlowDown|reset|broken pipe", _UNREACHABLE),
+    (r"no such file|not found|\b404\b", _MISSING),
+    (r"Generic (S3|MicrosoftAzure|GCS)", _UNREACHABLE),
 )
 _MODULES = ("deltalake", "_internal", "pyarrow")
 
@@ -72,9 +84,12 @@ def storage_error(error: Exception) -> EtlError | None:
         return None
     known = _BY_CLASS.get(type(error).__name__)
     text = str(error)
-    return known or next((found for words, found in _BY_WORDS if re.search(words, text, re.IGNORECASE)), None)
+    known = known or next((found for words, found in _BY_WORDS if re.search(words, text, re.IGNORECASE)), None)
+    return known or (_UNUSABLE if type(error).__name__ == "DeltaError" else None)
 
 
 def _of_storage(error: Exception) -> bool:
-    """Whether it is from these packages: pyarrow's file systems raise Python's OSError."""
-    return isinstance(error, OSError) or type(error).__module__.startswith(_MODULES)
+    """Whether it is from these packages: their file systems raise Python's OSError, which then names no file."""
+    if isinstance(error, OSError):
+        return error.filename is None
+    return type(error).__module__.startswith(_MODULES)

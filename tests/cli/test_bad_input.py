@@ -167,12 +167,13 @@ def test_a_newer_schema(prepared: Command) -> None:
     prepared.query("UPDATE alembic_version SET version_num = '9999'")
     prepared.processes = False
     assert {"sync", "plan", "status", "batches list"} <= set(taking("--json"))
-    needed = {"privacy_key": "k" * 32, "retention_days": "90"}
+    needed = {"privacy_key": "k" * 32, "retention_days": "90", "lake_url": "lake"}
+    options = {"lake retire": ["--before", "2026-01-01"]}
     given = {"privacy import": f'{{"format": "{FORMAT}"}}'.encode()}
     for name in taking("--json"):
         file = ["-" for parameter in COMMANDS[name].params if parameter.human_readable_name == "FILE|-"]
         stdin = given.get(name, b"84980000001\n")
-        done = prepared(*name.split(), *file, "--json", status=78, stdin=stdin, **needed)
+        done = prepared(*name.split(), *file, *options.get(name, ()), "--json", status=78, stdin=stdin, **needed)
         assert "9999" in done.messages
         assert "newer" in done.messages
         assert (done.json["status"], done.json["exit_code"]) == ("misconfigured", 78)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ from etl.errors import EtlError, Misconfigured, TryLater
 from etl.lake.storages import storage_error
 from tests.conftest import Start
 from tests.job import Job
+from tests.lake.test_people import GONE, archive, erased, traces
 from tests.lake.world import LakeWorld
 from tests.people import DAY, LINES, NEXT
 
@@ -71,6 +74,59 @@ def test_what_somebody_else_has_written(world: LakeWorld) -> None:
         world.export()
 
 
+def test_coverage_that_somebody_else_has_written(world: LakeWorld) -> None:
+    from deltalake import DeltaTable
+
+    world.export()
+    DeltaTable(f"{world.url}/coverage").delete("batch_no = 'B'")
+    with pytest.raises(Misconfigured, match="table coverage"):
+        world.export()
+    world.export(full=True)
+    world.assert_claims()
+
+
+def test_an_archived_date_that_somebody_else_has_written(world: LakeWorld) -> None:
+    from deltalake import DeltaTable
+
+    world.export()
+    archive(world, DAY)
+    DeltaTable(f"{world.url}/number_check").delete("batch_no = 'B'")
+    held = sorted(map(repr, world.in_lake()))
+    with pytest.raises(Misconfigured, match=f"changed {DAY}"):
+        world.export()
+    assert world.export(full=True).rewritten == [DAY]
+    assert sorted(map(repr, world.in_lake())) == held
+    assert world.export().rewritten == []
+
+
+def test_a_file_that_is_gone(world: LakeWorld) -> None:
+    world.export()
+    for path in Path(world.url, "number_check").glob("*/*/*.parquet"):
+        path.unlink()
+    archive(world, DAY)
+    erased(world, *GONE)
+    with pytest.raises(Misconfigured, match="A file is gone"):
+        world.export()
+
+
+def test_a_column_that_is_new(world: LakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    from etl.lake.deltafiles import DeltaFiles
+
+    make = DeltaFiles.make
+
+    def without_one(self: DeltaFiles, *arguments: Any) -> None:
+        whole = self.schema
+        self.schema = whole.remove(len(whole) - 1)
+        make(self, *arguments)
+        self.schema = whole
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeltaFiles, "make", without_one)
+        world.export()
+    world.assert_equal()
+    assert world.export().dates == []
+
+
 def test_an_account_with_another_name_takes_its_rows_along(world: LakeWorld) -> None:
     rows = world.export().rows
     with world.job.engine.begin() as connection:
@@ -84,6 +140,10 @@ def test_an_account_with_another_name_takes_its_rows_along(world: LakeWorld) -> 
         "account=München %2F 北京"
     ]
     assert world.export().dates == []
+    erased(world, *GONE)
+    assert world.export().dates == [DAY, NEXT]
+    assert traces(world, *GONE) == set()
+    assert len(world.in_lake(name="München / 北京")) == rows
 
 
 def test_the_other_view(world: LakeWorld) -> None:
@@ -126,3 +186,18 @@ def test_a_directory_that_cannot_be_used(world: LakeWorld, exists: bool) -> None
 
 def test_what_is_no_error_of_a_storage_is_left_alone() -> None:
     assert storage_error(ValueError("timeout")) is None
+
+
+def test_files_that_are_no_longer_part_of_it_stay_for_a_day(world: LakeWorld) -> None:
+    """A query that began before can be read to its end; what kill -9 has left goes as well."""
+    world.export()
+    world.export(full=True)
+    left = Path(world.url, "number_check", "account=default", f"check_date={DAY}", "part-of-somebody.parquet")
+    left.write_bytes(b"x")
+    world.now = dt.datetime.now(dt.UTC) + dt.timedelta(hours=23)
+    assert world.export().deleted == 0
+    assert left.exists()
+    world.now += dt.timedelta(hours=2)
+    assert world.export().deleted == 3
+    assert not left.exists()
+    world.assert_equal()
