@@ -11,7 +11,8 @@ BIN     := $(VENV)/bin
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
 PIP     := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
-EVERYDAY := --extra postgresql --extra mysql --extra docs --extra dev
+RUNTIME := --extra postgresql --extra mysql --extra report
+EVERYDAY := $(RUNTIME) --extra docs --extra dev
 WORKERS := -n auto --maxprocesses 8
 ARGS    :=
 
@@ -49,8 +50,8 @@ hooks: $(STAMP) ## run lint before each commit and the tests before each push, f
 lock: | $(STAMP) ## write the lock files again after a change to pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(LOCK) $(ARGS) $(EVERYDAY) pyproject.toml -o requirements.lock
 	@$(LOCK) $(ARGS) -c requirements.lock --no-annotate --all-extras pyproject.toml -o requirements-full.lock
-	@$(LOCK) --no-annotate --extra postgresql --extra mysql -c requirements.lock pyproject.toml -o requirements-runtime.lock
-	@$(LOCK) --no-annotate --extra postgresql --extra mysql --extra lake -c requirements-full.lock pyproject.toml -o requirements-lake.lock
+	@$(LOCK) --no-annotate $(RUNTIME) -c requirements.lock pyproject.toml -o requirements-runtime.lock
+	@$(LOCK) --no-annotate $(RUNTIME) --extra lake -c requirements-full.lock pyproject.toml -o requirements-lake.lock
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])" \
 		| $(LOCK) --no-annotate -c requirements.lock - -o requirements-build.lock
 	@$(LOCK) $(ARGS) --no-annotate --group engines -o requirements-engines.lock

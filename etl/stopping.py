@@ -78,6 +78,11 @@ def hear() -> bool:
     return True
 
 
+def heard() -> bool:
+    """Whether a signal has been heard by this command."""
+    return bool(_heard)
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     if hear():
         raise KeyboardInterrupt

@@ -116,6 +116,6 @@ def test_no_other_lock_file_which_would_name_a_host() -> None:
 
 def test_a_reason_is_given_for_every_direct_dependency_and_for_nothing_else() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \|.*\S.* \|$", page, re.MULTILINE)
-    explained = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)}
+    rows = re.findall(r"^\| ((?:`[a-z0-9-]+`(?:, )?)+) \|.*\S.* \|$", page, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row)}
     assert explained == {canonicalize_name(requirement.name) for requirement in [*ALL, *BUILD, *ENGINES]}

@@ -1,7 +1,7 @@
 """The command `numbercheck`: the only room that prints or exits.
 
-Belongs here: one file for each command, named after it (`accounts` is in account_names.py), and what the commands
-share. Messages are worded here.
+Belongs here: one file for each command, named after it (`accounts` is in account_names.py, `report` in
+report_page.py), and what the commands share. Messages are worded here.
 Must not know: SQL, the vendor's field names.
 May import: every room.
 """
@@ -18,7 +18,10 @@ __all__ = ["main"]
 
 NAMES = ("init", "sync", "plan", "status", "batches", "db", "lake", "doctor", "demo", "emulator")
 COMMANDS = OnDemand(
-    {name: f"etl.cli.{name}" for name in NAMES}, accounts="etl.cli.account_names", privacy="etl.cli.personal"
+    {name: f"etl.cli.{name}" for name in NAMES},
+    accounts="etl.cli.account_names",
+    privacy="etl.cli.personal",
+    report="etl.cli.report_page",
 )
 
 

@@ -21,6 +21,9 @@ from etl.cli.sync import run, summary, tell_reasons
 from etl.core.fields import FIELDS
 from etl.database.engine import connect, reading
 from etl.emulator import Behaviour, Book, Emulator, Fault, Faults, utcnow
+from etl.errors import Misconfigured
+from etl.report import webfile
+from etl.report.place import Place
 from etl.settings import Settings
 
 SIZES = (0, 1, 99, 100, 101, 250, 1_250)
@@ -47,7 +50,7 @@ _COVERAGE = "SELECT state, count(*) AS batch_days, sum(stored_rows) FROM v_cover
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(DEMO),
     show_default=True,
-    help=f"Where {DEMO}.db and {DEMO}.csv are created, replacing old ones.",
+    help=f"Where {DEMO}.db, {DEMO}.csv and {DEMO}.html are created, replacing old ones.",
 )
 def demo(directory: Path) -> None:
     """Run the whole job against a bundled emulator of the vendor's endpoint, on SQLite.
@@ -72,9 +75,20 @@ def demo(directory: Path) -> None:
         _sync(found, moment)
         click.echo(_compare(vendor, found))
     click.echo(_tables(found))
+    page = _page(found, moment, directory / f"{DEMO}.html")
     click.echo(f"\nThe database: {found.database_url.database}")
     click.echo("Explore it with any SQLite tool, for example")
     click.echo(f"  sqlite3 -box {found.database_url.database} '{_QUERY}'")
+    click.echo(page)
+
+
+def _page(found: Settings, moment: dt.datetime, path: Path) -> str:
+    """Write the report page; where it is and how to open it, or why there is none."""
+    try:
+        webfile.write(path, Place.of(found).files(), found, moment)
+    except Misconfigured as missing:
+        return f"\nThere is no report page to look at. {missing}"
+    return f"\nThe report page: {path}\nOpen it in a browser: {path.resolve().as_uri()}"
 
 
 def moment_for(now: dt.datetime) -> dt.datetime:

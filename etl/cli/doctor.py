@@ -29,6 +29,7 @@ from etl.database.way import is_of_galera
 from etl.errors import EtlError, Locked, Misconfigured, TryLater
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
+from etl.report import replacing, webfile
 from etl.report.place import Place
 from etl.run.edge import rehearse_fit
 from etl.run.gate import Bounds, Gate
@@ -167,13 +168,18 @@ class Patient:
             yield missing
 
     def _unwritable(self) -> Iterator[Misconfigured]:
-        if self._settings.metrics_file:
-            from etl.report import textfile  # noqa: PLC0415  (its library takes long to load)
-
+        place = Place.of(self._settings)
+        for called, name in (("The metrics file", "metrics_file"), ("The report page", "report_file")):
             try:
-                textfile.require_usable(self._settings.metrics_file, Place.of(self._settings).files())
+                if path := getattr(place, name):
+                    replacing.require_usable(path, place.others(name), called, f"NUMBERCHECK_{name.upper()}")
             except Misconfigured as unwritable:
                 yield unwritable
+        if place.report_file is not None:
+            try:
+                webfile.require_packages()
+            except Misconfigured as missing:
+                yield missing
 
     def _require_right(self, *names: str) -> None:
         """Skip a check that would use another value than the one that was meant."""

@@ -18,6 +18,7 @@ class Place:
     account: str | None
     database_url: sa.URL | None = field(repr=False)
     metrics_file: Path | None
+    report_file: Path | None
     batch_file: Path | None
     pushgateway_url: str | None = field(repr=False)
     ping_url: str | None = field(repr=False)
@@ -31,6 +32,11 @@ class Place:
         """The files that the job needs for something else, whether they exist or not."""
         listed = [] if self.batch_file is None else [self.batch_file]
         return [DOTENV, *listed, *([] if self.database_url is None else files_of(self.database_url))]
+
+    def others(self, own: str) -> list[Path]:
+        """The same for the file that the setting `own` names: also what a run writes besides."""
+        written = {"metrics_file": self.metrics_file, "report_file": self.report_file}
+        return [*self.files(), *(path for name, path in written.items() if path is not None and name != own)]
 
     @classmethod
     def despite_errors(cls) -> Place:

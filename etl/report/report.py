@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -25,6 +26,8 @@ from etl.store.figures import Ledger
 # A million batch days take a few seconds on a small machine.
 LEDGER_SECONDS = 20.0
 FILE_SECONDS = 5.0
+# So many rows are read for the page at most that this is ample; see store/tallies.py.
+PAGE_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -64,21 +67,35 @@ class Report:
             _attempt("The start ping", partial(ping.start, url))
 
     def end(self, exit_status: int) -> None:
-        """Report how the run ended. Raises nothing. Ctrl-C cuts it short; no other signal does: it is brief."""
+        """Report how the run ended. Raises nothing. Ctrl-C cuts it short; no other signal does: it is brief.
+
+        The page is not, so it comes last: any signal cuts it short, and after one it gets little time.
+        """
+        place = Place.of(self.settings) if self.settings else Place.despite_errors()
         try:
             with stopping.handled(signal.SIG_IGN, (signal.SIGTERM, signal.SIGHUP)):
-                self._tell(exit_status)
+                self._tell(place, exit_status)
+            if place.account and place.database_url and place.report_file:
+                self._tell_page(place, place.report_file, exit_status)
         except KeyboardInterrupt:
             log.warning("Stopped before everything was reported")
 
-    def _tell(self, exit_status: int) -> None:
-        place = Place.of(self.settings) if self.settings else Place.despite_errors()
+    def _tell(self, place: Place, exit_status: int) -> None:
         if place.ping_url and not self._narrowed and not self.locked:
             from etl.report import ping  # noqa: PLC0415  (few set it)
 
             _attempt("The end ping", partial(ping.end, place.ping_url, exit_status))
         if place.account and (place.metrics_file or place.pushgateway_url):
             self._tell_figures(place, place.account, exit_status)
+
+    def _tell_page(self, place: Place, path: Path, exit_status: int) -> None:
+        from etl.report import webfile  # noqa: PLC0415  (few set it)
+
+        passed = dt.timedelta(seconds=self._monotonic() - self._began)
+        moment = dt.datetime.now(dt.UTC) if self.moment is None else self.moment + passed
+        write = partial(webfile.write, path, place.others("report_file"), self.settings, moment, exit_status)
+        seconds = FILE_SECONDS if stopping.heard() else PAGE_SECONDS
+        _attempt(f"The report page {path}", partial(within, seconds, write))
 
     def _tell_figures(self, place: Place, account: str, exit_status: int) -> None:
         from etl.report import metrics, push, textfile  # noqa: PLC0415  (few set it)
@@ -92,7 +109,7 @@ class Report:
         # What went well for some batches or dates must not silence an alarm about all of them.
         keep = self._narrowed and exit_status == 0
         if path := place.metrics_file:
-            write = partial(textfile.write, path, place.files(), account, run, known, keep=keep)
+            write = partial(textfile.write, path, place.others("metrics_file"), account, run, known, keep=keep)
             _attempt(f"The metrics file {path}", partial(within, FILE_SECONDS, write))
         if url := place.pushgateway_url:
             registry = metrics.figures(account, None if keep else run, known)

@@ -94,6 +94,11 @@ TOPICS = (
             "PING_URL": "https://ping.example.org/your-check",
         },
     ),
+    Topic(
+        "A page to look at, written at the end of each run (docs/report.md).",
+        {},
+        {"REPORT_FILE": "numbercheck-report.html"},
+    ),
     Topic("How the log is written: text (the default on a terminal) or json.", {}, {"LOG_FORMAT": "text"}),
 )
 

@@ -79,6 +79,7 @@ SETTINGS = (
     Setting("AUTO_MIGRATE", kinds.boolean),  # the default is true on SQLite, else false
     Setting("LOG_FORMAT", kinds.choice("text", "json")),
     Setting("METRICS_FILE", kinds.path),
+    Setting("REPORT_FILE", kinds.path),
     Setting("PUSHGATEWAY_URL", kinds.web_url, secret=True),
     Setting("PING_URL", kinds.web_url, secret=True),
     Setting("COPY_TO_DATABASE_URL", urls.target, secret=True),
@@ -122,6 +123,7 @@ class Settings:
     auto_migrate: bool
     log_format: str | None
     metrics_file: Path | None
+    report_file: Path | None
     pushgateway_url: str | None = field(repr=False)
     ping_url: str | None = field(repr=False)
     copy_to_database_url: sa.URL | None = field(repr=False)

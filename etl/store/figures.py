@@ -133,6 +133,16 @@ def last_runs(connection: sa.Connection, account: str, number: int) -> Figures:
     return _lines(connection, _RUNS, account=account, runs=number)
 
 
+def last_success(connection: sa.Connection, account_id: int | None) -> dt.datetime | None:
+    """When the last run of the whole window that ended with 0 ended (UTC); None: there was none."""
+    mine = (sync_run.c.account_id == account_id, sync_run.c.status == "complete", sync_run.c.exit_code == 0)
+    # What is complete of some batches or dates says nothing about the others.
+    whole = sync_run.c.narrowed == sa.false()
+    query = sa.select(sa.func.max(sync_run.c.finished_at, type_=UtcTime())).where(*mine, whole)
+    found: dt.datetime | None = connection.execute(query).scalar_one()
+    return found
+
+
 def running(connection: sa.Connection, account: str) -> dict[str, Any] | None:
     """When the run began that is recorded as running, and its requests so far; it may have been killed."""
     return next(iter(_lines(connection, _RUNNING, account=account)), None)
@@ -161,7 +171,7 @@ def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledge
         batch_days={str(state): counted.get(state, 0) for state in State} | archived,
         rows_at_risk=sum(_rows_at_risk(**risk) for risk in risks),
         rejected_rows=sum(line["rejected_rows"] for line in states),
-        last_success=_last_success(connection, account_id),
+        last_success=last_success(connection, account_id),
         doubts=doubts.count(doubts.of_account(connection, account, moment)),
         doubtful_rows=doubtful_rows(connection, account),
         lake_exported=None if account_id is None else lakedates.last_export(connection, account_id),
@@ -171,12 +181,3 @@ def _read(connection: sa.Connection, account: str, moment: dt.datetime) -> Ledge
 def _rows_at_risk(missing_rows: int | None, submitted_rows: int | None) -> int:
     """At least one: as long as a batch day is not complete, rows may be missing."""
     return max(1, (submitted_rows if missing_rows is None else missing_rows) or 0)
-
-
-def _last_success(connection: sa.Connection, account_id: int | None) -> dt.datetime | None:
-    mine = (sync_run.c.account_id == account_id, sync_run.c.status == "complete", sync_run.c.exit_code == 0)
-    # What is complete of some batches or dates says nothing about the others.
-    whole = sync_run.c.narrowed == sa.false()
-    query = sa.select(sa.func.max(sync_run.c.finished_at, type_=UtcTime())).where(*mine, whole)
-    found: dt.datetime | None = connection.execute(query).scalar_one()
-    return found

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from etl.cli.demo import moment_for
+from etl.report import webfile
 from tests.cli.support import Command, ended, terminate
 
 
@@ -25,6 +26,23 @@ def test_the_demo_needs_nothing_and_harms_nothing(command: Command) -> None:
     assert command.query("SELECT count(*) > 10000 FROM v_number_check", "numbercheck-demo.db") == [(1,)]
     assert command.query("SELECT DISTINCT account FROM v_coverage", "numbercheck-demo.db") == [("demo",)]
     assert command.vendor.requests == []
+
+
+def test_it_ends_with_a_page_and_how_to_open_it(inside: Command) -> None:
+    told = inside("demo", "--directory", "a b").out
+    page = inside.directory / "a b" / "numbercheck-demo.html"
+    assert told.endswith(
+        f"The report page: {page.relative_to(inside.directory)}\nOpen it in a browser: {page.as_uri()}\n"
+    )
+    text = page.read_text(encoding="utf-8")
+    inside.look_at(text)
+    assert "All is there." in text
+
+
+def test_without_the_extra_it_says_how_to_have_the_page(inside: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webfile, "PACKAGES", ("jinja2", "no_such_package"))
+    told = inside("demo", "--directory", ".").out
+    assert told.endswith("not installed: no_such_package. Remedy: pip install 'numbercheck-etl[report]'\n")
 
 
 def test_a_directory_with_signs_that_mean_something_in_a_url(command: Command) -> None:

@@ -56,12 +56,14 @@ def asked_for(*extras: str) -> list[str]:
     return [*PROJECT["project"]["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
 
 
-EVERYDAY = [extra for extra in EXTRAS if extra not in ("lake", "full")]
+# What the Makefile calls RUNTIME and EVERYDAY.
+RUNTIME = ("postgresql", "mysql", "report")
+EVERYDAY = (*RUNTIME, "docs", "dev")
 LOCKS = {
     "requirements.lock": [*asked_for(*EVERYDAY), *PROJECT["build-system"]["requires"]],
-    "requirements-runtime.lock": asked_for("postgresql", "mysql"),
+    "requirements-runtime.lock": asked_for(*RUNTIME),
     "requirements-build.lock": PROJECT["build-system"]["requires"],
-    "requirements-lake.lock": asked_for("postgresql", "mysql", "lake"),
+    "requirements-lake.lock": asked_for(*RUNTIME, "lake"),
     "requirements-full.lock": asked_for(*EXTRAS),
     "requirements-engines.lock": PROJECT["dependency-groups"]["engines"],
 }

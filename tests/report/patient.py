@@ -7,7 +7,13 @@ from etl.report import ping, push, report
 from tests import another_day
 from tests.running import HANG
 
-LIMITS = ((ping, "PING_SECONDS"), (push, "PUSH_SECONDS"), (report, "FILE_SECONDS"), (report, "LEDGER_SECONDS"))
+LIMITS = (
+    (ping, "PING_SECONDS"),
+    (push, "PUSH_SECONDS"),
+    (report, "FILE_SECONDS"),
+    (report, "LEDGER_SECONDS"),
+    (report, "PAGE_SECONDS"),
+)
 """How long each report may take."""
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "auto_migrate": True,
         "log_format": None,
         "metrics_file": None,
+        "report_file": None,
         "pushgateway_url": None,
         "ping_url": None,
         "copy_to_database_url": None,

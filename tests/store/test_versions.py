@@ -28,7 +28,7 @@ from etl.store.lakedates import DateState
 from tests.conftest import Start
 from tests.job import Job
 from tests.people import DAY, KEY, LATER, LINES, MACS, NEXT, TODAY, book, number, person
-from tests.servers import MARIADB, POSTGRESQL, SQLITE, Server
+from tests.servers import MARIADB, POSTGRESQL, Server
 from tests.store.made import batch_day, check, hlr, lookups, page
 from tests.store.sessions import assert_waits, beside, noted
 from tests.tiers import case
@@ -110,7 +110,8 @@ class Life:
     def grow(self, n: int) -> None:
         """More rows, one of which was listed on the day before."""
         self.job.vendor.book.add("A", DAY, [person(200 + n)])
-        self.job.vendor.book.add("A", NEXT, [person(n), person(300 + n)])
+        again = VendorRow(dict(self._rows[13 + n % 6].fields))
+        self.job.vendor.book.add("A", NEXT, [again, person(300 + n)])
         self.read_in_full(0)
 
     def change(self, n: int) -> None:
@@ -122,8 +123,10 @@ class Life:
         """The row of a key of one day is another one by the answer for the next day, which lists it too."""
         day = self.job.vendor.book.first.days[NEXT]["A"]
         assert isinstance(day, ListedDay)
-        day.rows[0].fields = day.rows[0].fields | {"carrier": f"carrier {n}"}
-        self.job.sync(MOMENTS[self._moment], Rules(selection=Selection(frozenset("A"), frozenset([NEXT]), True)))
+        for row in (self._rows[3], day.rows[0]):
+            row.fields = row.fields | {"carrier": f"carrier {n}"}
+        next_day = Rules(selection=Selection(frozenset("A"), frozenset([NEXT]), True))
+        self.job.sync(MOMENTS[self._moment], next_day, **self._given)
 
     def reject(self, n: int) -> None:
         self._rows.append(VendorRow({"phone": number(n)}))
@@ -212,7 +215,9 @@ EACH: list[tuple[Step, int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("server", [SQLITE, case(POSTGRESQL, full=True), case(MARIADB, full=True)], indirect=True)
+@pytest.mark.parametrize(
+    "server", [case("sqlite"), case("postgresql", full=True), case("mariadb", full=True)], indirect=True
+)
 def test_after_each_step(server: Server, tmp_path: Path) -> None:
     assert go(server, tmp_path, EACH) > len(EACH)
 

@@ -1,0 +1,52 @@
+"""Numbers, moments and spans of time in plain words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import ROUND_HALF_UP, Decimal
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+_PLACES = Decimal("0.000001")
+
+
+def number(value: int) -> str:
+    """`1,234`."""
+    return f"{value:,}"
+
+
+def many(value: int, one: str, more: str = "") -> str:
+    """`1 batch day`, `1,234 batch days`."""
+    return f"{value:,} {one if value == 1 else more or one + 's'}"
+
+
+def moment(value: dt.datetime) -> str:
+    """To the minute, in UTC."""
+    return f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def span(value: dt.timedelta) -> str:
+    """`3 days`, `1 hour`: in the greatest unit of which there are two, rounded down."""
+    seconds = max(0, int(value.total_seconds()))
+    for unit, size in _UNITS:
+        if seconds >= 2 * size or (unit == "minute" and seconds >= size):
+            return many(seconds // size, unit)
+    return "less than a minute"
+
+
+def percent(part: int, whole: int) -> str:
+    """`62.3 %`; never 100 or 0 unless it is all or nothing."""
+    share = 100 * part / whole
+    if part not in (0, whole):
+        share = min(max(share, 0.1), 99.9)
+    return f"{share:.1f} %"
+
+
+def money(value: Decimal) -> str:
+    """An exact amount, without needless zeros: `55,704.9462`."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def each(cost: Decimal, count: int) -> str:
+    """What one of so many costs, to six decimals."""
+    return money((cost / count).quantize(_PLACES, ROUND_HALF_UP))
