@@ -64,16 +64,13 @@ def export(full: bool, dates: Sequence[dt.date], names: Sequence[str], as_json: 
 
 def _exported(done: Any) -> str:
     """What was done for an account, in a sentence or two."""
-    parts = [f"{done.account}: {count(len(done.dates), 'date')} written, with {count(done.rows, 'row')}"]
+    parts = [f"{count(len(done.dates), 'date')} written, with {count(done.rows, 'row')}"] if done.dates else []
     if done.rewritten or done.removed:
         parts.append(f"{count(len(done.rewritten), 'archived date')} written again, {len(done.removed):,} removed")
     if done.deleted:
         parts.append(f"{count(done.deleted, 'old file')} deleted")
-    return (
-        "; ".join(parts)
-        + "."
-        + (f" {count(done.behind, 'other date')} still to be written." if done.behind else "")
-    )
+    behind = f" {count(done.behind, 'other date')} still to be written." if done.behind else ""
+    return f"{done.account}: {'; '.join(parts) or 'no date has changed since the last export'}.{behind}"
 
 
 lake.add_command(verify)

@@ -60,7 +60,8 @@ def _tell_verified(ctx: click.Context, url: str, done: Mapping[str, Sequence[Any
         for name, each in wrong[:SHOWN]:
             echo(f"{name}, {each.date}: {_difference(each)}.")
         more = f" {len(wrong) - SHOWN:,} more are not shown." if len(wrong) > SHOWN else ""
-        echo(f"Compared {count(compared, 'date')}: {count(len(wrong), 'date')} not as it should be.{more}")
+        result = f"{count(len(wrong), 'date')} to look at" if wrong else "the lake has what the database has"
+        echo(f"Compared {count(compared, 'date')}: {result}.{more}")
     ctx.exit(status)
 
 

@@ -63,7 +63,7 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
     """Bring the lake up to date with one snapshot of an account. Killed meanwhile, the next call goes on.
 
     A date is one commit; the claims about all dates come last. Raises Misconfigured where the lake must not be
-    touched, and TryLater where somebody else writes to it.
+    touched, FewerRows after all other dates are written, and TryLater where somebody else writes to it.
     """
     done, began = Exported(order.account), order.now()
     lake.prepare()
@@ -76,11 +76,13 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
             here = account_here(connection, lake, order.account_id, order.account)
         _require_alone(here)
         _require_ours(here, order)
-        _export_dates(connection, lake, here, order, done, told)
+        refused = _export_dates(connection, lake, here, order, done, told)
         forgetting.forget(connection, lake, here, order.macs, done, full=order.full)
         if not done.behind:
             _export_claims(connection, lake, here)
     done.deleted = sweeping.sweep(lake, here, began, people=here.people != here.people_mark)
+    if refused:
+        raise refused[0]
     if not done.behind:
         _note_all(engine, lake, here, began)
     return done
@@ -95,6 +97,10 @@ def _note_all(engine: sa.Engine, lake: Lake, here: AccountHere, moment: dt.datet
 
 
 # -- what must not be written over --------------------------------------------------------------------------
+
+
+class FewerRows(Misconfigured):
+    """The lake has more rows of a date, and nothing says why."""
 
 
 def _require_alone(here: AccountHere) -> None:
@@ -126,7 +132,7 @@ def _require_no_fewer(each: LakeDate, rows: int, order: ExportOrder) -> None:
     """A date that was not expired only loses rows by mistake; erased ones may have become one."""
     explained = each.state.expired or each.state.erased_rows or (order.full and each.date in order.dates)
     if rows < each.rows and not explained:
-        raise Misconfigured(
+        raise FewerRows(
             f"The database has {rows:,} rows of {each.date}, fewer than the lake with {each.rows:,}.",
             "find out why: perhaps a backup was restored, or somebody deleted rows. If they are meant to be gone,"
             f" run `numbercheck lake export --full --date {each.date}`.",
@@ -154,19 +160,31 @@ def _export_dates(
     order: ExportOrder,
     done: Exported,
     told: ExportProgress,
-) -> None:
+) -> list[FewerRows]:
+    """Write the dates that are due. Returns why some were left: they do not keep the others waiting."""
+    refused = list[FewerRows]()
     due = [each for each in here.dates if not each.state.archived and _differs(each, order)]
     chosen = [each for each in due if not order.dates or each.date in order.dates]
     done.behind = sum(each.standpoint is not Standpoint.CURRENT for each in due if each not in chosen)
     for number, each in enumerate(chosen):
         step = partial(told, number, len(chosen))
         written = _write_date(connection, lake, here, each, partial(_from, done.rows, step))
-        with dropped_on_error(lake.rows, written):
-            _require_no_fewer(each, written.rows, order)
-            lake.rows.commit(here.name, each.date, written, each.files, {here.mark(each.date): each.state.version})
+        try:
+            _commit_date(lake, here, each, written, order)
+        except FewerRows as error:
+            refused.append(error)
+            continue
         done.dates.append(each.date)
         done.rows += written.rows
     told(len(chosen), len(chosen), done.rows)
+    done.behind += len(refused)
+    return refused
+
+
+def _commit_date(lake: Lake, here: AccountHere, each: LakeDate, written: Written, order: ExportOrder) -> None:
+    with dropped_on_error(lake.rows, written):
+        _require_no_fewer(each, written.rows, order)
+        lake.rows.commit(here.name, each.date, written, each.files, {here.mark(each.date): each.state.version})
 
 
 def _from(before: int, told: Callable[[int], None], rows: int) -> None:

@@ -34,10 +34,24 @@ def test_fewer_rows_than_before(world: LakeWorld) -> None:
     with pytest.raises(Misconfigured, match="fewer"):
         world.export(full=True)
     assert world.in_lake() == before
-    assert len([path for path in world.files() if path.suffix == ".parquet"]) == 3
+    assert len([path for path in world.files() if path.match(f"*/check_date={DAY}/*.parquet")]) == 1
     world.export(full=True, dates=frozenset({DAY}))
     world.export()
     world.assert_equal()
+
+
+def test_what_is_refused_keeps_no_other_date_waiting(world: LakeWorld) -> None:
+    world.export()
+    dates = {str(row["check_date"]) for row in world.in_lake()}
+    assert len(dates) > 1
+    with world.job.engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM number_check WHERE message_id LIKE 'b0001%'"))
+        connection.execute(sa.text("UPDATE number_check SET mnc = '99'"))
+        connection.execute(sa.text("UPDATE batch_day SET version = version + 1"))
+    with pytest.raises(Misconfigured, match="fewer than the lake"):
+        world.export()
+    assert {row["mnc"] for row in world.in_lake() if row["check_date"] != DAY} == {"99"}
+    assert "99" not in {row["mnc"] for row in world.in_lake() if row["check_date"] == DAY}
 
 
 def test_a_lake_of_another_database(world: LakeWorld, start_server: Start, tmp_path: Path) -> None:
