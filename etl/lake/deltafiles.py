@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,7 +137,6 @@ class DeltaFiles:
 
     def write(self, path: str, tables: Iterable[pa.Table]) -> Written:
         """Write a file below the table. It belongs to the table once `commit` says so."""
-        rows = 0
         if isinstance(self._files, pf.SubTreeFileSystem):
             self._files.create_dir(path.rpartition("/")[0], recursive=True)
         few = [name for name in self.inside.names if name not in _ALL_DIFFERENT]
@@ -148,9 +148,7 @@ class DeltaFiles:
             use_dictionary=few,
             store_decimal_as_integer=True,
         ) as writer:
-            for group in _groups(tables, self.inside):
-                writer.write_table(group, max(1, group.num_rows))
-                rows += group.num_rows
+            rows = _write_behind(writer, _groups(tables, self.inside))
         self._settle(path)
         return Written(path, rows, self._files.get_file_info(path).size)
 
@@ -273,6 +271,20 @@ def _file_system(url: str, table: Any) -> Any:
     if _PLACE not in url:
         return pf.SubTreeFileSystem(str(Path(url).resolve()), pf.LocalFileSystem())
     return pf.PyFileSystem(DeltaStorageHandler.from_table(table._table, SLOW))
+
+
+def _write_behind(writer: pq.ParquetWriter, groups: Iterable[pa.Table]) -> int:
+    """Write each group while the next one is read: both wait for others most of the time. How many rows it was."""
+    rows, under_way = 0, None
+    with ThreadPoolExecutor(1, "lake") as behind:
+        for group in groups:
+            if under_way is not None:
+                under_way.result()
+            under_way = behind.submit(writer.write_table, group, max(1, group.num_rows))
+            rows += group.num_rows
+        if under_way is not None:
+            under_way.result()
+    return rows
 
 
 def _groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
