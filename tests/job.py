@@ -59,7 +59,7 @@ class Job:
     def query(self, text: str, **values: Any) -> list[dict[str, Any]]:
         """Rows of a query, as dictionaries."""
         with reading(self.engine).connect() as connection:
-            return [dict(row._mapping) for row in connection.execute(sa.text(text), values)]
+            return [dict(row._mapping) for row in connection.execute(sa.text(text).bindparams(**values))]
 
     def coverage(self) -> dict[tuple[str, str], dict[str, Any]]:
         """v_coverage by batch and date."""

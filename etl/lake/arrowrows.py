@@ -27,17 +27,16 @@ def rows_of(
     exact = _EXACT.get(connection.dialect.name, "")
     chosen = " AND ".join(f"{name} = :{name}" for name in where)
     by = ", ".join(f"{name}{exact if schema.field(name).type == pa.string() else ''}" for name in order)
-    query = f"SELECT {', '.join(schema.names)} FROM {view} WHERE {chosen} ORDER BY {by}"  # noqa: S608
+    text = f"SELECT {', '.join(schema.names)} FROM {view} WHERE {chosen} ORDER BY {by}"  # noqa: S608
+    query = sa.text(text).bindparams(**where)  # with the types of the values: SQLite's driver has none for dates
     if connection.dialect.name == "postgresql":
-        return _copied(connection, query, schema, where)
-    return _streamed(connection, query, schema, where)
+        return _copied(connection, query, schema)
+    return _streamed(connection, query, schema)
 
 
-def _streamed(
-    connection: sa.Connection, query: str, schema: pa.Schema, where: Mapping[str, Any]
-) -> Iterator[pa.Table]:
+def _streamed(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Iterator[pa.Table]:
     options = {"yield_per": READ_ROWS}
-    with closing(connection.execute(sa.text(query), where, execution_options=options)) as result:
+    with closing(connection.execute(query, execution_options=options)) as result:
         for rows in result.partitions(READ_ROWS):
             columns = zip(schema, zip(*rows, strict=True), strict=True)
             yield pa.Table.from_arrays([_array(field.type, values) for field, values in columns], schema=schema)
@@ -52,11 +51,9 @@ def _array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
 # -- PostgreSQL ---------------------------------------------------------------------------------------------
 
 
-def _copied(
-    connection: sa.Connection, query: str, schema: pa.Schema, where: Mapping[str, Any]
-) -> Iterator[pa.Table]:
+def _copied(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Iterator[pa.Table]:
     """By COPY, as CSV, which Arrow reads in C++."""
-    compiled = sa.text(query).bindparams(**where).compile(dialect=connection.dialect)
+    compiled = query.compile(dialect=connection.dialect)
     statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"
     connection.execute(sa.text("SELECT 1"))  # the transaction begins as SQLAlchemy begins it
     driver: Any = connection.connection.driver_connection
