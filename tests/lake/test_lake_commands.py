@@ -64,7 +64,7 @@ def test_only_what_the_lake_has(world: LakeWorld) -> None:
     lake(world, "export")
     with world.job.engine.begin() as connection:
         day = "WHERE batch_day_id IN (SELECT batch_day_id FROM batch_day WHERE check_date = :date)"
-        connection.execute(sa.text(f"UPDATE batch_day SET version = version + 1 {day}"), {"date": NEXT})  # noqa: S608
+        connection.execute(sa.text(f"UPDATE batch_day SET version = version + 1 {day}"), {"date": str(NEXT)})  # noqa: S608
     done = result(world, "retire", "--before", AFTER, status=75)["accounts"][0]
     assert {tuple(dates) for dates in done["stay"].values()} == {(str(NEXT),), (str(DAY),)}
     assert any("a later date" in why for why in done["stay"])

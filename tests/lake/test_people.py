@@ -12,7 +12,9 @@ from etl.admin.erasing import ErasureOrder, erase, order_of
 from etl.admin.expiring import ExpiryOrder
 from etl.errors import Misconfigured
 from etl.privacy.numbers import without_country
+from etl.schema.tables import batch_day
 from etl.scrub import digit_runs
+from etl.store.erasures import LogLine, note_action
 from tests.lake.world import LakeWorld
 from tests.people import DAY, LATER, MACS, NEXT, number
 from tests.tiers import cases
@@ -47,12 +49,13 @@ def archive(world: LakeWorld, *dates: dt.date) -> None:
     """What `lake retire` comes to, as the lake sees it."""
     with world.job.engine.begin() as connection:
         for date in dates:
-            given = {"date": date, "now": LATER}
+            given = {"date": str(date)}
             days = "(SELECT batch_day_id FROM batch_day WHERE check_date = :date)"
             connection.execute(sa.text("DELETE FROM further_sighting"))
             for table in ("awaited_check", "repeated_key", "rejected_row", "number_check"):
                 connection.execute(sa.text(f"DELETE FROM {table} WHERE batch_day_id IN {days}"), given)  # noqa: S608
-            connection.execute(sa.text("UPDATE batch_day SET archived_at = :now WHERE check_date = :date"), given)
+            of_date = batch_day.c.check_date == date
+            connection.execute(sa.update(batch_day).where(of_date).values(archived_at=LATER))
 
 
 def test_the_search_finds_them(world: LakeWorld) -> None:
@@ -119,16 +122,9 @@ def test_an_archived_date_that_expires_leaves_the_lake(world: LakeWorld) -> None
     world.export()
     archive(world, DAY)
     with world.job.engine.begin() as connection:
-        connection.execute(
-            sa.text("UPDATE batch_day SET expired_at = :now WHERE check_date = :date"), {"now": LATER, "date": DAY}
-        )
-        connection.execute(
-            sa.text(
-                "INSERT INTO privacy_log (account_id, happened_at, action, who, phones, changed_rows)"
-                " VALUES (1, :now, 'expire', 'test', 0, 7)"
-            ),
-            {"now": LATER},
-        )
+        of_date = batch_day.c.check_date == DAY
+        connection.execute(sa.update(batch_day).where(of_date).values(expired_at=LATER))
+        note_action(connection, LogLine(1, "expire", "test", 0, 7), LATER)
     done = world.export()
     assert done.removed == [DAY]
     assert {row["check_date"] for row in world.in_lake()} == {NEXT}
