@@ -12,6 +12,11 @@ import pytest
 MARKED = ("postgresql", "mariadb")
 
 
+def is_dear(item: pytest.Item) -> bool:
+    """Whether no coverage is taken of a test: that doubles its time. Each room has quick tests of its own."""
+    return item.get_closest_marker("full") is not None or item.path.parent.name == "whole"
+
+
 def sampled(items: list[pytest.Item], every: int) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Of each test its first case and every further one at that distance, and those that are left out."""
     numbers: Counter[str] = Counter()
