@@ -13,7 +13,7 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 RUNTIME := --extra postgresql --extra mysql --extra report
 EVERYDAY := $(RUNTIME) --extra docs --extra dev
-WORKERS := -n auto --maxprocesses 8
+WORKERS := -n auto --maxprocesses 8 --dist worksteal
 ARGS    :=
 
 # An environment whose Python is gone, because the system's was replaced, counts as none.
