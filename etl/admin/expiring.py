@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from etl.admin.leaving import LEFTOVERS, leave, locked
-from etl.core.batchday import State
+from etl.admin.leaving import FINISHED, leave, locked, something_left
 from etl.database.rewriting import rewrite
-from etl.schema.tables import batch, batch_day, number_check
+from etl.schema.tables import batch, batch_day
 from etl.store import erasures, lock
 from etl.store.erasures import LogLine
 from etl.store.lock import EXPIRING
@@ -24,8 +23,6 @@ HELD_SECONDS = 1.0
 """For so long at most, and one slice, the lock of the account is held before a sync may have it."""
 PAUSE_SECONDS = 0.25
 """A sync that waits for the lock looks for it more often than that."""
-
-_FINISHED = (State.SETTLED, State.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +88,10 @@ def _for_a_while(
 def _due_days(connection: sa.Connection, order: ExpiryOrder) -> list[int]:
     """The batch days that have something to delete, or were never looked at, the oldest first."""
     day = batch_day.c.batch_day_id
-    left = (sa.exists().where(table.c.batch_day_id == day) for table in (number_check, *LEFTOVERS))
-    due = sa.and_(batch_day.c.check_date < order.before, batch_day.c.state.in_(_FINISHED))
+    due = sa.and_(batch_day.c.check_date < order.before, batch_day.c.state.in_(FINISHED))
     query = sa.select(day).join(batch).where(batch.c.account_id == order.account_id, due)
-    query = query.where(sa.or_(batch_day.c.expired_at.is_(None), *left)).order_by(batch_day.c.check_date, day)
+    query = query.where(sa.or_(batch_day.c.expired_at.is_(None), something_left()))
+    query = query.order_by(batch_day.c.check_date, day)
     with connection.begin():
         return list(connection.execute(query).scalars())
 

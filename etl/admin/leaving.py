@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from etl.core.batchday import State
 from etl.core.checkrow import Key
 from etl.database.keys import having_keys
 from etl.errors import Locked
@@ -26,6 +27,8 @@ from etl.schema.tables import (
 )
 from etl.store import lock, versions
 
+FINISHED = (State.SETTLED, State.LOST)
+"""Only of such batch days may rows leave."""
 LEFTOVERS = (awaited_check, further_sighting, repeated_key, rejected_row)
 """What else a batch day has; it leaves with the last rows."""
 # Made once: having_keys remembers each query that it was ever given.
@@ -36,6 +39,12 @@ _LATER = (
     .where(batch_day.c.check_date >= sa.bindparam("before"), batch_day.c.archived_at.is_(None))
 )
 _COUNTS = {"validity": "valid_rows", "reachable": "reachable_rows", "answered": "answered_rows"}
+
+
+def something_left() -> sa.ColumnElement[bool]:
+    """Whether a batch day still has rows, or anything else that leaves with them."""
+    tables = (number_check, *LEFTOVERS)
+    return sa.or_(*(sa.exists().where(table.c.batch_day_id == batch_day.c.batch_day_id) for table in tables))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from etl.admin.leaving import LEFTOVERS, leave, locked
-from etl.core.batchday import State
+from etl.admin.leaving import FINISHED, leave, locked, something_left
 from etl.core.window import Window
 from etl.errors import TryLater
 from etl.schema.tables import KEY, batch, batch_day, further_sighting, number_check
@@ -76,7 +75,7 @@ def staying(
 
 def _dates(connection: sa.Connection, account_id: int) -> list[tuple[dt.date, bool]]:
     """The dates with nothing archived, the newest first, and whether any of their batch days is unfinished."""
-    finished = sa.or_(batch_day.c.state.in_((State.SETTLED, State.LOST)), batch_day.c.expired_at.is_not(None))
+    finished = sa.or_(batch_day.c.state.in_(FINISHED), batch_day.c.expired_at.is_not(None))
     unfinished = sa.func.count(sa.case((sa.not_(finished), 1)))
     query = sa.select(batch_day.c.check_date, unfinished).join_from(batch_day, batch)
     query = query.where(batch.c.account_id == account_id).group_by(batch_day.c.check_date)
@@ -106,14 +105,8 @@ def half_gone(connection: sa.Connection, account_id: int) -> list[dt.date]:
     """Dates that began to leave and were interrupted; `retire` brings each to its end, whatever its version."""
     query = sa.select(batch_day.c.check_date).distinct().join_from(batch_day, batch)
     mine = sa.and_(batch.c.account_id == account_id, batch_day.c.archived_at.is_not(None))
-    query = query.where(mine, _something_left())
+    query = query.where(mine, something_left())
     return list(connection.execute(query.order_by(batch_day.c.check_date.desc())).scalars())
-
-
-def _something_left() -> sa.ColumnElement[bool]:
-    """Whether a batch day still has rows, or anything else that leaves with them."""
-    tables = (number_check, *LEFTOVERS)
-    return sa.or_(*(sa.exists().where(table.c.batch_day_id == batch_day.c.batch_day_id) for table in tables))
 
 
 # -- a date leaves -------------------------------------------------------------------------------------------
@@ -164,7 +157,7 @@ def _marked(connection: sa.Connection, order: RetireOrder) -> list[int]:
     if not states[order.date].archived:
         _require_fit(connection, order, states[order.date].version)
         _mark(connection, order)
-    return list(connection.execute(_days(order).where(_something_left())).scalars())
+    return list(connection.execute(_days(order).where(something_left())).scalars())
 
 
 def _days(order: RetireOrder) -> sa.Select[Any]:

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from etl.core import planning
 from etl.core.overview import AccountOverview, Backlog
-from etl.core.planning import Rules, Why
+from etl.core.planning import Why
 from etl.core.window import Window
 from etl.database.engine import connect, snapshot
 from etl.database.sqlitefile import is_there
 from etl.errors import Misconfigured
 from etl.report import replacing
-from etl.run.gather import gather
+from etl.run.outlook import foreseen
 from etl.schema import installed
 from etl.settings import Settings, draft
 from etl.store import accounts, glance
@@ -86,13 +86,9 @@ def overview(settings: Settings, moment: dt.datetime) -> AccountOverview:
 
 def _backlog(connection: sa.Connection, found: AccountOverview, settings: Settings) -> AccountOverview:
     """With what a run would have to fetch, as the lists say that the database keeps."""
-    account_id = accounts.find(connection, settings.account)
-    rules = Rules(settings.spill_days, settings.last_look)
-    try:
-        known = gather(connection, account_id, [], settings, found.window, rules)
-    except Misconfigured:  # nothing is listed
+    plan = foreseen(connection, accounts.find(connection, settings.account), settings, found.window)
+    if plan is None:
         return found
-    plan = planning.make(known.facts, found.window, rules)
     tasks = [task for task in plan.tasks if task.why in (Why.RESCUE, Why.FETCH)]
     fetch = planning.Plan(tasks, [], [])
     return replace(

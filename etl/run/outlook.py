@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +49,20 @@ def _left(
     connection: sa.Connection, account_id: int, settings: Settings, window: Window, since: dt.datetime | None
 ) -> int:
     """Requests that the plan takes, without what the run that began at `since` has looked at already."""
+    plan = foreseen(connection, account_id, settings, window)
+    return sum(task.requests for task in plan.tasks if not _seen(task.day, since)) if plan else 0
+
+
+def foreseen(
+    connection: sa.Connection, account_id: int | None, settings: Settings, window: Window
+) -> planning.Plan | None:
+    """What a run at the window's moment would ask for, by the lists in the database; None: no batch is known."""
     rules = Rules(settings.spill_days, settings.last_look)
-    with suppress(Misconfigured):  # no batch is known: there is nothing to ask for
+    try:
         facts = gather(connection, account_id, (), settings, window, rules).facts
-        tasks = planning.make(facts, window, rules).tasks
-        return sum(task.requests for task in tasks if not _seen(task.day, since))
-    return 0
+    except Misconfigured:
+        return None
+    return planning.make(facts, window, rules)
 
 
 def _seen(day: BatchDay, since: dt.datetime | None) -> bool:
