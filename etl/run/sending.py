@@ -121,8 +121,9 @@ class Sending:
 
     def collect(self, timeout: float | None) -> Collected:
         """Wait until there is something to store or to decide, at most for so many seconds."""
-        if timeout is None and self._ahead:
-            timeout = GATHERED
+        with self._lock:  # no answer that has arrived rang if there was more to send: that may be sent by now
+            if timeout is None and (self._ahead or self._arrived):
+                timeout = GATHERED
         if self._bell:
             self._bell.hear(timeout)
         with self._lock:

@@ -99,6 +99,7 @@ class Command:
         self.environment = inherited() | {
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "error",
+            "PYTHONFAULTHANDLER": "1",
             "NUMBERCHECK_API_URL": vendor.url,
             "NUMBERCHECK_ACCESS_KEY": vendor.book.first.access_key,
             "NUMBERCHECK_ACCESS_SECRET": vendor.book.first.secret,
@@ -189,12 +190,27 @@ class Command:
 
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Make sure that the process is gone in the end, whatever happens."""
+    """Make sure that the process is gone in the end. If the test fails, it says what the process was doing."""
     with process:
         try:
             yield process
+        except BaseException as error:
+            error.add_note(_last_words(process))
+            raise
         finally:
             process.kill()
+
+
+def _last_words(process: subprocess.Popen[bytes]) -> str:
+    """How it ended and what it wrote that nobody has read; where it is still at work, also where its threads are."""
+    status = process.poll()
+    if status is None:
+        process.send_signal(signal.SIGABRT)  # faulthandler tells the threads
+    try:
+        out, err = process.communicate(timeout=HANG)
+    except (ValueError, subprocess.TimeoutExpired) as error:  # a pipe is closed; it is stopped
+        return f"The process: status {status}, {error!r}"
+    return f"The process: status {status}\n{(out or b'').decode()}\n{(err or b'').decode()}"
 
 
 class Holding(Faults):

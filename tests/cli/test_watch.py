@@ -144,11 +144,12 @@ def test_a_run_at_work_is_seen_and_one_that_was_killed_is_not(command: Command, 
     command.processes = False
     command("db", "upgrade", database_url=url)
     assert seen(database) == Outlook()
-    with holding(command.vendor, 2):
+    with holding(command.vendor, 3):
         command.vendor.now = lambda: NOW
         process = command.start("sync", "--now", NOW.isoformat(), database_url=url, max_in_flight="1")
         with ended(process):
-            wait_until(lambda: rows(database, "SELECT requests FROM v_sync_run WHERE requests >= 2"))
+            enough = "SELECT requests FROM v_sync_run WHERE requests >= 2"
+            wait_until(lambda: process.poll() is not None or rows(database, enough))
             at_work = seen(database, request_interval="3")
             assert at_work.run is not None
             assert at_work.run["requests"] >= 2
