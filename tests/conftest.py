@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)  # of what -k and -m have left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in filter(tiers.is_dear, items):
+    for item in tiers.uncovered(items):
         item.add_marker(pytest.mark.no_cover)
     items[:], left = tiers.sampled(items, config.getoption("every"))
     if left:

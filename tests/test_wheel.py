@@ -121,6 +121,7 @@ def test_the_sdist_holds_nothing_that_git_ignores(built: Built) -> None:
     assert in_sdist(built) - known_to_git("--others") == {"PKG-INFO"}
 
 
+@pytest.mark.full  # finds all tests once more
 def test_the_tests_of_the_sdist_are_found_in_it(built: Built, tmp_path: Path) -> None:
     run("tar", "-xzf", built.sdist, cwd=tmp_path)  # tarfile's filter is younger than Debian's Python
     [folder] = tmp_path.iterdir()

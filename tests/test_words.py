@@ -34,6 +34,7 @@ def _parts(node: ast.ClassDef) -> list[str]:
 def test_every_name_of_the_glossary_is_one_of_the_code() -> None:
     lines = re.findall(r"^\| (?!word |---)(.*?) \|.*\| (.*?) \|$", GLOSSARY.read_text(encoding="utf-8"), re.M)
     assert len(lines) > 10
-    assert {word: set(re.findall(r"`(.*?)`", code)) - names() for word, code in lines} == {
+    known = names()
+    assert {word: set(re.findall(r"`(.*?)`", code)) - known for word, code in lines} == {
         word: set() for word, _ in lines
     }
