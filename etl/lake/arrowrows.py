@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -17,12 +17,15 @@ READ_ROWS = 5_000
 """Rows in memory at once."""
 CSV_BYTES = 1024 * 1024
 """The same where PostgreSQL sends text."""
+PIECES = 8
+"""So many tables are read ahead of what is done with them: while one date is committed, the next one is read."""
 _EXACT = {"postgresql": ' COLLATE "C"'}
+T = TypeVar("T")
 
 
 def rows_of(
     connection: sa.Connection, view: str, schema: pa.Schema, where: Mapping[str, Any], order: Sequence[str]
-) -> Iterator[pa.Table]:
+) -> Generator[pa.Table]:
     """The columns of `schema` of the rows that have the values of `where`, by the bytes of `order`."""
     exact = _EXACT.get(connection.dialect.name, "")
     chosen = " AND ".join(f"{name} = :{name}" for name in where)
@@ -34,7 +37,7 @@ def rows_of(
     return _streamed(connection, query, schema)
 
 
-def _streamed(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Iterator[pa.Table]:
+def _streamed(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Generator[pa.Table]:
     options = {"yield_per": READ_ROWS}
     with closing(connection.execute(query, execution_options=options)) as result:
         for rows in result.partitions(READ_ROWS):
@@ -51,16 +54,16 @@ def _array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
 # -- PostgreSQL ---------------------------------------------------------------------------------------------
 
 
-def _copied(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Iterator[pa.Table]:
+def _copied(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Generator[pa.Table]:
     """By COPY, as CSV, which Arrow reads in C++."""
     compiled = query.compile(dialect=connection.dialect)
     statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"
     connection.execute(sa.text("SELECT 1"))  # the transaction begins as SQLAlchemy begins it
     driver: Any = connection.connection.driver_connection
     with _as_sqlalchemy(connection), driver.cursor() as cursor, cursor.copy(statement, compiled.params) as copy:
-        for text in _ahead(_pieces(copy)):
+        for text in ahead(_pieces(copy), 1):
             yield pc.read_csv(
-                io.BytesIO(text),
+                pa.BufferReader(text),
                 pc.ReadOptions(column_names=schema.names, block_size=len(text) + 1, use_threads=False),
                 pc.ParseOptions(newlines_in_values=True),
                 pc.ConvertOptions(
@@ -72,27 +75,34 @@ def _copied(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) 
             ).cast(schema)
 
 
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole rows, together as large as fits into memory; the driver gives one at a time."""
-    parts: list[bytes] = []
-    size = 0
+def _pieces(lines: Iterable[memoryview]) -> Generator[bytearray]:
+    """Whole rows, together as large as fits into memory; the driver gives one at a time.
+
+    Each is copied at once: to keep them until they are joined costs more than the database needs to send them.
+    """
+    text = bytearray()
     for line in lines:
-        parts.append(line)
-        size += len(line)
-        if size >= CSV_BYTES:
-            yield b"".join(parts)
-            parts, size = [], 0
-    if parts:
-        yield b"".join(parts)
+        text += line
+        if len(text) >= CSV_BYTES:
+            yield text
+            text = bytearray()
+    if text:
+        yield text
 
 
-def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, each of which is fetched by a thread while the caller works on the one before."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, pieces, b"")
-        while piece := coming.result():
-            coming = pool.submit(next, pieces, b"")
-            yield piece
+def ahead(things: Generator[T], many: int) -> Generator[T]:
+    """The same, up to so many of which a thread fetches while the caller works on the one before.
+
+    Whoever stops before the end closes this, and with it `things`.
+    """
+    with closing(things), ThreadPoolExecutor(1, "ahead") as pool:
+        coming = deque(pool.submit(next, things, None) for _ in range(many))
+        try:
+            while (thing := coming.popleft().result()) is not None:
+                coming.append(pool.submit(next, things, None))
+                yield thing
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +18,7 @@ import sqlalchemy as sa
 from etl.database.engine import snapshot
 from etl.errors import Misconfigured
 from etl.lake import forgetting, sweeping
-from etl.lake.arrowrows import rows_of
+from etl.lake.arrowrows import PIECES, ahead, rows_of
 from etl.lake.deltafiles import Written, dropped_on_error
 from etl.lake.lakefile import file_at, folder, new_file
 from etl.lake.lakes import Lake
@@ -166,16 +169,18 @@ def _export_dates(
     due = [each for each in here.dates if not each.state.archived and _differs(each, order)]
     chosen = [each for each in due if not order.dates or each.date in order.dates]
     done.behind = sum(each.standpoint is not Standpoint.CURRENT for each in due if each not in chosen)
-    for number, each in enumerate(chosen):
-        step = partial(told, number, len(chosen))
-        written = _write_date(connection, lake, here, each, partial(_from, done.rows, step))
-        try:
-            _commit_date(lake, here, each, written, order)
-        except FewerRows as error:
-            refused.append(error)
-            continue
-        done.dates.append(each.date)
-        done.rows += written.rows
+    with closing(ahead(_rows_of_dates(connection, lake, here, chosen), PIECES)) as read:
+        for number, (each, pieces) in enumerate(groupby(read, key=itemgetter(0))):
+            step = partial(told, number, len(chosen))
+            tables = _counted((table for _, table in pieces), partial(_from, done.rows, step))
+            written = lake.rows.write(_path(here, each), tables)
+            try:
+                _commit_date(lake, here, each, written, order)
+            except FewerRows as error:
+                refused.append(error)
+                continue
+            done.dates.append(each.date)
+            done.rows += written.rows
     told(len(chosen), len(chosen), done.rows)
     done.behind += len(refused)
     return refused
@@ -195,13 +200,19 @@ def _differs(each: LakeDate, order: ExportOrder) -> bool:
     return order.full or each.standpoint is not Standpoint.CURRENT
 
 
-def _write_date(
-    connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate, told: Callable[[int], None]
-) -> Written:
-    file = new_file(here.database, here.account_id, each.state.version)
-    where = {"account": here.name, "check_date": each.date}
-    tables = rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)
-    return lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", _counted(tables, told))
+def _rows_of_dates(
+    connection: sa.Connection, lake: Lake, here: AccountHere, dates: Iterable[LakeDate]
+) -> Generator[tuple[LakeDate, pa.Table]]:
+    """The rows of these dates, one date after the other; at least one table of each, be it without rows."""
+    for each in dates:
+        where = {"account": here.name, "check_date": each.date}
+        yield each, lake.rows.inside.empty_table()
+        for table in rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order):
+            yield each, table
+
+
+def _path(here: AccountHere, each: LakeDate) -> str:
+    return f"{folder(here.name, each.date)}/{new_file(here.database, here.account_id, each.state.version).name}"
 
 
 def _counted(tables: Iterator[pa.Table], told: Callable[[int], None]) -> Iterator[pa.Table]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from etl.lake.arrowrows import rows_of
+from etl.lake.arrowrows import PIECES, ahead, rows_of
 from etl.lake.lakes import KEY_ORDER, Lake
 from etl.lake.standings import AccountHere, LakeDate, Standpoint
 from etl.store.lakedates import ledger_rows
@@ -68,13 +69,14 @@ def verify(
         if done.compared:
             done.ledger = None if each.state.expired else claimed.get(each.date, 0)
         if each.standpoint is Standpoint.CURRENT:
-            _compare(done, _in_database(connection, lake, here, each), _in_lake(lake, each))
+            with closing(_in_database(connection, lake, here, each)) as rows:
+                _compare(done, rows, _in_lake(lake, each))
         yield done
 
 
-def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate) -> Iterator[pa.Table]:
+def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate) -> Generator[pa.Table]:
     where = {"account": here.name, "check_date": each.date}
-    return rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)
+    return ahead(rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order), PIECES)
 
 
 def _in_lake(lake: Lake, each: LakeDate) -> Iterator[pa.Table]:
