@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from etl import streams
 from etl.cli.common import Moment, load_settings
 from etl.cli.output import echo
 from etl.clock import Clock
@@ -40,7 +41,8 @@ def report(out: str | None, now: dt.datetime | None) -> None:
     moment = Clock(now).now()
     path = _path(settings, out)
     if path is None:
-        click.echo(webfile.page(settings, moment), nl=False)
+        # In UTF-8, as the page says of itself, whatever the terminal has.
+        click.echo(webfile.page(settings, moment).encode(), nl=False)
         return
     size = _write(path, settings, moment)
     echo(f"{path.resolve()}: {size / 1000:,.0f} kB. Open it in a browser.")
@@ -57,5 +59,7 @@ def _write(path: Path, settings: Settings, moment: dt.datetime) -> int:
     try:
         return webfile.write(path, Place.of(settings).others("report_file"), settings, moment)
     except OSError as error:
+        if error.errno in streams.FULL:
+            raise
         problem = f"The report page {str(path)!r} cannot be written ({error.strerror})."
         raise Misconfigured(problem, "give another file, or let this user write there.") from None

@@ -25,9 +25,11 @@ LAST_RUNS = 10
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "first": sa.Date(),
+    "last": sa.Date(),
     "check_date": sa.Date(),
     "risk": UtcTime(),
     "since": UtcTime(),
+    "until": UtcTime(),
     "deadline": UtcTime(),
     "started_at": UtcTime(),
     "finished_at": UtcTime(),
@@ -46,7 +48,7 @@ _COVERED = _query(
     """
     SELECT check_date, state, count(*) AS batch_days, sum(reported_rows) AS reported, sum(stored_rows) AS stored,
         sum(CASE WHEN missing_rows > 0 THEN missing_rows ELSE 0 END) AS missing
-    FROM v_coverage WHERE account = :account AND check_date >= :first
+    FROM v_coverage WHERE account = :account AND check_date BETWEEN :first AND :last
     GROUP BY check_date, state ORDER BY check_date, state
     """,
     "check_date",
@@ -80,7 +82,9 @@ _FIRST_DATES = _query(
     "check_date",
 )
 _REQUESTS = _query(
-    "SELECT started_at, requests FROM v_sync_run WHERE account = :account AND started_at >= :since", "started_at"
+    "SELECT started_at, requests FROM v_sync_run "
+    "WHERE account = :account AND started_at >= :since AND started_at < :until",
+    "started_at",
 )
 _RUNS = _query(
     """
@@ -122,7 +126,9 @@ def look(connection: sa.Connection, empty: AccountOverview) -> AccountOverview:
 
 def _covered(connection: sa.Connection, found: AccountOverview) -> AccountOverview:
     """With the batch days of each date, and by name where a date has few."""
-    lines = _ask(connection, _COVERED, account=found.account, first=found.first)
+    # Looked at as of a moment long ago, an account may have any number of later dates.
+    last = found.window.last_after_today
+    lines = _ask(connection, _COVERED, account=found.account, first=found.first, last=last)
     covered = tuple(Covered(*map(_whole, line.values())) for line in lines)
     total = Counter[dt.date]()
     for day in covered:
@@ -155,9 +161,10 @@ def _amount(connection: sa.Connection, query: sa.TextualSelect, **values: Any) -
 
 def _of_runs(connection: sa.Connection, found: AccountOverview, account_id: int) -> AccountOverview:
     """With what the runs did."""
-    requests = Counter[dt.date]()
-    for line in _ask(connection, _REQUESTS, account=found.account, since=found.window.start(found.first)):
-        requests[line["started_at"].astimezone(found.window.zone).date()] += line["requests"]
+    requests, window = Counter[dt.date](), found.window
+    dates = {"since": window.start(found.first), "until": window.end(window.last_after_today)}
+    for line in _ask(connection, _REQUESTS, account=found.account, **dates):
+        requests[line["started_at"].astimezone(window.zone).date()] += line["requests"]
     runs = _ask(connection, _RUNS, account=found.account, number=LAST_RUNS)
     last_good = figures.last_success(connection, account_id)
     return replace(

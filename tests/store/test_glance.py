@@ -88,6 +88,17 @@ def test_how_much_is_covered(engine: sa.Engine, account_id: int) -> None:
     assert found.lost == Amount(1, 9, WINDOW.deadline(old))
 
 
+def test_later_dates_than_any_of_today_s_window_are_left_out(engine: sa.Engine, account_id: int) -> None:
+    """As they are for a moment long ago: there may be any number of them."""
+    last = WINDOW.last_after_today
+    for date in (last, last + DAY, dt.date(8999, 12, 31)):
+        day(engine, f"B{date}", date, "settled")
+        run(engine, account_id, WINDOW.start(date))
+    found = look(engine)
+    assert [day.date for day in found.covered] == [last]
+    assert found.requests == {last: 100}
+
+
 def test_a_date_with_many_batches_is_folded(
     engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

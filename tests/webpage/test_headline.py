@@ -31,6 +31,18 @@ CASES = {
         ["Complete up to 2026-03-14, as of the last look: from 2026-03-14 on more rows may come; nothing is at risk"],
     ),
     "no sync for days": (replace(SYNCED, planned_to=TODAY - 3 * DAY, known_from=TODAY - 9 * DAY, covered=(Covered(TODAY - 9 * DAY, "open", 1, 1, 1, 0),)), "All is there", ["Complete up to 2026-03-11"]),
+    "no good run lately": (replace(SYNCED, last_good=NOW - 27 * HOUR), "No good run lately", ["Complete up to 2026-03-14; nothing is at risk", "ended 27 hours ago"]),
+    "yesterday's dates are planned": (replace(SYNCED, planned_to=TODAY - DAY), "All is there", ["Complete up to 2026-03-13; nothing is at risk"]),
+    "dates that nobody has planned": (
+        replace(SYNCED, planned_to=TODAY - 2 * DAY, known_from=TODAY - 9 * DAY),
+        "All is there",
+        ["Complete up to 2026-03-12; no run has planned everything from 2026-03-13 on; nothing is at risk"],
+    ),
+    "weeks without a run": (
+        replace(SYNCED, planned_to=TODAY - 20 * DAY, known_from=TODAY - 30 * DAY, last_good=NOW - 20 * DAY),
+        "No good run lately",
+        ["up to 2026-02-22; no run has planned everything from 2026-02-23 on, and the vendor no longer answers for the first of these dates; nothing"],
+    ),
     "work is left": (
         replace(SYNCED, unfinished=1, unfinished_from=TODAY),
         "Work is left",

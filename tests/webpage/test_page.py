@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import fields, replace
+from decimal import Decimal
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from etl.core.doubt import Doubt, DoubtKind
-from etl.core.overview import AccountOverview, Covered, Daily, Findings, Tally
+from etl.core.overview import AccountOverview, Backlog, Covered, Daily, Findings, Tally
 from etl.webpage.picture import LOOKS
 from etl.webpage.render import page
 from tests.webpage.sample import DAY, EMPTY, STATES, TODAY, batches, covered, full, run
@@ -29,6 +31,7 @@ class Elements(HTMLParser):
         self.names: Counter[str] = Counter()
         self.attributes: list[tuple[str, str | None]] = []
         self.text = ""
+        self.words: list[str] = []
         self._open: list[str] = []
         self.feed(text)
         assert self._open == []
@@ -47,6 +50,7 @@ class Elements(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data if self._open and self._open[-1] != "style" else ""
+        self.words += data.split()
 
     def values(self, name: str) -> list[str | None]:
         return [value for key, value in self.attributes if key == name]
@@ -151,6 +155,40 @@ def test_the_longest_names_make_it_no_larger_than_a_megabyte() -> None:
     wide = replace(full(), batches=many * 3, covered=covered(1))
     assert len(many * 3) > 74 * 30
     assert len(page(wide).encode()) < MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"backlog": Backlog(3, 40, 40, 40), "requests": {}}, "every 3 s that takes 2 minutes, until 2026-03-14 04:32 UTC."),
+        ({"backlog": Backlog(1, 10, 10, 10), "requests": {TODAY - DAY * 6: 1, TODAY: 3}}, "at the 0.6 a day of the last week that is 17 days, until 2026-03-31 16:30 UTC."),
+        ({"backlog": Backlog(1, 10**7, 1, 10**7), "requests": {TODAY - DAY * 6: 1}}, "until 2027-02-24 09:50 UTC; at the 0.1 a day of the last week that is more than 100 years."),
+        ({"backlog": Backlog(9, 10**12, 1, 10**12)}, "at one request every 3 s that takes more than 100 years; at the"),
+        ({"backlog": Backlog(9, 10**40, 1, 10**40), "interval": 3600.0}, "every 3600 s that takes more than 100 years"),
+        ({"backlog": Backlog(1, 10**40, 1, 10**40), "interval": 0.0}, "requests are not paced."),
+        ({"requests": {TODAY: 43_200}}, "2026-03-14 43,200 150.0 %"),
+        ({"requests": {TODAY: 28_799}}, "2026-03-14 28,799 99.9 %"),
+        ({"requests": {TODAY: 28_800}}, "2026-03-14 28,800 100.0 %"),
+    ],
+)  # fmt: skip
+def test_requests_against_the_pace(changes: dict[str, Any], told: str) -> None:
+    assert told in " ".join(elements_of(full(**changes)).words)
+
+
+@pytest.mark.parametrize(
+    ("cost", "reachable", "told"),
+    [
+        ("55704.9462", 3, "55,704.9462 3 18,568.3154"),
+        ("0.000001", 3, "0.000001 3 0.000000333"),
+        ("-0.000001", 3, "-0.000001 3 -0.000000333"),
+        ("-0.000000", 3, "0 3 0"),
+        ("1", 0, "1 0 –"),
+        ("999999999999999999.999999", 1, "999,999,999,999,999,999.999999 1 999,999,999,999,999,999.999999"),
+    ],
+)
+def test_what_one_reachable_number_cost(cost: str, reachable: int, told: str) -> None:
+    daily = (Daily(TODAY, "HLR", "USD", 7, 5, reachable, Decimal(cost)),)
+    assert f"USD 5 {told}" in " ".join(elements_of(full(daily=daily)).words)
 
 
 def test_a_fold_says_how_many_it_stands_for() -> None:
