@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etl.cli.output import SHOWN, named
+from etl.cli.output import SHOWN, titled
 from etl.core.doubt import Doubt, DoubtKind
 
 IN_WORDS = {
@@ -21,4 +21,4 @@ def in_doubt(doubts: Sequence[Doubt], shown: int = SHOWN) -> list[str]:
         return []
     head = ("batch", "date", "reported rows", "submitted rows", "doubt")
     rows = [(d.batch_no, d.date, d.reported, d.submitted, IN_WORDS[d.kind]) for d in doubts]
-    return named("In doubt, although it counts as complete:", head, rows, shown)
+    return titled("In doubt, although it counts as complete:", head, rows, shown)

@@ -119,7 +119,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(_line(line, widths, right) for line in lines)
 
 
-def named(title: str, head: Sequence[str], rows: Sequence[Sequence[object]], shown: int) -> list[str]:
+def titled(title: str, head: Sequence[str], rows: Sequence[Sequence[object]], shown: int) -> list[str]:
     """The lines of a table under a title, of which so many rows are shown, and how many more there are."""
     if not shown:
         return ["", f"{title} {len(rows):,}"]

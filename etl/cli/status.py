@@ -10,7 +10,7 @@ import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
 from etl.cli.in_doubt import in_doubt
-from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, count, echo, fitting, json_option, named, print_json, table
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, count, echo, fitting, json_option, print_json, table, titled
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -160,4 +160,4 @@ def _named(title: str, rows: list[dict[str, Any]], shown: int) -> list[str]:
     if not rows:
         return []
     head = ("batch", "date", "deadline", "missing rows", "note")
-    return named(title, head, [tuple(row.values()) for row in rows], shown)
+    return titled(title, head, [tuple(row.values()) for row in rows], shown)

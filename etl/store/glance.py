@@ -96,7 +96,8 @@ _RUNS = _query(
     "finished_at",
 )
 _REJECTED = _query(
-    "SELECT reason, count(*) AS times FROM v_rejected_row WHERE account = :account GROUP BY reason ORDER BY 2 DESC"
+    "SELECT reason, count(*) AS times FROM v_rejected_row WHERE account = :account "
+    "GROUP BY reason ORDER BY 2 DESC, 1"
 )
 # A new code is named so when it is added (store/lookups.py).
 _NEW_CODES = _query(
