@@ -198,6 +198,15 @@ def test_a_fold_says_how_many_it_stands_for() -> None:
     assert "50 batch days pending" in text
 
 
+def test_a_date_that_no_run_has_planned_is_not_said_to_have_no_batch() -> None:
+    seen = full(
+        planned_to=TODAY - 3 * DAY, covered=(Covered(TODAY - DAY * 20, "settled", 1, 1, 1, 0),), batches=()
+    )
+    text = elements_of(seen).text
+    assert text.count("not planned yet") == 3
+    assert text.count("no batch") == 21 - 3 - 1
+
+
 def test_a_state_of_a_later_version_is_shown() -> None:
     assert STATES[-1] not in LOOKS
     assert "other, 90 of 100 rows" in elements_of(full()).text
