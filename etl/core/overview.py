@@ -123,9 +123,9 @@ class AccountOverview:
     `unfinished_from`: the first date with a batch day that is neither complete nor lost; `open_from`: the first
     with one that may grow. `interval`: seconds between two requests; 0: not paced. `requests`: of the runs that
     began on a date. `counted_from`: checks, outcomes and cost are counted from this date on; None: there are none.
-    `recent_from`: from when on they are recent; None: all are. `ages`: phones by the date of their newest check;
-    None: too many rows are held to count them. `ended`: the exit status of the sync that makes the page; None: a
-    person makes it.
+    `recent_from`: from when on they are recent; None: all are. `cut`: the rarest of `daily` or `tallies` are not
+    among them. `ages`: phones by the date of their newest check; None: too many rows are held to count them.
+    `ended`: the exit status of the sync that makes the page; None: a person makes it.
     """
 
     account: str
@@ -150,6 +150,7 @@ class AccountOverview:
     recent_from: dt.date | None = None
     daily: tuple[Daily, ...] = ()
     tallies: tuple[Tally, ...] = ()
+    cut: bool = False
     ages: dict[dt.date, int] | None = None
     doubts: tuple[Doubt, ...] = ()
     doubt_counts: dict[DoubtKind, int] = field(default_factory=dict)

@@ -89,14 +89,16 @@ def of_rows(connection: sa.Connection, found: AccountOverview, account_id: int, 
     if first is None:
         return replace(found, ages=ages)
     recent = found.window.last - RECENT + dt.timedelta(days=1)
-    dates = {"account_id": account_id, "first": first, "last": found.window.last, "number": MOST_LINES}
+    dates = {"account_id": account_id, "first": first, "last": found.window.last, "number": MOST_LINES + 1}
+    daily, lines = _daily(connection, dates), _tallies(connection, dates | {"recent": recent})
     return replace(
         found,
         ages=ages,
         counted_from=first,
         recent_from=recent if first < recent else None,
-        daily=_daily(connection, dates),
-        tallies=_tallies(connection, dates | {"recent": recent}),
+        daily=daily,
+        tallies=lines,
+        cut=max(len(daily), len(lines)) > MOST_LINES,
     )
 
 

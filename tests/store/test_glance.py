@@ -180,6 +180,16 @@ def test_no_more_rows_are_read_than_a_page_is_worth(
     assert found.ages is None
 
 
+def test_what_cannot_be_told_apart_is_said_to_be_left_out(
+    engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [{"region_code": code, "check_level": 5} for code in ("VN", "US", "CN")]
+    checks(engine, day(engine, "B", TODAY, "settled", stored_rows=3), *names)
+    for most, cut in ((2, True), (3, False)):
+        monkeypatch.setattr(tallies, "MOST_LINES", most)
+        assert look(engine).cut is cut
+
+
 def test_the_last_date_counts_however_many_rows_it_has(
     engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,6 +198,11 @@ def test_a_fold_says_how_many_it_stands_for() -> None:
     assert "50 batch days pending" in text
 
 
+def test_a_page_that_leaves_something_out_says_so() -> None:
+    assert "the rarest are counted nowhere" not in elements_of(full()).text
+    assert "the rarest are counted nowhere" in elements_of(full(cut=True)).text
+
+
 def test_a_date_that_no_run_has_planned_is_not_said_to_have_no_batch() -> None:
     seen = full(
         planned_to=TODAY - 3 * DAY, covered=(Covered(TODAY - DAY * 20, "settled", 1, 1, 1, 0),), batches=()
