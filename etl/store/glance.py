@@ -55,7 +55,8 @@ _COVERED = _query(
 )
 _EARLIER = _query(
     """
-    SELECT state, count(*) AS batch_days, sum(stored_rows) AS stored
+    SELECT state, count(*) AS batch_days,
+        sum(CASE WHEN state = 'archived' OR expired_at IS NOT NULL THEN 0 ELSE stored_rows END) AS stored
     FROM v_coverage WHERE account = :account AND check_date < :first GROUP BY state ORDER BY state
     """
 )
@@ -117,7 +118,7 @@ def look(connection: sa.Connection, empty: AccountOverview) -> AccountOverview:
     if account_id is None:
         return empty
     found = _covered(connection, replace(empty, known=True))
-    held = sum(day.stored for day in found.covered)
+    held = sum(map(tallies.held_here, found.covered))
     earlier = _ask(connection, _EARLIER, account=found.account, first=found.first)
     found = replace(found, earlier={line["state"]: int(line["batch_days"]) for line in earlier})
     found = _settled_until(connection, found, account_id)

@@ -102,12 +102,17 @@ def of_rows(connection: sa.Connection, found: AccountOverview, account_id: int, 
     )
 
 
+def held_here(day: Covered) -> int:
+    """How many of its rows can be read: what is archived has left, and still counts as stored."""
+    return 0 if day.state == "archived" else day.stored
+
+
 def _counted_from(covered: Collection[Covered]) -> dt.date | None:
     """The first of the dates whose rows can all be read; None where there is no date."""
     first, rows = None, 0
     newest_first = sorted(covered, key=attrgetter("date"), reverse=True)
     for date, days in groupby(newest_first, attrgetter("date")):
-        rows += sum(day.stored for day in days)
+        rows += sum(map(held_here, days))
         if first is not None and rows > READ_AT_MOST:
             break
         first = date

@@ -180,6 +180,21 @@ def test_no_more_rows_are_read_than_a_page_is_worth(
     assert found.ages is None
 
 
+def test_rows_that_have_left_are_not_read_and_hide_no_age(
+    engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the lake, or expired: whether of a date that is shown or long before."""
+    monkeypatch.setattr(tallies, "READ_AT_MOST", 10)
+    for back in (2, 60):
+        day(engine, f"A{back}", TODAY - DAY * back, "settled", stored_rows=99, archived_at=NOW)
+    day(engine, "E", TODAY - DAY * 60, "settled", stored_rows=99, expired_at=NOW)
+    checks(engine, day(engine, "B", TODAY - DAY * 3, "settled", stored_rows=1), {"validity": "YES"})
+    found = look(engine)
+    assert [one.state for one in found.covered] == ["settled", "archived"]
+    assert found.ages == {TODAY - DAY * 3: 1}
+    assert found.counted_from == TODAY - DAY * 3
+
+
 def test_what_cannot_be_told_apart_is_said_to_be_left_out(
     engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

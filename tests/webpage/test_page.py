@@ -203,6 +203,14 @@ def test_a_page_that_leaves_something_out_says_so() -> None:
     assert "the rarest are counted nowhere" in elements_of(full(cut=True)).text
 
 
+def test_outcomes_say_for_how_many_checks_there_are_only_sums() -> None:
+    daily = [Daily(TODAY, "HLR", "USD", checks, checks, 3, Decimal(1)) for checks in (1000, 500)]
+    tallies = (Tally("Vietnam", "Viettel", True, 500, Findings(1, 1, 1), Findings(), Findings()),)
+    told = "Without 1,000 checks, of which there are only sums"
+    assert told in elements_of(full(daily=tuple(daily), tallies=tallies)).text
+    assert "of which there are only sums" not in elements_of(full(daily=tuple(daily[1:]), tallies=tallies)).text
+
+
 def test_a_date_that_no_run_has_planned_is_not_said_to_have_no_batch() -> None:
     seen = full(
         planned_to=TODAY - 3 * DAY, covered=(Covered(TODAY - DAY * 20, "settled", 1, 1, 1, 0),), batches=()
