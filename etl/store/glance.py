@@ -17,6 +17,8 @@ from etl.store import accounts, doubts, figures, tallies
 
 BEFORE = dt.timedelta(days=14)
 """So much before the window is shown date by date."""
+AFTER = dt.timedelta(days=1)
+"""So much after it: more is there as of a moment that is past, and then it may be any number of dates."""
 ONE_BY_ONE = 30
 """Batch days of one date that are named one by one; where there are more, they are counted by state."""
 MOST_NAMED = 20
@@ -128,8 +130,7 @@ def look(connection: sa.Connection, empty: AccountOverview) -> AccountOverview:
 
 def _covered(connection: sa.Connection, found: AccountOverview) -> AccountOverview:
     """With the batch days of each date, and by name where a date has few."""
-    # Looked at as of a moment long ago, an account may have any number of later dates.
-    last = found.window.last_after_today
+    last = found.window.last + AFTER
     lines = _ask(connection, _COVERED, account=found.account, first=found.first, last=last)
     covered = tuple(Covered(*map(_whole, line.values())) for line in lines)
     total = Counter[dt.date]()
@@ -164,7 +165,7 @@ def _amount(connection: sa.Connection, query: sa.TextualSelect, **values: Any) -
 def _of_runs(connection: sa.Connection, found: AccountOverview, account_id: int) -> AccountOverview:
     """With what the runs did."""
     requests, window = Counter[dt.date](), found.window
-    dates = {"since": window.start(found.first), "until": window.end(window.last_after_today)}
+    dates = {"since": window.start(found.first), "until": window.end(window.last + AFTER)}
     for line in _ask(connection, _REQUESTS, account=found.account, **dates):
         requests[line["started_at"].astimezone(window.zone).date()] += line["requests"]
     runs = _ask(connection, _RUNS, account=found.account, number=LAST_RUNS)

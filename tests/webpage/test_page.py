@@ -198,6 +198,12 @@ def test_a_fold_says_how_many_it_stands_for() -> None:
     assert "50 batch days pending" in text
 
 
+def test_the_deadline_is_marked_although_nothing_lies_beyond_it() -> None:
+    fresh = elements_of(full(covered=(Covered(TODAY, "open", 1, 1, 1, 0),), batches=()))
+    assert "Deadline: the vendor no longer answers for dates before 2026-03-01" in fresh.text
+    assert elements_of(full()).text.count("Deadline: ") == 1
+
+
 def test_a_page_that_leaves_something_out_says_so() -> None:
     assert "the rarest are counted nowhere" not in elements_of(full()).text
     assert "the rarest are counted nowhere" in elements_of(full(cut=True)).text
