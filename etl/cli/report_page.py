@@ -22,6 +22,7 @@ STANDARD_OUTPUT = "-"
 @click.command(short_help="Write a page to look at: coverage, requests, outcomes, cost, doubts.")
 @click.option(
     "--out",
+    shell_complete=click.Path().shell_complete,
     metavar="FILE",
     help="Where to write it, replacing what is there; - is standard output. "
     "Without it: the file in NUMBERCHECK_REPORT_FILE, or else standard output.",
