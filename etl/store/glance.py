@@ -118,7 +118,7 @@ def look(connection: sa.Connection, empty: AccountOverview) -> AccountOverview:
     """The overview of an account without its backlog; the caller's transaction is the snapshot."""
     account_id = accounts.find(connection, empty.account)
     if account_id is None:
-        return empty
+        return replace(empty, others=len(accounts.numbered(connection)))
     found = _covered(connection, replace(empty, known=True))
     held = sum(map(tallies.held_here, found.covered))
     earlier = _ask(connection, _EARLIER, account=found.account, first=found.first)

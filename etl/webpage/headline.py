@@ -56,7 +56,7 @@ def complete_up_to(overview: AccountOverview) -> dt.date | None:
 
 def _complete(overview: AccountOverview) -> str:
     if not overview.known:
-        return "nothing has been synced for this account yet"
+        return f"nothing has been synced for this account yet{_others(overview.others)}"
     if not overview.batch_days:
         return "no batch day is known yet"
     date = complete_up_to(overview)
@@ -70,6 +70,11 @@ def _complete(overview: AccountOverview) -> str:
     left = many(overview.unfinished, "batch day")
     are = "is" if overview.unfinished == 1 else "are"
     return f"{found}{grows}; {left} from {overview.unfinished_from} on {are} not complete"
+
+
+def _others(others: int) -> str:
+    """A hint for somebody who has not set the account's name."""
+    return f", but for {many(others, 'other account')} of this database" if others else ""
 
 
 def _grows(overview: AccountOverview, date: dt.date | None) -> bool:

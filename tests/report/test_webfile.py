@@ -268,7 +268,7 @@ def test_the_page_is_of_one_account(inside: Command) -> None:
     shutil.copy(inside.directory / "batches.csv", inside.directory / "others.csv")
     text = look(inside, account="other")
     assert "Number checks of other" in text
-    assert "Nothing has been synced for this account yet" in text
+    assert "Nothing has been synced for this account yet, but for 1 other account of this database" in text
     assert "B-old" not in text
 
 

@@ -22,6 +22,7 @@ SYNCED = replace(
 GOOD = "the last good run ended 5 hours ago (2026-03-13 23:30 UTC)"
 CASES = {
     "no database": (EMPTY, "Not begun", ["Nothing has been synced for this account yet; no run over the whole"]),
+    "another account": (replace(EMPTY, others=2), "Not begun", ["for this account yet, but for 2 other accounts of this database; no"]),
     "an account without runs": (replace(EMPTY, known=True), "Not begun", ["No batch day is known yet; no run"]),
     "runs that found nothing": (replace(SYNCED, covered=()), "All is there", ["No batch day is known yet; the last good"]),
     "everything complete": (SYNCED, "All is there", ["Complete up to 2026-03-14; nothing is at risk; nothing is lost; " + GOOD]),
