@@ -16,6 +16,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 DIRECTORY = "/srv/numbercheck"
 COMMAND = [f"{DIRECTORY}/.venv/bin/numbercheck", "sync", "--json"]
+RESULT_LAST = ["sh", "-c", 'result=$("$@"); status=$?; printf "%s\\n" "$result"; exit $status', "numbercheck"]
+"""The hook reads both streams as one, and its last line as the output: a late warning must not take that place."""
 ZONE = ZoneInfo("Asia/Shanghai")
 RETRIES, RETRY_AFTER = 5, timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
@@ -28,6 +30,8 @@ FAILED = {
     78: "something has to be put right: the last lines of the log say what",
 }
 """The statuses after which a further try is of no use."""
+NOT_STARTED = {126, 127}
+"""How a shell ends that cannot run its command."""
 
 
 class NumbercheckSync(BaseOperator):
@@ -40,11 +44,13 @@ class NumbercheckSync(BaseOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """The result of a run that ended with 0. Any other status is an error, which says whether to try again."""
         try:
-            done = self._hook.run_command(COMMAND, cwd=DIRECTORY)
+            done = self._hook.run_command([*RESULT_LAST, *COMMAND], cwd=DIRECTORY)
         except OSError as error:
             raise AirflowFailException(f"numbercheck cannot be started: {error}") from error
         if done.exit_code == COMPLETE:
             return dict(json.loads(done.output))
+        if done.exit_code in NOT_STARTED:
+            raise AirflowFailException(f"numbercheck cannot be started: is {COMMAND[0]} there?")
         if done.exit_code in FAILED:
             raise AirflowFailException(f"numbercheck ended with {done.exit_code}: {FAILED[done.exit_code]}")
         # 75, work is left; or a signal ended the process.

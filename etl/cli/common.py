@@ -95,6 +95,10 @@ def has_schema(found: Settings) -> bool:
         return installed.current(engine) is not None
 
 
+_YEARS = range(1970, 9000)
+"""With the windows and deadlines around them, these are moments and dates that Python, servers and SQLite know."""
+
+
 class Moment(click.ParamType[dt.datetime]):
     """A moment in ISO 8601; UTC if it names no zone."""
 
@@ -106,6 +110,8 @@ class Moment(click.ParamType[dt.datetime]):
             moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is not a moment such as 2026-03-01T12:00:00+08:00", param, ctx)
+        if moment.year not in _YEARS:
+            self.fail(f"{value!r} is not in the years {_YEARS[0]} to {_YEARS[-1]}", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 

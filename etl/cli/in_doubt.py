@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etl.cli.output import SHOWN, table
+from etl.cli.output import SHOWN, titled
 from etl.core.doubt import Doubt, DoubtKind
 
 IN_WORDS = {
@@ -20,6 +20,5 @@ def in_doubt(doubts: Sequence[Doubt], shown: int = SHOWN) -> list[str]:
     if not doubts:
         return []
     head = ("batch", "date", "reported rows", "submitted rows", "doubt")
-    rows = [(d.batch_no, d.date, d.reported, d.submitted, IN_WORDS[d.kind]) for d in doubts[:shown]]
-    more = [f"and {len(doubts) - shown:,} more"] if len(doubts) > shown else []
-    return ["", "In doubt, although it counts as complete:", table(head, rows), *more]
+    rows = [(d.batch_no, d.date, d.reported, d.submitted, IN_WORDS[d.kind]) for d in doubts]
+    return titled("In doubt, although it counts as complete:", head, rows, shown)

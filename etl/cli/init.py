@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from etl import streams
 from etl.cli.output import echo
+from etl.errors import Misconfigured
 from etl.settings import DOTENV
 from etl.settings.firstfiles import LIST, SAMPLE_LIST, dotenv
 
@@ -44,12 +46,17 @@ def _tell(path: Path, text: str, mode: int, words: str) -> None:
 def _written(path: Path, text: str, mode: int) -> bool:
     """Write a new file, of which nothing is left if that fails; False: something of that name is there.
 
-    Raises OSError.
+    Raises Misconfigured, OSError.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         return False
+    except OSError as error:
+        if error.errno in streams.FULL:
+            raise
+        problem = f"{str(path)!r} cannot be written into this directory ({error.strerror})."
+        raise Misconfigured(problem, "go to a directory in which this user may write, and run it there.") from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -71,14 +71,17 @@ def count(number: int, one: str, more: str = "") -> str:
 
 
 def fitting(text_of: Callable[[int], str]) -> str:
-    """`text_of(n)`, which names n things of each kind: as many as fit the terminal; SHOWN where there is none."""
+    """`text_of(n)`, which names n things of each kind: as many as fit the terminal; SHOWN where there is none.
+
+    `text_of(0)` only counts them.
+    """
     if not _on_a_terminal():
         return text_of(SHOWN)
     columns, lines = shutil.get_terminal_size()
-    for number in range(SHOWN, 1, -1):
+    for number in range(SHOWN, 0, -1):
         if _height(text := text_of(number), columns) < lines:
             return text
-    return text_of(1)
+    return text_of(0)
 
 
 def _on_a_terminal() -> bool:
@@ -114,6 +117,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     lines = [list(head), *([_cell(value) for value in row] for row in rows)]
     widths = [max(_width(line[n]) for line in lines) for n in range(len(head))]
     return "\n".join(_line(line, widths, right) for line in lines)
+
+
+def titled(title: str, head: Sequence[str], rows: Sequence[Sequence[object]], shown: int) -> list[str]:
+    """The lines of a table under a title, of which so many rows are shown, and how many more there are."""
+    if not shown:
+        return ["", f"{title} {len(rows):,}"]
+    more = [f"and {len(rows) - shown:,} more"] if len(rows) > shown else []
+    return ["", title, table(head, rows[:shown]), *more]
 
 
 def _line(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

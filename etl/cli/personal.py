@@ -26,7 +26,7 @@ from etl.store import accounts, erasures
 
 LAST_LINES = 20
 """Lines of the log that are shown."""
-file_argument = click.argument("file", metavar="FILE|-")
+file_argument = click.argument("file", metavar="FILE|-", shell_complete=click.Path().shell_complete)
 reason_option = click.option("--reason", help="Why, for the log; numbers in it are masked.")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from etl import streams
 from etl.cli.common import Moment, load_settings
 from etl.cli.output import echo
 from etl.clock import Clock
@@ -21,6 +22,7 @@ STANDARD_OUTPUT = "-"
 @click.command(short_help="Write a page to look at: coverage, requests, outcomes, cost, doubts.")
 @click.option(
     "--out",
+    shell_complete=click.Path().shell_complete,
     metavar="FILE",
     help="Where to write it, replacing what is there; - is standard output. "
     "Without it: the file in NUMBERCHECK_REPORT_FILE, or else standard output.",
@@ -40,7 +42,8 @@ def report(out: str | None, now: dt.datetime | None) -> None:
     moment = Clock(now).now()
     path = _path(settings, out)
     if path is None:
-        click.echo(webfile.page(settings, moment), nl=False)
+        # In UTF-8, as the page says of itself, whatever the terminal has.
+        click.echo(webfile.page(settings, moment).encode(), nl=False)
         return
     size = _write(path, settings, moment)
     echo(f"{path.resolve()}: {size / 1000:,.0f} kB. Open it in a browser.")
@@ -57,5 +60,7 @@ def _write(path: Path, settings: Settings, moment: dt.datetime) -> int:
     try:
         return webfile.write(path, Place.of(settings).others("report_file"), settings, moment)
     except OSError as error:
+        if error.errno in streams.FULL:
+            raise
         problem = f"The report page {str(path)!r} cannot be written ({error.strerror})."
         raise Misconfigured(problem, "give another file, or let this user write there.") from None

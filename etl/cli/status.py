@@ -10,7 +10,7 @@ import click
 
 from etl.cli.common import Moment, has_schema, load_settings, open_database
 from etl.cli.in_doubt import in_doubt
-from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, count, echo, fitting, json_option, print_json, table
+from etl.cli.output import DOUBTFUL, DOUBTFUL_ONES, count, echo, fitting, json_option, print_json, table, titled
 from etl.clock import Clock
 from etl.core.window import Window
 from etl.database.engine import reading
@@ -19,6 +19,7 @@ from etl.settings import Settings
 from etl.store import doubts, figures
 
 RUNS = 5
+NONE_IN_WINDOW = "No batch day of this window is known: no list names one, or no sync has read the lists since."
 _NOTHING: dict[str, Any] = {
     "coverage": [],
     "at_risk": [],
@@ -132,14 +133,14 @@ def _text(settings: Settings, window: Window, found: dict[str, Any], nothing: st
         head = ("state", "batch days", "stored rows", "missing", "unresolved", "rejected")
         lines.append(table(head, [tuple(row.values()) for row in found["coverage"]]))
     else:
-        lines.append(nothing)
+        lines.append(NONE_IN_WINDOW if found["runs"] else nothing)
     lines += _named("At risk, not complete and gone within 48 hours:", found["at_risk"], shown)
     # Losses stay: the latest come first.
     lines += _named("Lost:", found["lost"][::-1], shown)
     if found["doubtful_rows"]:
         lines += ["", f"{count(found['doubtful_rows'], DOUBTFUL, DOUBTFUL_ONES)}."]
     lines += in_doubt(found["doubts"], shown)
-    if found["runs"]:
+    if found["runs"] and shown:
         columns = (
             "run",
             "started",
@@ -159,5 +160,4 @@ def _named(title: str, rows: list[dict[str, Any]], shown: int) -> list[str]:
     if not rows:
         return []
     head = ("batch", "date", "deadline", "missing rows", "note")
-    more = [f"and {len(rows) - shown:,} more"] if len(rows) > shown else []
-    return ["", title, table(head, [tuple(row.values()) for row in rows[:shown]]), *more]
+    return titled(title, head, [tuple(row.values()) for row in rows], shown)

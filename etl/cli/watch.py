@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import sys
@@ -16,7 +17,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from etl.cli.output import count, duration
+from etl.cli.output import count, duration, give_up
+from etl.errors import TryLater
 from etl.escape import escaped
 from etl.run.outlook import Outlook
 
@@ -37,7 +39,20 @@ def require_terminal(as_json: bool) -> None:
 
 
 def watch(picture: Callable[[], str]) -> None:
-    """Show the picture on the terminal, made again every few seconds, until q."""
+    """Show the picture on the terminal, made again every few seconds, until q.
+
+    Raises TryLater when the terminal is gone, and SIGHUP has not ended the process, as under `nohup`.
+    """
+    try:
+        _watch(picture)
+    except (OSError, termios.error) as error:
+        if error.args[0] != errno.EIO:
+            raise
+        give_up(sys.stdout)
+        raise TryLater("The terminal is gone.") from None
+
+
+def _watch(picture: Callable[[], str]) -> None:
     screen = Live(console=Console(), auto_refresh=False)
     with _keys() as wait, screen:
         repeat(picture, lambda text: screen.update(Text(escaped(text)), refresh=True), wait)

@@ -119,13 +119,14 @@ class Ran(NamedTuple):
 class AccountOverview:
     """All of it. `first`: the oldest date that is shown by itself; `earlier`: batch days before it, by state.
 
-    `known_from`: the date of the oldest batch day. `planned_to`: up to which date the lists are planned.
-    `unfinished_from`: the first date with a batch day that is neither complete nor lost; `open_from`: the first
-    with one that may grow. `interval`: seconds between two requests; 0: not paced. `requests`: of the runs that
-    began on a date. `counted_from`: checks, outcomes and cost are counted from this date on; None: there are none.
-    `recent_from`: from when on they are recent; None: all are. `ages`: phones by the date of their newest check;
-    None: too many rows are held to count them. `ended`: the exit status of the sync that makes the page; None: a
-    person makes it.
+    `others`: where the account is not known, how many others are. `known_from`: the date of the oldest batch day.
+    `planned_to`: up to which date the lists are planned. `unfinished_from`: the first date with a batch day that
+    is neither complete nor lost; `open_from`: the first with one that may grow. `interval`: seconds between two
+    requests; 0: not paced. `requests`: of the runs that began on a date. `counted_from`: checks, outcomes and cost
+    are counted from this date on; None: there are none. `recent_from`: from when on they are recent; None: all
+    are. `cut`: the rarest of `daily` or `tallies` are not among them. `ages`: phones by the date of their newest
+    check; None: too many rows are held to count them. `ended`: the exit status of the sync that makes the page;
+    None: a person makes it.
     """
 
     account: str
@@ -133,6 +134,7 @@ class AccountOverview:
     first: dt.date
     interval: float
     known: bool = False
+    others: int = 0
     known_from: dt.date | None = None
     planned_to: dt.date | None = None
     unfinished: int = 0
@@ -150,6 +152,7 @@ class AccountOverview:
     recent_from: dt.date | None = None
     daily: tuple[Daily, ...] = ()
     tallies: tuple[Tally, ...] = ()
+    cut: bool = False
     ages: dict[dt.date, int] | None = None
     doubts: tuple[Doubt, ...] = ()
     doubt_counts: dict[DoubtKind, int] = field(default_factory=dict)

@@ -12,19 +12,22 @@ from pathlib import Path
 
 from etl.errors import Misconfigured
 
-# Whoever reads it runs as another user.
 MODE = 0o644
+"""Of a new file: whoever reads it runs as another user."""
 SHOWN_OF_NAME = 40
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace the file at this real path. A reader sees either the old one or the new one. Raises OSError."""
+    """Replace the file at this real path. A reader sees either the old one or the new one. Raises OSError.
+
+    Who may read the old one may read the new one, and as far as this user can see to it, nobody else.
+    """
     # A collector reads every file of its suffix in this directory, so an unfinished file has another one.
     # It begins with no more than a part of the name, which may be as long as a name can be.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:SHOWN_OF_NAME]}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), MODE)
+            _permit(file.fileno(), path)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -32,6 +35,16 @@ def replace(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _permit(descriptor: int, path: Path) -> None:
+    """Give the new file the owner and the mode of the old one at this path, if there is one."""
+    mode = MODE
+    with suppress(FileNotFoundError, PermissionError):
+        old = path.stat()
+        mode = old.st_mode & 0o777
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, mode)
 
 
 def require_usable(path: Path, needed: Collection[Path], called: str, setting: str) -> None:

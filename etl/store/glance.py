@@ -17,6 +17,8 @@ from etl.store import accounts, doubts, figures, tallies
 
 BEFORE = dt.timedelta(days=14)
 """So much before the window is shown date by date."""
+AFTER = dt.timedelta(days=1)
+"""So much after it: more is there as of a moment that is past, and then it may be any number of dates."""
 ONE_BY_ONE = 30
 """Batch days of one date that are named one by one; where there are more, they are counted by state."""
 MOST_NAMED = 20
@@ -25,9 +27,11 @@ LAST_RUNS = 10
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "first": sa.Date(),
+    "last": sa.Date(),
     "check_date": sa.Date(),
     "risk": UtcTime(),
     "since": UtcTime(),
+    "until": UtcTime(),
     "deadline": UtcTime(),
     "started_at": UtcTime(),
     "finished_at": UtcTime(),
@@ -46,14 +50,15 @@ _COVERED = _query(
     """
     SELECT check_date, state, count(*) AS batch_days, sum(reported_rows) AS reported, sum(stored_rows) AS stored,
         sum(CASE WHEN missing_rows > 0 THEN missing_rows ELSE 0 END) AS missing
-    FROM v_coverage WHERE account = :account AND check_date >= :first
+    FROM v_coverage WHERE account = :account AND check_date BETWEEN :first AND :last
     GROUP BY check_date, state ORDER BY check_date, state
     """,
     "check_date",
 )
 _EARLIER = _query(
     """
-    SELECT state, count(*) AS batch_days, sum(stored_rows) AS stored
+    SELECT state, count(*) AS batch_days,
+        sum(CASE WHEN state = 'archived' OR expired_at IS NOT NULL THEN 0 ELSE stored_rows END) AS stored
     FROM v_coverage WHERE account = :account AND check_date < :first GROUP BY state ORDER BY state
     """
 )
@@ -80,7 +85,9 @@ _FIRST_DATES = _query(
     "check_date",
 )
 _REQUESTS = _query(
-    "SELECT started_at, requests FROM v_sync_run WHERE account = :account AND started_at >= :since", "started_at"
+    "SELECT started_at, requests FROM v_sync_run "
+    "WHERE account = :account AND started_at >= :since AND started_at < :until",
+    "started_at",
 )
 _RUNS = _query(
     """
@@ -92,7 +99,8 @@ _RUNS = _query(
     "finished_at",
 )
 _REJECTED = _query(
-    "SELECT reason, count(*) AS times FROM v_rejected_row WHERE account = :account GROUP BY reason ORDER BY 2 DESC"
+    "SELECT reason, count(*) AS times FROM v_rejected_row WHERE account = :account "
+    "GROUP BY reason ORDER BY 2 DESC, 1"
 )
 # A new code is named so when it is added (store/lookups.py).
 _NEW_CODES = _query(
@@ -110,9 +118,9 @@ def look(connection: sa.Connection, empty: AccountOverview) -> AccountOverview:
     """The overview of an account without its backlog; the caller's transaction is the snapshot."""
     account_id = accounts.find(connection, empty.account)
     if account_id is None:
-        return empty
+        return replace(empty, others=len(accounts.numbered(connection)))
     found = _covered(connection, replace(empty, known=True))
-    held = sum(day.stored for day in found.covered)
+    held = sum(map(tallies.held_here, found.covered))
     earlier = _ask(connection, _EARLIER, account=found.account, first=found.first)
     found = replace(found, earlier={line["state"]: int(line["batch_days"]) for line in earlier})
     found = _settled_until(connection, found, account_id)
@@ -122,7 +130,8 @@ def look(connection: sa.Connection, empty: AccountOverview) -> AccountOverview:
 
 def _covered(connection: sa.Connection, found: AccountOverview) -> AccountOverview:
     """With the batch days of each date, and by name where a date has few."""
-    lines = _ask(connection, _COVERED, account=found.account, first=found.first)
+    last = found.window.last + AFTER
+    lines = _ask(connection, _COVERED, account=found.account, first=found.first, last=last)
     covered = tuple(Covered(*map(_whole, line.values())) for line in lines)
     total = Counter[dt.date]()
     for day in covered:
@@ -155,9 +164,10 @@ def _amount(connection: sa.Connection, query: sa.TextualSelect, **values: Any) -
 
 def _of_runs(connection: sa.Connection, found: AccountOverview, account_id: int) -> AccountOverview:
     """With what the runs did."""
-    requests = Counter[dt.date]()
-    for line in _ask(connection, _REQUESTS, account=found.account, since=found.window.start(found.first)):
-        requests[line["started_at"].astimezone(found.window.zone).date()] += line["requests"]
+    requests, window = Counter[dt.date](), found.window
+    dates = {"since": window.start(found.first), "until": window.end(window.last + AFTER)}
+    for line in _ask(connection, _REQUESTS, account=found.account, **dates):
+        requests[line["started_at"].astimezone(window.zone).date()] += line["requests"]
     runs = _ask(connection, _RUNS, account=found.account, number=LAST_RUNS)
     last_good = figures.last_success(connection, account_id)
     return replace(

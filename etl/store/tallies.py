@@ -89,15 +89,22 @@ def of_rows(connection: sa.Connection, found: AccountOverview, account_id: int, 
     if first is None:
         return replace(found, ages=ages)
     recent = found.window.last - RECENT + dt.timedelta(days=1)
-    dates = {"account_id": account_id, "first": first, "last": found.window.last, "number": MOST_LINES}
+    dates = {"account_id": account_id, "first": first, "last": found.window.last, "number": MOST_LINES + 1}
+    daily, lines = _daily(connection, dates), _tallies(connection, dates | {"recent": recent})
     return replace(
         found,
         ages=ages,
         counted_from=first,
         recent_from=recent if first < recent else None,
-        daily=_daily(connection, dates),
-        tallies=_tallies(connection, dates | {"recent": recent}),
+        daily=daily,
+        tallies=lines,
+        cut=max(len(daily), len(lines)) > MOST_LINES,
     )
+
+
+def held_here(day: Covered) -> int:
+    """How many of its rows can be read: what is archived has left, and still counts as stored."""
+    return 0 if day.state == "archived" else day.stored
 
 
 def _counted_from(covered: Collection[Covered]) -> dt.date | None:
@@ -105,7 +112,7 @@ def _counted_from(covered: Collection[Covered]) -> dt.date | None:
     first, rows = None, 0
     newest_first = sorted(covered, key=attrgetter("date"), reverse=True)
     for date, days in groupby(newest_first, attrgetter("date")):
-        rows += sum(day.stored for day in days)
+        rows += sum(map(held_here, days))
         if first is not None and rows > READ_AT_MOST:
             break
         first = date

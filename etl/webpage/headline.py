@@ -9,6 +9,8 @@ from etl.core.overview import AccountOverview
 from etl.webpage.say import many, moment, span
 
 _DAY = dt.timedelta(days=1)
+LONG_AGO = dt.timedelta(hours=26)
+"""Nothing good for longer than this alarms (deploy/prometheus/alerts.yml): the job should run once a day."""
 
 
 class Headline(NamedTuple):
@@ -21,7 +23,7 @@ class Headline(NamedTuple):
 
 def headline(overview: AccountOverview) -> Headline:
     """The headline of an account, whatever is known of it."""
-    parts = [_complete(overview), _risk(overview), _lost(overview), _last_good(overview)]
+    parts = [_complete(overview), _unseen(overview), _risk(overview), _lost(overview), _last_good(overview)]
     sentence = "; ".join(part for part in parts if part) + "."
     mood, verdict = _verdict(overview)
     return Headline(mood, verdict, sentence[0].upper() + sentence[1:])
@@ -36,6 +38,8 @@ def _verdict(overview: AccountOverview) -> tuple[str, str]:
         return "bad", "Rows are lost"
     if overview.unfinished or overview.last_good is None:
         return "warning", "Work is left"
+    if overview.window.moment - overview.last_good > LONG_AGO:
+        return "warning", "No good run lately"
     return "good", "All is there"
 
 
@@ -52,7 +56,7 @@ def complete_up_to(overview: AccountOverview) -> dt.date | None:
 
 def _complete(overview: AccountOverview) -> str:
     if not overview.known:
-        return "nothing has been synced for this account yet"
+        return f"nothing has been synced for this account yet{_others(overview.others)}"
     if not overview.batch_days:
         return "no batch day is known yet"
     date = complete_up_to(overview)
@@ -68,8 +72,23 @@ def _complete(overview: AccountOverview) -> str:
     return f"{found}{grows}; {left} from {overview.unfinished_from} on {are} not complete"
 
 
+def _others(others: int) -> str:
+    """A hint for somebody who has not set the account's name."""
+    return f", but for {many(others, 'other account')} of this database" if others else ""
+
+
 def _grows(overview: AccountOverview, date: dt.date | None) -> bool:
     return date is not None and overview.open_from is not None and overview.open_from <= date
+
+
+def _unseen(overview: AccountOverview) -> str:
+    """From when on no run has read all lists without a complaint; the turn of yesterday may still come."""
+    planned_to, window = overview.planned_to, overview.window
+    if not overview.batch_days or planned_to is None or planned_to >= window.last - _DAY:
+        return ""
+    first = planned_to + _DAY
+    gone = ", and the vendor no longer answers for the first of these dates" if first < window.first else ""
+    return f"no run has planned everything from {first} on{gone}"
 
 
 def _risk(overview: AccountOverview) -> str:

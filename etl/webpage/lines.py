@@ -159,6 +159,12 @@ def _unknown(tallies: Collection[Tally]) -> float | None:
     return 100 * sum(outcome.unknown for outcome in added) / asked if asked >= TOO_FEW else None
 
 
+def left(overview: AccountOverview) -> int:
+    """Checks of which only sums are left: their rows, and so their outcomes, have expired or are in the lake."""
+    here = _checks(overview.tallies)
+    return 0 if overview.cut else max(0, sum(day.checks for day in overview.daily) - here)
+
+
 def currencies(overview: AccountOverview) -> list[str | None]:
     """The currencies in use, the commonest first; None: checks without one."""
     counted = Counter[str | None]()

@@ -73,6 +73,11 @@ def _line(overview: AccountOverview, date: dt.date, days: list[Covered], batches
     return DateLine(date, _where(overview, date, days), cells, held, _deadline(overview, date))
 
 
+def is_planned(overview: AccountOverview, date: dt.date) -> bool:
+    """Whether a run has planned what the lists name for that date: else nobody knows whether it has a batch."""
+    return overview.planned_to is not None and date <= overview.planned_to
+
+
 def _rank(day: Covered) -> int:
     return list(LOOKS).index(day.state) if day.state in LOOKS else -1
 

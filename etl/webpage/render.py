@@ -131,14 +131,13 @@ def _rate(overview: AccountOverview) -> str:
     left = f"{days} to be fetched, about {say.many(backlog.requests, 'request')}{between}"
     if not overview.interval:
         return f"{left}; requests are not paced."
-    time = dt.timedelta(seconds=backlog.requests * overview.interval)
     pace = f"one request every {overview.interval:g} s"
-    sentence = f"{left}: at {pace} that takes {say.span(time)}, until {say.moment(moment + time)}"
+    sentence = f"{left}: at {pace} that takes {say.lasting(moment, backlog.requests * overview.interval)}"
     spent = _a_day(overview)
     if not spent or spent >= lines.budget(overview):
         return f"{sentence}."
-    end = moment + dt.timedelta(days=backlog.requests / spent)
-    return f"{sentence}; at the {say.number(round(spent))} a day of the last week, until {say.moment(end)}."
+    time = say.lasting(moment, backlog.requests / spent * lines.SECONDS_OF_A_DAY)
+    return f"{sentence}; at the {say.rate(spent)} a day of the last week that is {time}."
 
 
 def _a_day(overview: AccountOverview) -> float:

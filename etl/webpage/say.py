@@ -6,7 +6,8 @@ import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
-_PLACES = Decimal("0.000001")
+_PLACES, _FIGURES = 6, 3
+_CENTURY = dt.timedelta(days=36_525)
 
 
 def number(value: int) -> str:
@@ -33,20 +34,35 @@ def span(value: dt.timedelta) -> str:
     return "less than a minute"
 
 
+def rate(value: float) -> str:
+    """`3,000`, `0.1`: how often something happens, with a decimal where that says more."""
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{max(value, 0.1):.1f}"
+
+
+def lasting(start: dt.datetime, seconds: float) -> str:
+    """`3 days, until 2026-03-14 04:30 UTC`, from `start` (aware); no calendar has what takes longest."""
+    if seconds > _CENTURY.total_seconds():
+        return "more than 100 years"
+    time = dt.timedelta(seconds=seconds)
+    return f"{span(time)}, until {moment(start + time)}"
+
+
 def percent(part: int, whole: int) -> str:
-    """`62.3 %`; never 100 or 0 unless it is all or nothing."""
+    """`62.3 %`; never 100 or 0 unless it is all or nothing. A budget may be spent more than once."""
     share = 100 * part / whole
-    if part not in (0, whole):
+    if 0 < part < whole:
         share = min(max(share, 0.1), 99.9)
     return f"{share:.1f} %"
 
 
 def money(value: Decimal) -> str:
     """An exact amount, without needless zeros: `55,704.9462`."""
-    text = f"{value:,f}"
+    text = f"{value or abs(value):,f}"  # nothing is never `-0`
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def each(cost: Decimal, count: int) -> str:
-    """What one of so many costs, to six decimals."""
-    return money((cost / count).quantize(_PLACES, ROUND_HALF_UP))
+    """What one of so many costs, to six decimals, and to three figures where those would be fewer."""
+    exact = cost / count
+    places = max(_PLACES, _FIGURES - 1 - exact.adjusted())
+    return money(exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))

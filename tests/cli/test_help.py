@@ -36,6 +36,17 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert "..." not in done.stdout.replace("[ARGS]...", "")  # no sentence is cut off
 
 
+def test_a_shell_completes_the_names_of_files() -> None:
+    kinds = {
+        f"{name} {parameter.name}": {item.type for item in parameter.shell_complete(click.Context(command), "")}
+        for name, command in COMMANDS.items()
+        for parameter in command.params
+        if "FILE" in (parameter.metavar or "") or "file" in (parameter.name or "")
+    }
+    assert len(kinds) >= 8
+    assert {name for name, found in kinds.items() if found != {"file"}} == set()
+
+
 def test_every_option_says_what_it_is_for() -> None:
     found = [option for command in COMMANDS.values() for option in options(command)]
     assert len(found) > 20

@@ -103,6 +103,17 @@ def test_a_file_that_cannot_be_written_whole_is_not_left_there(
     assert beginner.files() == set()
 
 
+def test_a_directory_in_which_one_may_not_write(beginner: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: str, *_: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refused)
+    beginner.json_log = False
+    told = beginner("init", status=78).err
+    assert "'batches.csv' cannot be written into this directory (Permission denied)" in told
+    assert "Remedy: go to a directory in which this user may write" in told
+
+
 def test_the_texts_follow_the_table_of_settings() -> None:
     """Every name is a setting, each value one that it can have, and what a page offers first is all there."""
     named = re.findall(r"^#?NUMBERCHECK_(\w+)=", dotenv(), re.M)

@@ -29,6 +29,15 @@ def test_a_status_names_the_next_command(inside: Command, url: str, auto_migrate
     assert "has been synced yet. Run `numbercheck sync`" in done.out
 
 
+def test_a_status_after_weeks_without_a_run(inside: Command) -> None:
+    """Something has been synced, though nothing of this window."""
+    inside.sync()
+    told = inside.at(NOW + 30 * DAY, "status").out
+    assert "No batch day of this window is known" in told
+    assert "has been synced yet" not in told
+    assert "Last runs:" in told
+
+
 def test_a_server_without_a_schema(inside: Command, database: sa.URL) -> None:
     words = "`numbercheck sync`" if database.get_backend_name() == "sqlite" else "`numbercheck db upgrade`"
     url = database.render_as_string(hide_password=False)

@@ -110,12 +110,20 @@ def by_key(_process: subprocess.Popen[bytes], master: int) -> None:
     os.write(master, b"q")
 
 
+def by_closing(_process: subprocess.Popen[bytes], master: int) -> None:
+    """The terminal is gone, and no SIGHUP says so: it is not that of the process's session."""
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123  (a descriptor)
+        os.dup2(nothing.fileno(), master)
+
+
 def by(number: signal.Signals) -> Callable[[subprocess.Popen[bytes], int], None]:
     return lambda process, _master: process.send_signal(number)
 
 
 @pytest.mark.parametrize(
-    ("end", "status"), [(by_key, 0), (by(signal.SIGINT), 75), (by(signal.SIGTERM), 75)], ids=["q", "INT", "TERM"]
+    ("end", "status"),
+    [(by_key, 0), (by(signal.SIGINT), 75), (by(signal.SIGTERM), 75), (by_closing, 75)],
+    ids=["q", "INT", "TERM", "gone"],
 )
 def test_it_shows_the_status_until_it_is_ended(
     prepared: Command, end: Callable[[subprocess.Popen[bytes], int], None], status: int
@@ -208,3 +216,6 @@ def test_a_status_fits_the_terminal(inside: Command, monkeypatch: pytest.MonkeyP
     assert len(at_risk) > 4
     assert at_risk[-1] == f"and {39 - len(at_risk[2:-1])} more"
     assert len(inside.at(NOW, "status", "--json").json["at_risk"]) == 39
+    monkeypatch.setenv("LINES", "8")
+    counted = "At risk, not complete and gone within 48 hours: 39\n\nIn doubt, although it counts as complete: 1\n"
+    assert inside.at(NOW, "status").out.endswith(counted)

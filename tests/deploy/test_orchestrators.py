@@ -126,9 +126,10 @@ def outcome(work: Callable[[], Any]) -> str:
 
 
 def ending_with(status: int) -> list[str]:
-    """A job that logs a line, prints its result and ends like this."""
+    """A job that logs a line, prints its result, warns that something else went wrong, and ends like this."""
     end = f"os.kill(os.getpid(), {-status})" if status < 0 else f"sys.exit({status})"
-    words = f"import os, sys; print('log', file=sys.stderr); print({json.dumps(RESULT)!r}, flush=True); {end}"
+    log = "print('log', file=sys.stderr, flush=True)"
+    words = f"import os, sys; {log}; print({json.dumps(RESULT)!r}, flush=True); {log}; {end}"
     return [sys.executable, "-c", words]
 
 
@@ -136,6 +137,8 @@ def ending_with(status: int) -> list[str]:
 def test_airflow_does_what_the_status_asks_for(airflow: ModuleType, status: int, tmp_path: Path) -> None:
     airflow.COMMAND[:], airflow.DIRECTORY = ending_with(status), str(tmp_path)
     assert outcome(lambda: airflow.NumbercheckSync().execute({})) == EXPECTED.get(status, "failed")
+    if status == 0:
+        assert airflow.NumbercheckSync().execute({}) == RESULT
 
 
 @pytest.mark.parametrize("status", [*STATUSES, KILLED])
@@ -145,8 +148,10 @@ def test_dagster_does_what_the_status_asks_for(dagster: ModuleType, status: int,
 
 
 def test_a_job_that_is_not_there_is_not_tried_again(airflow: ModuleType, dagster: ModuleType) -> None:
-    """/srv/numbercheck, as the files come."""
-    assert outcome(lambda: airflow.NumbercheckSync().execute({})) == "failed"
+    """Neither its directory, /srv/numbercheck as the files come, nor a program in a directory that is there."""
+    for directory in (airflow.DIRECTORY, "/"):
+        airflow.DIRECTORY = directory
+        assert outcome(lambda: airflow.NumbercheckSync().execute({})) == "failed"
     assert outcome(dagster.number_checks) == "failed"
 
 

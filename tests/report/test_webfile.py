@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
 import signal
+import stat
 import threading
 from typing import Any
 
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 
 from etl import settings
 from etl.core.overview import Backlog
-from etl.report import report, webfile
+from etl.report import replacing, report, webfile
 from etl.schema import tables
 from etl.store import glance
 from tests.cli.support import FIRST, NOW, TODAY, Command
@@ -63,6 +65,15 @@ def test_a_page_is_replaced_as_a_whole(paged: Command) -> None:
     assert (paged.directory / PAGE).is_symlink()
     assert shown(paged, "public/index.html").endswith("</html>\n")
     assert (paged.directory / "public/index.html").stat().st_mode & 0o777 == 0o644
+
+
+def test_who_may_read_the_old_page_may_read_the_new_one(paged: Command) -> None:
+    page = paged.directory / PAGE
+    paged.sync()
+    assert stat.S_IMODE(page.stat().st_mode) == 0o644
+    page.chmod(0o640)
+    paged.sync()
+    assert stat.S_IMODE(page.stat().st_mode) == 0o640
 
 
 def test_a_sync_that_fails_leaves_one_too(paged: Command) -> None:
@@ -213,6 +224,33 @@ def test_a_file_that_cannot_be_written(inside: Command, path: str, words: str) -
     assert "Remedy: give another file" in done.messages
 
 
+def test_a_full_disk_may_have_room_later(inside: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(replacing, "replace", full)
+    assert "The disk is full" in inside("report", "--out", "page.html", status=75).messages
+
+
+@pytest.mark.parametrize("moment", ["0001-01-20", "1969-12-31", "9000-01-01", "9999-12-31T23:59:59-08:00"])
+def test_a_moment_that_no_window_is_around(inside: Command, moment: str) -> None:
+    assert "is not in the years 1970 to 8999" in inside("report", "--now", moment, status=2).err
+
+
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00+14:00", "8999-12-31T23:59:59-12:00"])
+def test_the_first_and_the_last_moment(inside: Command, moment: str) -> None:
+    inside.sync()
+    assert inside("report", "--now", moment, window_days="60").out.endswith("</html>\n")
+
+
+def test_the_page_is_in_utf_8_whatever_the_terminal_has(inside: Command) -> None:
+    """A page on standard output says so of itself."""
+    inside.processes = True
+    inside.sync()
+    inside.environment["PYTHONIOENCODING"] = "latin-1"
+    assert "✓" in look(inside)
+
+
 def test_without_a_database_the_command_makes_none(inside: Command) -> None:
     assert "Nothing has been synced for this account yet" in look(inside)
     assert "numbercheck.db" not in inside.files()
@@ -230,7 +268,7 @@ def test_the_page_is_of_one_account(inside: Command) -> None:
     shutil.copy(inside.directory / "batches.csv", inside.directory / "others.csv")
     text = look(inside, account="other")
     assert "Number checks of other" in text
-    assert "Nothing has been synced for this account yet" in text
+    assert "Nothing has been synced for this account yet, but for 1 other account of this database" in text
     assert "B-old" not in text
 
 

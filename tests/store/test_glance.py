@@ -88,6 +88,17 @@ def test_how_much_is_covered(engine: sa.Engine, account_id: int) -> None:
     assert found.lost == Amount(1, 9, WINDOW.deadline(old))
 
 
+def test_dates_after_tomorrow_are_left_out(engine: sa.Engine, account_id: int) -> None:
+    """As they are for a moment long ago: there may be any number of them."""
+    last = TODAY + DAY
+    for date in (last, last + DAY, dt.date(8999, 12, 31)):
+        day(engine, f"B{date}", date, "settled")
+        run(engine, account_id, WINDOW.start(date))
+    found = look(engine)
+    assert [day.date for day in found.covered] == [last]
+    assert found.requests == {last: 100}
+
+
 def test_a_date_with_many_batches_is_folded(
     engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +178,31 @@ def test_no_more_rows_are_read_than_a_page_is_worth(
     assert [line.date for line in found.daily] == [TODAY - DAY, TODAY]
     assert sum(tally.checks for tally in found.tallies) == 2
     assert found.ages is None
+
+
+def test_rows_that_have_left_are_not_read_and_hide_no_age(
+    engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the lake, or expired: whether of a date that is shown or long before."""
+    monkeypatch.setattr(tallies, "READ_AT_MOST", 10)
+    for back in (2, 60):
+        day(engine, f"A{back}", TODAY - DAY * back, "settled", stored_rows=99, archived_at=NOW)
+    day(engine, "E", TODAY - DAY * 60, "settled", stored_rows=99, expired_at=NOW)
+    checks(engine, day(engine, "B", TODAY - DAY * 3, "settled", stored_rows=1), {"validity": "YES"})
+    found = look(engine)
+    assert [one.state for one in found.covered] == ["settled", "archived"]
+    assert found.ages == {TODAY - DAY * 3: 1}
+    assert found.counted_from == TODAY - DAY * 3
+
+
+def test_what_cannot_be_told_apart_is_said_to_be_left_out(
+    engine: sa.Engine, account_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [{"region_code": code, "check_level": 5} for code in ("VN", "US", "CN")]
+    checks(engine, day(engine, "B", TODAY, "settled", stored_rows=3), *names)
+    for most, cut in ((2, True), (3, False)):
+        monkeypatch.setattr(tallies, "MOST_LINES", most)
+        assert look(engine).cut is cut
 
 
 def test_the_last_date_counts_however_many_rows_it_has(

@@ -22,6 +22,7 @@ SYNCED = replace(
 GOOD = "the last good run ended 5 hours ago (2026-03-13 23:30 UTC)"
 CASES = {
     "no database": (EMPTY, "Not begun", ["Nothing has been synced for this account yet; no run over the whole"]),
+    "another account": (replace(EMPTY, others=2), "Not begun", ["for this account yet, but for 2 other accounts of this database; no"]),
     "an account without runs": (replace(EMPTY, known=True), "Not begun", ["No batch day is known yet; no run"]),
     "runs that found nothing": (replace(SYNCED, covered=()), "All is there", ["No batch day is known yet; the last good"]),
     "everything complete": (SYNCED, "All is there", ["Complete up to 2026-03-14; nothing is at risk; nothing is lost; " + GOOD]),
@@ -31,6 +32,18 @@ CASES = {
         ["Complete up to 2026-03-14, as of the last look: from 2026-03-14 on more rows may come; nothing is at risk"],
     ),
     "no sync for days": (replace(SYNCED, planned_to=TODAY - 3 * DAY, known_from=TODAY - 9 * DAY, covered=(Covered(TODAY - 9 * DAY, "open", 1, 1, 1, 0),)), "All is there", ["Complete up to 2026-03-11"]),
+    "no good run lately": (replace(SYNCED, last_good=NOW - 27 * HOUR), "No good run lately", ["Complete up to 2026-03-14; nothing is at risk", "ended 27 hours ago"]),
+    "yesterday's dates are planned": (replace(SYNCED, planned_to=TODAY - DAY), "All is there", ["Complete up to 2026-03-13; nothing is at risk"]),
+    "dates that nobody has planned": (
+        replace(SYNCED, planned_to=TODAY - 2 * DAY, known_from=TODAY - 9 * DAY),
+        "All is there",
+        ["Complete up to 2026-03-12; no run has planned everything from 2026-03-13 on; nothing is at risk"],
+    ),
+    "weeks without a run": (
+        replace(SYNCED, planned_to=TODAY - 20 * DAY, known_from=TODAY - 30 * DAY, last_good=NOW - 20 * DAY),
+        "No good run lately",
+        ["up to 2026-02-22; no run has planned everything from 2026-02-23 on, and the vendor no longer answers for the first of these dates; nothing"],
+    ),
     "work is left": (
         replace(SYNCED, unfinished=1, unfinished_from=TODAY),
         "Work is left",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import fields, replace
+from decimal import Decimal
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from etl.core.doubt import Doubt, DoubtKind
-from etl.core.overview import AccountOverview, Covered, Daily, Findings, Tally
+from etl.core.overview import AccountOverview, Backlog, Covered, Daily, Findings, Tally
 from etl.webpage.picture import LOOKS
 from etl.webpage.render import page
 from tests.webpage.sample import DAY, EMPTY, STATES, TODAY, batches, covered, full, run
@@ -29,6 +31,7 @@ class Elements(HTMLParser):
         self.names: Counter[str] = Counter()
         self.attributes: list[tuple[str, str | None]] = []
         self.text = ""
+        self.words: list[str] = []
         self._open: list[str] = []
         self.feed(text)
         assert self._open == []
@@ -47,6 +50,7 @@ class Elements(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data if self._open and self._open[-1] != "style" else ""
+        self.words += data.split()
 
     def values(self, name: str) -> list[str | None]:
         return [value for key, value in self.attributes if key == name]
@@ -153,11 +157,73 @@ def test_the_longest_names_make_it_no_larger_than_a_megabyte() -> None:
     assert len(page(wide).encode()) < MEGABYTE
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"backlog": Backlog(3, 40, 40, 40), "requests": {}}, "every 3 s that takes 2 minutes, until 2026-03-14 04:32 UTC."),
+        ({"backlog": Backlog(1, 10, 10, 10), "requests": {TODAY - DAY * 6: 1, TODAY: 3}}, "at the 0.6 a day of the last week that is 17 days, until 2026-03-31 16:30 UTC."),
+        ({"backlog": Backlog(1, 10**7, 1, 10**7), "requests": {TODAY - DAY * 6: 1}}, "until 2027-02-24 09:50 UTC; at the 0.1 a day of the last week that is more than 100 years."),
+        ({"backlog": Backlog(9, 10**12, 1, 10**12)}, "at one request every 3 s that takes more than 100 years; at the"),
+        ({"backlog": Backlog(9, 10**40, 1, 10**40), "interval": 3600.0}, "every 3600 s that takes more than 100 years"),
+        ({"backlog": Backlog(1, 10**40, 1, 10**40), "interval": 0.0}, "requests are not paced."),
+        ({"requests": {TODAY: 43_200}}, "2026-03-14 43,200 150.0 %"),
+        ({"requests": {TODAY: 28_799}}, "2026-03-14 28,799 99.9 %"),
+        ({"requests": {TODAY: 28_800}}, "2026-03-14 28,800 100.0 %"),
+    ],
+)  # fmt: skip
+def test_requests_against_the_pace(changes: dict[str, Any], told: str) -> None:
+    assert told in " ".join(elements_of(full(**changes)).words)
+
+
+@pytest.mark.parametrize(
+    ("cost", "reachable", "told"),
+    [
+        ("55704.9462", 3, "55,704.9462 3 18,568.3154"),
+        ("0.000001", 3, "0.000001 3 0.000000333"),
+        ("-0.000001", 3, "-0.000001 3 -0.000000333"),
+        ("-0.000000", 3, "0 3 0"),
+        ("1", 0, "1 0 –"),
+        ("999999999999999999.999999", 1, "999,999,999,999,999,999.999999 1 999,999,999,999,999,999.999999"),
+    ],
+)
+def test_what_one_reachable_number_cost(cost: str, reachable: int, told: str) -> None:
+    daily = (Daily(TODAY, "HLR", "USD", 7, 5, reachable, Decimal(cost)),)
+    assert f"USD 5 {told}" in " ".join(elements_of(full(daily=daily)).words)
+
+
 def test_a_fold_says_how_many_it_stands_for() -> None:
     folded = full(covered=(Covered(TODAY, "lost", 1234, 5000, 4000, 1000), Covered(TODAY - DAY, "pending", 50, None, 0, 0)), batches=())  # fmt: skip
     text = elements_of(folded).text
     assert "1,234 batch days lost: 4,000 of 5,000 rows held, 1,000 missing" in text
     assert "50 batch days pending" in text
+
+
+def test_the_deadline_is_marked_although_nothing_lies_beyond_it() -> None:
+    fresh = elements_of(full(covered=(Covered(TODAY, "open", 1, 1, 1, 0),), batches=()))
+    assert "Deadline: the vendor no longer answers for dates before 2026-03-01" in fresh.text
+    assert elements_of(full()).text.count("Deadline: ") == 1
+
+
+def test_a_page_that_leaves_something_out_says_so() -> None:
+    assert "the rarest are counted nowhere" not in elements_of(full()).text
+    assert "the rarest are counted nowhere" in elements_of(full(cut=True)).text
+
+
+def test_outcomes_say_for_how_many_checks_there_are_only_sums() -> None:
+    daily = [Daily(TODAY, "HLR", "USD", checks, checks, 3, Decimal(1)) for checks in (1000, 500)]
+    tallies = (Tally("Vietnam", "Viettel", True, 500, Findings(1, 1, 1), Findings(), Findings()),)
+    told = "Without 1,000 checks, of which there are only sums"
+    assert told in elements_of(full(daily=tuple(daily), tallies=tallies)).text
+    assert "of which there are only sums" not in elements_of(full(daily=tuple(daily[1:]), tallies=tallies)).text
+
+
+def test_a_date_that_no_run_has_planned_is_not_said_to_have_no_batch() -> None:
+    seen = full(
+        planned_to=TODAY - 3 * DAY, covered=(Covered(TODAY - DAY * 20, "settled", 1, 1, 1, 0),), batches=()
+    )
+    text = elements_of(seen).text
+    assert text.count("not planned yet") == 3
+    assert text.count("no batch") == 21 - 3 - 1
 
 
 def test_a_state_of_a_later_version_is_shown() -> None:
