@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +19,8 @@ from etl.lake.extra import require_packages
 from etl.lake.storages import explained_storage
 from etl.settings import Settings
 from etl.store import accounts
+
+log = logging.getLogger(__name__)
 
 
 def lake_room(name: str) -> Any:
@@ -39,3 +43,9 @@ def chosen_accounts(engine: sa.Engine, names: Sequence[str]) -> dict[str, int]:
     with reading(engine).connect() as connection:
         require_accounts(connection, names)
         return accounts.numbered(connection, names)
+
+
+def warn_of_unknown(asked: Collection[dt.date], unknown: Iterable[Collection[dt.date]]) -> None:
+    """Say which dates no account knows: perhaps they are typing errors. `unknown`: those of each account."""
+    if nowhere := set(asked).intersection(*unknown):
+        log.warning("Nothing was synced yet of %s.", ", ".join(map(str, sorted(nowhere))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from etl.errors import EtlError, Misconfigured, TryLater
@@ -24,11 +24,11 @@ _PLAIN_HTTP = Misconfigured(
     "The storage of the lake is asked by plain http, which has to be allowed.",
     "set AWS_ALLOW_HTTP=true if nobody can listen on the way, or name an https:// address in AWS_ENDPOINT_URL.",
 )
-_MISSING = Misconfigured(
-    "A file is gone that the log of the lake names.",
-    "see to it that nobody else deletes there. `numbercheck lake export --full` writes what the database has;"
-    " an archived date has to come from a backup of the lake.",
+_WRITE_AGAIN = (
+    "see to it that nobody else deletes or writes there. `numbercheck lake export --full` writes what the database"
+    " has; an archived date has to come from a backup of the lake."
 )
+_MISSING = Misconfigured("A file is gone that the log of the lake names.", _WRITE_AGAIN)
 _LOCAL = Misconfigured(
     "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may write to it."
 )
@@ -38,7 +38,13 @@ _UNREACHABLE = TryLater(
 )
 _CONFLICT = TryLater("Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on.")
 _UNUSABLE = Misconfigured(
-    "The lake is not as this job makes it.", "nobody else may write to it; docs/lake.md says what to do."
+    "The log of the lake cannot be read, or is not as this job makes it.",
+    "nobody else may write there. Bring it back from its backup, or set NUMBERCHECK_LAKE_URL to a new directory"
+    " (docs/lake.md, Backups and moves).",
+)
+FOREIGN = Misconfigured(
+    "There is a Delta table in the place of NUMBERCHECK_LAKE_URL that this job has not made.",
+    "set NUMBERCHECK_LAKE_URL to a directory of its own.",
 )
 
 _BY_CLASS = {
@@ -62,6 +68,26 @@ _BY_WORDS = (
     (r"Generic (S3|MicrosoftAzure|GCS)", _UNREACHABLE),
 )
 _MODULES = ("deltalake", "_internal", "pyarrow")
+
+
+class UnreadableFile(Misconfigured):
+    """A file of the lake is gone or damaged."""
+
+
+@contextmanager
+def explained_file(path: str, there: Callable[[], bool]) -> Iterator[None]:
+    """A file that cannot be read inside this block is named, unless the storage as a whole does not answer.
+
+    `there`: whether there is such a file.
+    """
+    try:
+        yield
+    except Exception as error:
+        unreachable = isinstance(error, OSError) and isinstance(storage_error(error), TryLater)
+        if unreachable or not _of_storage(error):
+            raise
+        what = "is damaged" if there() else "is gone"
+        raise UnreadableFile(f"A file {what} that the log of the lake names: {path}.", _WRITE_AGAIN) from None
 
 
 @contextmanager
