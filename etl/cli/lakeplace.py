@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import logging
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +39,27 @@ def both_places(settings: Settings) -> Iterator[tuple[sa.Engine, Any]]:
         raise Misconfigured("NUMBERCHECK_LAKE_URL is not set, so there is no lake.", remedy)
     with open_database(settings, patient=True) as engine, explained_storage():
         yield engine, lake_room("lakes").Lake.at(settings.lake_url, masked=settings.lake_masked)
+
+
+def look_at_lake(settings: Settings) -> Iterator[str]:
+    """What `doctor` finds out about the lake, changing nothing. Raises Misconfigured or TryLater."""
+    assert settings.lake_url is not None  # noqa: S101  (the caller has looked)
+    with explained_storage():
+        there = lake_room("lakes").Lake.at(settings.lake_url, masked=settings.lake_masked).open()
+    if "://" not in settings.lake_url:
+        _require_writable(Path(settings.lake_url))
+    makes = "there is none yet, `numbercheck lake export` makes it"
+    yield f"{settings.lake_url}: {'the lake can be read' if there else makes}"
+
+
+def _require_writable(place: Path) -> None:
+    """Raise Misconfigured unless a directory can be written, or made where it is not there yet."""
+    nearest = next(each for each in (place.absolute(), *place.absolute().parents) if os.path.lexists(each))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise Misconfigured(
+            f"The directory {str(nearest)!r} cannot be written, so no lake can be there.",
+            "correct NUMBERCHECK_LAKE_URL, or let this user write there.",
+        )
 
 
 def chosen_accounts(engine: sa.Engine, names: Sequence[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from etl.lake.storages import UnreadableFile
 from etl.store.lakedates import ledger_rows
 
 COMPARED_ROWS = 10_000
-"""LakeRows of each side that are compared at once, as long as there is no difference."""
+"""Rows of each side that are compared at once, as long as there is no difference."""
 _COMPARED = (Standpoint.CURRENT, Standpoint.ARCHIVED)
 LakeRow = dict[str, Any]
 LakeRows = Iterator[LakeRow]
@@ -118,7 +118,7 @@ def evenly(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _rows(first: pa.Table | None, others: Iterator[pa.Table]) -> LakeRows:
-    """LakeRow by row; those of one key, which a masked lake may have, in an order that no server decides."""
+    """Row by row; those of one key, which a masked lake may have, in an order that no server decides."""
     tables = chain([] if first is None else [first], others)
     rows = chain.from_iterable(table.to_pylist() for table in tables)
     return chain.from_iterable(sorted(same, key=repr) for _, same in groupby(rows, _key))

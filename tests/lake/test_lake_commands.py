@@ -134,4 +134,25 @@ def test_without_the_packages(world: LakeWorld, monkeypatch: pytest.MonkeyPatch)
     import sys
 
     monkeypatch.setitem(sys.modules, "deltalake", None)
-    assert "numbercheck-etl[lake]" in lake(world, "export", status=78).stderr
+    for arguments in (["export"], ["verify"], ["status"], ["retire", "--before", AFTER]):
+        assert "numbercheck-etl[lake]" in lake(world, *arguments, status=78).stderr
+    assert "FIX   lake: The packages that a lake needs are missing." in doctor(world)
+
+
+def doctor(world: LakeWorld, **given: str) -> str:
+    settings = world.job.environment | {"NUMBERCHECK_LAKE_URL": world.url} | given
+    return CliRunner(env=settings).invoke(main, ["doctor"], prog_name="numbercheck").stdout
+
+
+def test_a_doctor_looks_at_the_lake(world: LakeWorld) -> None:
+    assert "ok    lake: " in doctor(world)
+    assert world.files() == []
+    lake(world, "export")
+    assert "the lake can be read" in doctor(world)
+    assert "FIX   lake: The lake at" in doctor(world, NUMBERCHECK_LAKE_MASKED="true")
+    file = world.directory / "file"
+    file.touch()
+    assert f"FIX   lake: The directory '{file}' cannot be written" in doctor(
+        world, NUMBERCHECK_LAKE_URL=str(file / "lake")
+    )
+    assert "lake" not in doctor(world, NUMBERCHECK_LAKE_URL="")
