@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from etl.database.types import same_json
 from etl.lake.lakeschema import JSON_COLUMNS
 
+pa.enable_signal_handlers(False)  # it would take signals from us while it reads, and lose some of them
+
 READ_ROWS = 5_000
 """Rows in memory at once."""
 CSV_BYTES = 1024 * 1024
@@ -25,10 +27,11 @@ _EXACT = {"postgresql": ' COLLATE "C"'}
 
 def rows_of(
     connection: sa.Connection, view: str, schema: pa.Schema, where: Mapping[str, Any], order: Sequence[str]
-) -> Iterator[pa.Table]:
+) -> Generator[pa.Table]:
     """The columns of `schema` of the rows that have the values of `where`, by the bytes of `order`.
 
-    They are the same on every server, and so is their JSON.
+    They are the same on every server, and so is their JSON. Whoever may stop before the end closes it (`closing`)
+    while the connection is open: nothing can be said to the server later.
     """
     exact = _EXACT.get(connection.dialect.name, "")
     chosen = " AND ".join(f"{name} = :{name}" for name in where)
@@ -36,7 +39,9 @@ def rows_of(
     text = f"SELECT {', '.join(schema.names)} FROM {view} WHERE {chosen} ORDER BY {by}"  # noqa: S608
     query = sa.text(text).bindparams(**where)  # with the types of the values: SQLite's driver has none for dates
     read = _copied if connection.dialect.name == "postgresql" else _streamed
-    return map(_with_same_json, read(connection, query, schema))
+    with closing(read(connection, query, schema)) as tables:
+        for table in tables:
+            yield _with_same_json(table)
 
 
 def _with_same_json(table: pa.Table) -> pa.Table:
@@ -47,7 +52,7 @@ def _with_same_json(table: pa.Table) -> pa.Table:
     return table
 
 
-def _streamed(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Iterator[pa.Table]:
+def _streamed(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Generator[pa.Table]:
     options = {"yield_per": READ_ROWS}
     with closing(connection.execute(query, execution_options=options)) as result:
         for rows in result.partitions(READ_ROWS):
@@ -64,7 +69,7 @@ def _array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
 # -- PostgreSQL ---------------------------------------------------------------------------------------------
 
 
-def _copied(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Iterator[pa.Table]:
+def _copied(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Generator[pa.Table]:
     """By COPY, as CSV, which Arrow reads in C++."""
     compiled = query.compile(dialect=connection.dialect)
     statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -32,9 +33,8 @@ def export_claims(connection: sa.Connection, lake: Lake, here: AccountHere, *, f
     """What is claimed about the dates, unless the lake has exactly that; `full`: having read it to be sure."""
     digest = hashlib.sha256(here.name.encode())
     file = new_file(here.database, here.account_id, 0)
-    written = lake.claims.write(
-        f"{folder(here.name)}/{file.name}", _digested(_in_database(connection, lake, here), digest)
-    )
+    with closing(_in_database(connection, lake, here)) as tables:
+        written = lake.claims.write(f"{folder(here.name)}/{file.name}", _digested(tables, digest))
     version = _version(digest)
     if _has_exactly(lake, here, version, full=full):
         lake.claims.delete(written.path)
@@ -52,7 +52,7 @@ def _has_exactly(lake: Lake, here: AccountHere, version: int, *, full: bool) -> 
         return False
 
 
-def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere) -> Iterator[pa.Table]:
+def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere) -> Generator[pa.Table]:
     return rows_of(connection, COVERAGE.name, lake.claims.inside, {"account": here.name}, _ORDER)
 
 
@@ -92,7 +92,8 @@ def verify_claims(
         return done
     try:
         intact = _is_intact(lake, here)
-        _compare(done, _in_database(connection, lake, here), _in_lake(lake, here), dates)
+        with closing(_in_database(connection, lake, here)) as ours:
+            _compare(done, ours, _in_lake(lake, here), dates)
     except UnreadableFile:
         return VerifiedClaims(Standpoint.UNREADABLE)
     if not intact:

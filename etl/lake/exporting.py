@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -212,8 +213,8 @@ def _write_date(
 ) -> Written:
     file = new_file(here.database, here.account_id, each.state.version)
     where = {"account": here.name, "check_date": each.date}
-    tables = rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)
-    return lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", _counted(tables, told))
+    with closing(rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)) as tables:
+        return lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", _counted(tables, told))
 
 
 def _counted(tables: Iterator[pa.Table], told: Callable[[int], None]) -> Iterator[pa.Table]:

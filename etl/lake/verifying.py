@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, groupby, zip_longest
 from typing import Any
@@ -78,12 +79,13 @@ def verify(
 
 def _read(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate, done: Verified) -> None:
     if each.standpoint is Standpoint.CURRENT:
-        _compare(done, _in_database(connection, lake, here, each), _in_lake(lake, each))
+        with closing(_in_database(connection, lake, here, each)) as ours:
+            _compare(done, ours, _in_lake(lake, each))
     elif each.standpoint is Standpoint.ARCHIVED:
         done.rows = sum(table.num_rows for table in _in_lake(lake, each))
 
 
-def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate) -> Iterator[pa.Table]:
+def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate) -> Generator[pa.Table]:
     where = {"account": here.name, "check_date": each.date}
     return rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)
 
