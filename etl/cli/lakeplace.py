@@ -44,10 +44,12 @@ def both_places(settings: Settings) -> Iterator[tuple[sa.Engine, Any]]:
 def look_at_lake(settings: Settings) -> Iterator[str]:
     """What `doctor` finds out about the lake, changing nothing. Raises Misconfigured or TryLater."""
     assert settings.lake_url is not None  # noqa: S101  (the caller has looked)
+    room = lake_room("lakes")
     with explained_storage():
-        there = lake_room("lakes").Lake.at(settings.lake_url, masked=settings.lake_masked).open()
+        there = room.Lake.at(settings.lake_url, masked=settings.lake_masked).open()
     if "://" not in settings.lake_url:
-        _require_writable(Path(settings.lake_url))
+        for table in (room.ROWS, room.CLAIMS):
+            _require_writable(Path(settings.lake_url, table, "_delta_log"))
     makes = "there is none yet, `numbercheck lake export` makes it"
     yield f"{settings.lake_url}: {'the lake can be read' if there else makes}"
 

@@ -69,6 +69,7 @@ class DeltaFiles:
     def open(self) -> bool:
         """Read its log; whether there is such a table. Raises Misconfigured if this job did not make it."""
         if not DeltaTable.is_deltatable(self._url, SLOW):
+            directories.require_sight(self._url)
             return False
         self._table = DeltaTable(self._url, storage_options=SLOW)
         if self._table.metadata().partition_columns != self._partition:

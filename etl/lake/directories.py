@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ from deltalake.fs import DeltaStorageHandler
 from etl.lake.storages import SLOW
 
 _REMOTE = "://"
+
+
+def require_sight(url: str) -> None:
+    """Raise OSError where a directory may be there, and this user cannot see it: it must not pass for missing."""
+    if _REMOTE not in url:
+        with suppress(FileNotFoundError):
+            Path(url).lstat()
 
 
 def make(url: str) -> None:

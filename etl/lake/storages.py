@@ -30,7 +30,7 @@ _WRITE_AGAIN = (
 )
 _MISSING = Misconfigured("A file is gone that the log of the lake names.", _WRITE_AGAIN)
 _LOCAL = Misconfigured(
-    "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may write to it."
+    "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may read and write there."
 )
 _UNREACHABLE = TryLater(
     "The storage of the lake does not answer, or answered with an error of its own.",
@@ -83,11 +83,16 @@ def explained_file(path: str, there: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        unreachable = isinstance(error, OSError) and isinstance(storage_error(error), TryLater)
-        if unreachable or not _of_storage(error):
+        if not _of_storage(error) or _is_of_the_place(error):
             raise
         what = "is damaged" if there() else "is gone"
         raise UnreadableFile(f"A file {what} that the log of the lake names: {path}.", _WRITE_AGAIN) from None
+
+
+def _is_of_the_place(error: Exception) -> bool:
+    """Whether the storage as a whole is out of reach, or this user may not read there."""
+    known = storage_error(error) if isinstance(error, OSError) else None
+    return isinstance(known, TryLater) or known in (_LOCAL, _CREDENTIALS)
 
 
 @contextmanager

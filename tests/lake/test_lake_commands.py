@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def doctor(world: LakeWorld, **given: str) -> str:
     return CliRunner(env=settings).invoke(main, ["doctor"], prog_name="numbercheck").stdout
 
 
-def test_a_doctor_looks_at_the_lake(world: LakeWorld) -> None:
+def test_a_doctor_looks_at_the_lake(world: LakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "ok    lake: " in doctor(world)
     assert world.files() == []
     lake(world, "export")
@@ -152,7 +153,8 @@ def test_a_doctor_looks_at_the_lake(world: LakeWorld) -> None:
     assert "FIX   lake: The lake at" in doctor(world, NUMBERCHECK_LAKE_MASKED="true")
     file = world.directory / "file"
     file.touch()
-    assert f"FIX   lake: The directory '{file}' cannot be written" in doctor(
-        world, NUMBERCHECK_LAKE_URL=str(file / "lake")
-    )
+    found = doctor(world, NUMBERCHECK_LAKE_URL=str(file / "lake"))
+    assert f"FIX   lake: '{file}/lake/number_check' cannot be used (Not a directory)" in found
     assert "lake" not in doctor(world, NUMBERCHECK_LAKE_URL="")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    assert "_delta_log' cannot be written, so no lake can be there." in doctor(world)
