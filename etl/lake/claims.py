@@ -20,7 +20,7 @@ from etl.lake.lakefile import folder, new_file
 from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, Standpoint
 from etl.lake.storages import UnreadableFile
-from etl.lake.verifying import LakeRow, LakeRows, paired
+from etl.lake.verifying import LakeRow, LakeRows, paired, unread
 from etl.schema.views import COVERAGE
 from etl.store.figures import ARCHIVED
 
@@ -95,7 +95,7 @@ def verify_claims(
         with closing(_in_database(connection, lake, here)) as ours:
             _compare(done, ours, _in_lake(lake, here), dates)
     except UnreadableFile:
-        return VerifiedClaims(Standpoint.UNREADABLE)
+        return VerifiedClaims(unread(lake.claims, here.claims))
     if not intact:
         done.standpoint = Standpoint.CHANGED
     elif done.lines:

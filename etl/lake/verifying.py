@@ -13,6 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from etl.lake.arrowrows import rows_of
+from etl.lake.deltafiles import DeltaFiles, TableFile
 from etl.lake.lakes import KEY_ORDER, Lake
 from etl.lake.standings import AccountHere, LakeDate, Standpoint
 from etl.lake.storages import UnreadableFile
@@ -73,8 +74,15 @@ def verify(
         try:
             _read(connection, lake, here, each, done)
         except UnreadableFile:
-            done.standpoint = Standpoint.UNREADABLE
+            done.standpoint = unread(lake.rows, each.files)
         yield done
+
+
+def unread(table: DeltaFiles, files: Iterable[TableFile]) -> Standpoint:
+    """How it stands with files that could not be read: an export may just have put others in their place."""
+    table.refresh()
+    standing = {each.path for each in table.standing()}
+    return Standpoint.UNREADABLE if all(each.path in standing for each in files) else Standpoint.BEHIND
 
 
 def _read(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate, done: Verified) -> None:

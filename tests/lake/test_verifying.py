@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from etl.database.engine import snapshot
 from tests.lake.test_lake_commands import AFTER, lake, result
+from tests.lake.test_people import GONE, erased
 from tests.lake.world import LakeWorld
 from tests.people import DAY, NEXT
 
@@ -134,3 +136,20 @@ def test_what_the_database_does_not_know(world: LakeWorld) -> None:
     lake(world, "export")
     assert different(world, status=0) == []
     assert {row["check_date"] for row in world.in_lake()} == {DAY}
+
+
+def test_an_export_takes_files_away_meanwhile(world: LakeWorld) -> None:
+    """What somebody reads who was erased just now is no damage: the next call sees what is there instead."""
+    from etl.lake import claims, verifying
+    from etl.lake.standings import account_here
+
+    world.export()
+    opened = world.lake()
+    opened.require()
+    with snapshot(world.job.engine) as connection:
+        here = account_here(connection, opened, 1, "default")
+    erased(world, *GONE)
+    world.export()
+    with snapshot(world.job.engine) as connection:
+        assert {each.standpoint for each in verifying.verify(connection, opened, here, here.dates)} == {"behind"}
+        assert claims.verify_claims(connection, opened, here, {DAY}).standpoint == "behind"
