@@ -18,6 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from pythonjsonlogger.json import JsonFormatter
 
+from etl import stopping
 from etl.escape import escaped, on_one_line
 from etl.scrub import scrub
 
@@ -71,6 +72,7 @@ class SafeHandler(logging.StreamHandler[TextIO]):
     def __init__(self, secrets: Iterable[str]) -> None:
         logging.Handler.__init__(self)
         self._secrets = _pattern(secrets)
+        self.addFilter(_is_news)
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
@@ -99,6 +101,12 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         """The text without secrets and phone numbers; the number of the batch that it is about is kept."""
         kept = batch if isinstance(batch, str) else ""
         return scrub(self._secrets.sub(MASK, text), PHONE_DIGITS, kept)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that a cursor could not be closed of a connection that was given up because of a signal."""
+    of_pool = record.name.startswith("sqlalchemy.pool")
+    return not (of_pool and record.exc_info and stopping.has_led_to(record.exc_info[1]))
 
 
 class TextFormatter(logging.Formatter):

@@ -83,6 +83,13 @@ def heard() -> bool:
     return bool(_heard)
 
 
+def has_led_to(error: BaseException | None) -> bool:
+    """Whether a signal has led to this: a second one may break off what the first has left to be tidied up."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     if hear():
         raise KeyboardInterrupt

@@ -233,3 +233,19 @@ def test_details_of_libraries_stay_out(capsys: pytest.CaptureFixture[str]) -> No
     logging.getLogger("urllib3.connectionpool").debug("x")
     logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
     assert records(capsys) == []
+
+
+def test_a_cursor_that_a_signal_has_cut_off_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    """The pool cannot close it any more, and says so with a traceback: only where nobody has asked for the end."""
+    log.configure("json", [])
+    pool = logging.getLogger("sqlalchemy.pool.impl.QueuePool")
+    for cause in (KeyboardInterrupt, OSError):
+        try:
+            try:
+                raise cause
+            finally:
+                raise ValueError("a closed database")
+        except ValueError:
+            pool.error("Error closing cursor", exc_info=True)
+    [record] = records(capsys)
+    assert "OSError" in record["exception"]

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from etl.core.batchday import State
 from etl.core.checkrow import Key
 from etl.database.keys import having_keys
-from etl.errors import Locked
+from etl.errors import Locked, Misconfigured
 from etl.schema.tables import (
     KEY,
     awaited_check,
@@ -29,6 +29,7 @@ from etl.store import lock, versions
 
 FINISHED = (State.SETTLED, State.LOST)
 """Only of such batch days may rows leave."""
+MOST_COST = 10**12
 LEFTOVERS = (awaited_check, further_sighting, repeated_key, rejected_row)
 """What else a batch day has; it leaves with the last rows."""
 # Made once: having_keys remembers each query that it was ever given.
@@ -160,8 +161,18 @@ def _add_totals(connection: sa.Connection, day: int, rows: Iterable[Any]) -> Non
         _save_total(connection, {"batch_day_id": day, "category_id": category}, total, known.get(category))
 
 
+def _require_room(*costs: Decimal | None) -> None:
+    """Raise Misconfigured if no column can hold the cost; SQLite would, and a copy of it would fail."""
+    if abs(sum(filter(None, costs), Decimal(0))) >= MOST_COST:
+        raise Misconfigured(
+            f"The prices of one batch day add up to {MOST_COST:,} or more: no total can hold that.",
+            "ask the vendor about these prices.",
+        )
+
+
 def _save_total(connection: sa.Connection, key: dict[str, int], total: _Total, before: Any) -> None:
     values: dict[str, Any] = {**total.counts, "priced_rows": total.priced_rows, "cost": total.cost}
+    _require_room(total.cost, None if before is None else before.cost)
     if before is None:
         connection.execute(sa.insert(daily_total).values(**key, **values))
         return

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from etl.cli import trial
 from etl.cli.common import any_database, draft_settings, open_database, prepare_schema
 from etl.cli.group import explained
+from etl.cli.lakeplace import look_at_lake
 from etl.cli.next_step import FIRST, NOTHING_LISTED, after
 from etl.cli.on_the_way import Warned, on_the_way
 from etl.cli.output import count, echo
@@ -51,6 +52,7 @@ SOURCES = ("BATCH_FILE", "BATCH_DATABASE_URL", "BATCH_QUERY", "BATCH_TEMPLATE")
 
 # How long a check may take, for the person who waits: a connection, a lock on SQLite, a request.
 DATABASE_SECONDS = 60
+LAKE_SECONDS = 120
 
 Check = Callable[[], Iterator[str]]
 log = logging.getLogger(__name__)
@@ -143,6 +145,7 @@ class Patient:
             ("batches", self._batches, DATABASE_SECONDS if self._settings.batch_database_url else 0),
             ("vendor", self._vendor, requests),
             ("https", self._https, 0 if self._is_private() else requests),
+            *self._lakes(),
         ]
 
     def _credentials(self) -> Iterator[str]:
@@ -327,6 +330,16 @@ class Patient:
             "the vendor does not answer over https; requests go over plain http, readable in transit: "
             "ask the vendor for https, or use a network that you trust"
         )
+
+    def _lakes(self) -> list[tuple[str, Check, float]]:
+        url = self._settings.lake_url
+        if url is None and "LAKE_URL" not in self._wrong:
+            return []
+        return [("lake", self._lake, LAKE_SECONDS if "://" in (url or "") else 0)]
+
+    def _lake(self) -> Iterator[str]:
+        self._require_right("LAKE_URL", "LAKE_MASKED")
+        yield from look_at_lake(self._settings)
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:

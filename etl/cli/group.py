@@ -56,7 +56,7 @@ def explained(error: BaseException) -> EtlError | None:
     match error:
         case EtlError():
             return error
-        case _ if _is_stop(error):
+        case _ if stopping.has_led_to(error):
             return TryLater("Stopped by a signal. What was stored is kept.")
         case SQLAlchemyError():
             return explain(error)
@@ -67,13 +67,6 @@ def explained(error: BaseException) -> EtlError | None:
                 f"{name!r} cannot be used ({reason}).", "check that it exists and that this user may use it."
             )
     return None
-
-
-def _is_stop(error: BaseException | None) -> bool:
-    """Whether a signal has led to this: a second one may break off what the first has left to be tidied up."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error is not None
 
 
 def _defect(error: BaseException) -> int:

@@ -11,7 +11,7 @@ import click
 
 from etl.cli.common import Date, load_settings
 from etl.cli.lakebar import shown
-from etl.cli.lakeplace import both_places, chosen_accounts, lake_room
+from etl.cli.lakeplace import both_places, chosen_accounts, lake_room, warn_of_unknown
 from etl.cli.output import SHOWN, count, echo, json_option, print_json, table
 from etl.cli.people import account_option
 from etl.database.engine import snapshot
@@ -26,8 +26,8 @@ from etl.errors import STATUS, Misconfigured, TryLater
 def verify(ctx: click.Context, dates: Sequence[dt.date], names: Sequence[str], as_json: bool) -> None:
     """Compare the lake with the database, by key and in all columns, and with the ledger. Changes nothing.
 
-    Archived dates are compared with the ledger alone: their rows are in the lake only. The exit status is 78 if
-    something differs, and 75 if only dates differ that the next export writes.
+    Archived dates are read and counted: their rows are in the lake only. The exit status is 78 if something
+    differs, and 75 if the next export puts all of it right.
 
     \b
     Example: is the lake what the database is?
@@ -36,6 +36,7 @@ def verify(ctx: click.Context, dates: Sequence[dt.date], names: Sequence[str], a
     with both_places(load_settings()) as (engine, found):
         found.require()
         done: dict[str, list[Any]] = {}
+        claims = {}
         for name, number in chosen_accounts(engine, names).items():
             with snapshot(engine) as connection, shown(name) as told:
                 here = lake_room("standings").account_here(connection, found, number, name)
@@ -44,44 +45,80 @@ def verify(ctx: click.Context, dates: Sequence[dt.date], names: Sequence[str], a
                 for each in lake_room("verifying").verify(connection, found, here, chosen):
                     done[name].append(each)
                     told(len(done[name]), len(chosen), sum(one.rows for one in done[name]))
-    _tell_verified(ctx, found.url, done, as_json=as_json)
+                compared = {each.date for each in done[name] if each.compared}
+                claims[name] = lake_room("claims").verify_claims(connection, found, here, compared)
+    warn_of_unknown(dates, [set(dates) - {each.date for each in found} for found in done.values()])
+    _tell_verified(ctx, found.url, done, claims, as_json=as_json)
 
 
-def _tell_verified(ctx: click.Context, url: str, done: Mapping[str, Sequence[Any]], *, as_json: bool) -> None:
-    wrong = [(name, each) for name, found in done.items() for each in found if not each.equal]
-    behind = [each for _, each in wrong if each.standpoint == "behind"]
-    status = 0 if not wrong else TryLater.exit_status if len(behind) == len(wrong) else Misconfigured.exit_status
+def _tell_verified(
+    ctx: click.Context,
+    url: str,
+    done: Mapping[str, Sequence[Any]],
+    claims: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    wrong = [_verified_line(name, each) for name, found in done.items() for each in found if not each.equal]
+    wrong += [line for name, found in claims.items() for line in _claim_lines(name, found)]
+    status = max((_status_of(line["standpoint"]) for line in wrong), default=0)
     compared = sum(each.compared for found in done.values() for each in found)
     if as_json:
-        lines = [_verified_line(name, each) for name, each in wrong]
         end = {"status": STATUS[status], "exit_code": status}
-        print_json({"lake": url, "dates": compared, "different": lines} | end)
+        print_json({"lake": url, "dates": compared, "different": wrong} | end)
     else:
-        for name, each in wrong[:SHOWN]:
-            echo(f"{name}, {each.date}: {_difference(each)}.")
+        for line in wrong[:SHOWN]:
+            where = f"{line['account']}, {line['date']}" if line["date"] else line["account"]
+            echo(f"{where}: {_difference(line)}.")
         more = f" {len(wrong) - SHOWN:,} more are not shown." if len(wrong) > SHOWN else ""
-        result = f"{count(len(wrong), 'date')} to look at" if wrong else "the lake has what the database has"
+        result = f"{count(len(wrong), 'difference')}" if wrong else "the lake has what the database has"
         echo(f"Compared {count(compared, 'date')}: {result}.{more}")
     ctx.exit(status)
 
 
+def _status_of(standpoint: str) -> int:
+    """What the next export puts right only waits for it."""
+    return TryLater.exit_status if standpoint in ("behind", "expired") else Misconfigured.exit_status
+
+
 def _verified_line(name: str, each: Any) -> dict[str, Any]:
     fields = ("date", "standpoint", "rows", "ledger", "missing", "surplus", "differing")
-    return (
-        {"account": name} | {field: getattr(each, field) for field in fields} | {"columns": sorted(each.columns)}
-    )
+    found = {field: getattr(each, field) for field in fields}
+    return {"account": name, "table": "number_check"} | found | {"columns": sorted(each.columns)}
 
 
-def _difference(each: Any) -> str:
-    """What is wrong with a date, in words."""
-    if not each.compared:
-        return _NOT_COMPARED[each.standpoint]
-    parts = {"that the lake lacks": each.missing, "that only the lake has": each.surplus}
+def _claim_lines(name: str, found: Any) -> list[dict[str, Any]]:
+    """What is wrong with the claims about an account: a line for each date, or one for all where none is known."""
+    if found.standpoint == "current":
+        return []
+    line = {"account": name, "table": "coverage", "date": None, "standpoint": found.standpoint}
+    nothing: dict[str, Any] = {
+        "rows": 0,
+        "ledger": None,
+        "missing": 0,
+        "surplus": 0,
+        "differing": 0,
+        "columns": [],
+    }
+    by_date: list[dict[str, Any]] = [
+        {"date": date, "differing": lines, "columns": sorted(found.columns)}
+        for date, lines in sorted(found.lines.items())
+    ]
+    return [line | nothing | each for each in by_date or [{}]]
+
+
+def _difference(line: Mapping[str, Any]) -> str:
+    """What is wrong with a line, in words."""
+    if line["table"] == "coverage":
+        return _CLAIMS[line["standpoint"]]
+    if line["standpoint"] in _NOT_COMPARED:
+        return _NOT_COMPARED[line["standpoint"]]
+    parts = {"that the lake lacks": line["missing"], "that only the lake has": line["surplus"]}
     found = [f"{count(number, 'row')} {what}" for what, number in parts.items() if number]
-    if each.differing:
-        found.append(f"{count(each.differing, 'row')} with other values in {', '.join(sorted(each.columns))}")
-    if not each.fits_ledger:
-        found.append(f"{each.rows:,} rows, and {each.ledger:,} by the ledger")
+    if line["differing"]:
+        found.append(f"{count(line['differing'], 'row')} with other values in {', '.join(line['columns'])}")
+    if line["ledger"] not in (None, line["rows"]):
+        found.append(f"{line['rows']:,} rows, and {line['ledger']:,} by the ledger")
     return "; ".join(found)
 
 
@@ -90,6 +127,13 @@ _NOT_COMPARED = {
     "changed": "somebody else has changed it in the lake",
     "lost": "it is archived, and the lake does not have it",
     "expired": "it has expired, and the next export removes it",
+    "unknown": "only the lake has it: perhaps the database was restored from a backup",
+    "unreadable": "its file in the lake is gone or damaged",
+}
+_CLAIMS = {
+    "behind": "the table coverage of the lake does not say what the database says; the next export brings it",
+    "changed": "somebody else has changed the table coverage of the lake",
+    "unreadable": "the file of the table coverage is gone or damaged",
 }
 
 
@@ -129,6 +173,9 @@ def status(names: Sequence[str], as_json: bool) -> None:
 _SHOWN = ("account", "first_date", "last_date", "dates", "rows", "bytes", "archived", "behind", "wrong")
 
 
+_WRONG = ("changed", "lost", "unknown")
+
+
 def _status_line(here: Any) -> dict[str, Any]:
     """What is known of an account, as one line."""
     stood = Counter(each.standpoint for each in here.dates)
@@ -143,7 +190,7 @@ def _status_line(here: Any) -> dict[str, Any]:
         "bytes": sum(file.size for file in files),
         "archived": sum(each.state.archived for each in here.dates),
         "behind": stood["behind"] + stood["expired"],
-        "wrong": stood["changed"] + stood["lost"] + len(here.others) + here.claims_changed,
+        "wrong": sum(stood[what] for what in _WRONG) + len(here.others) + here.claims_changed,
         "behind_dates": [each.date for each in here.dates if each.standpoint in ("behind", "expired")],
         "people_outstanding": here.people != (here.people_mark or 0),
     }

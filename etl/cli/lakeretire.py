@@ -145,7 +145,7 @@ class _Work:
             each = next(each for each in here.dates if each.date == date)
             found = next(lake_room("verifying").verify(connection, self.lake, here, [each]))
         if not found.equal:
-            return _DIFFERS if found.compared else _NOT_THERE
+            return _NOT_THERE if found.standpoint == "behind" else _DIFFERS
         order = RetireOrder(self.account_id, date, each.state.version, self.window)
         self.done.rows += retiring.retire(self.engine, order, self._more)
         with reading(self.engine).connect() as connection:

@@ -128,6 +128,23 @@ def from_json(text: str | bytes) -> Any:
     return simplejson.loads(text, use_decimal=True)
 
 
+def same_json(text: str) -> str:
+    """The same JSON in one spelling: a JSONB of PostgreSQL has its keys in another order, and no exponents."""
+    value = simplejson.loads(text, use_decimal=True, parse_int=Decimal)
+    return simplejson.dumps(_without_exponents(value), sort_keys=True, ensure_ascii=False)
+
+
+def _without_exponents(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _without_exponents(part) for name, part in value.items()}
+        case list():
+            return [_without_exponents(part) for part in value]
+        case Decimal():  # of at most 99 places: etl/vendor takes others for texts
+            return simplejson.RawJSON(format(value if value else abs(value), "f"))
+    return value
+
+
 JsonObject = Json()
 LongText = Long()
 # SQLite numbers rows by itself only in a column declared INTEGER.

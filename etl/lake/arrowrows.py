@@ -13,6 +13,11 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import sqlalchemy as sa
 
+from etl.database.types import same_json
+from etl.lake.lakeschema import JSON_COLUMNS
+
+pa.enable_signal_handlers(False)  # it would take signals from us while it reads, and lose some of them
+
 READ_ROWS = 5_000
 """Rows in memory at once."""
 CSV_BYTES = 1024 * 1024
@@ -26,15 +31,28 @@ T = TypeVar("T")
 def rows_of(
     connection: sa.Connection, view: str, schema: pa.Schema, where: Mapping[str, Any], order: Sequence[str]
 ) -> Generator[pa.Table]:
-    """The columns of `schema` of the rows that have the values of `where`, by the bytes of `order`."""
+    """The columns of `schema` of the rows that have the values of `where`, by the bytes of `order`.
+
+    They are the same on every server, and so is their JSON. Whoever may stop before the end closes it (`closing`)
+    while the connection is open: nothing can be said to the server later.
+    """
     exact = _EXACT.get(connection.dialect.name, "")
     chosen = " AND ".join(f"{name} = :{name}" for name in where)
     by = ", ".join(f"{name}{exact if schema.field(name).type == pa.string() else ''}" for name in order)
     text = f"SELECT {', '.join(schema.names)} FROM {view} WHERE {chosen} ORDER BY {by}"  # noqa: S608
     query = sa.text(text).bindparams(**where)  # with the types of the values: SQLite's driver has none for dates
-    if connection.dialect.name == "postgresql":
-        return _copied(connection, query, schema)
-    return _streamed(connection, query, schema)
+    read = _copied if connection.dialect.name == "postgresql" else _streamed
+    with closing(read(connection, query, schema)) as tables:
+        for table in tables:
+            yield _with_same_json(table)
+
+
+def _with_same_json(table: pa.Table) -> pa.Table:
+    for place, field in enumerate(table.schema):
+        if field.name in JSON_COLUMNS and table[place].null_count < table.num_rows:
+            texts = [None if text is None else same_json(text) for text in table[place].to_pylist()]
+            table = table.set_column(place, field, pa.array(texts, field.type))
+    return table
 
 
 def _streamed(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) -> Generator[pa.Table]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -17,12 +15,12 @@ import pyarrow.fs as pf
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
-from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from etl.errors import TryLater
+from etl.lake import directories
 from etl.lake.lakeschema import fitted, without
-from etl.lake.storages import SLOW
+from etl.lake.storages import FOREIGN, SLOW, explained_file
 
 ROW_GROUP = 50_000
 """Rows that a file holds together; so many are in memory while it is written."""
@@ -31,7 +29,6 @@ _ALL_DIFFERENT = ("message_id", "phone", "national_number", "standard_number")
 """Columns whose values hardly recur: a dictionary of them would be made for nothing."""
 _CHECKPOINT = "20"
 _TRIES = 5
-_PLACE = "://"
 
 
 class TableFile(NamedTuple):
@@ -60,7 +57,7 @@ class DeltaFiles:
     """
 
     def __init__(self, url: str, schema: pa.Schema, partition: Sequence[str]) -> None:
-        self.url = url
+        self._url = url
         self.schema = schema
         self._partition = list(partition)
         self.inside = without(schema, partition)
@@ -70,19 +67,21 @@ class DeltaFiles:
     # -- the table ---------------------------------------------------------------------------------------
 
     def open(self) -> bool:
-        """Read its log; whether there is such a table."""
-        if not DeltaTable.is_deltatable(self.url, SLOW):
+        """Read its log; whether there is such a table. Raises Misconfigured if this job did not make it."""
+        if not DeltaTable.is_deltatable(self._url, SLOW):
+            directories.require_sight(self._url)
             return False
-        self._table = DeltaTable(self.url, storage_options=SLOW)
-        self._files = _file_system(self.url, self._table)
+        self._table = DeltaTable(self._url, storage_options=SLOW)
+        if self._table.metadata().partition_columns != self._partition:
+            raise FOREIGN
+        self._files = directories.file_system(self._url, self._table)
         return True
 
     def make(self, description: str, properties: Mapping[str, str]) -> None:
         """Make it, unless somebody else just did; then open it."""
-        if _PLACE not in self.url:
-            Path(self.url).mkdir(parents=True, exist_ok=True)
+        directories.make(self._url)
         DeltaTable.create(
-            self.url,
+            self._url,
             self.schema,
             mode="ignore",
             partition_by=self._partition,
@@ -149,18 +148,8 @@ class DeltaFiles:
             store_decimal_as_integer=True,
         ) as writer:
             rows = _write_behind(writer, _groups(tables, self.inside))
-        self._settle(path)
+        directories.settle(self._url, path)
         return Written(path, rows, self._files.get_file_info(path).size)
-
-    def _settle(self, path: str) -> None:
-        """When the power fails, the log must not outlive a file that it names. Storages see to that themselves."""
-        if _PLACE in self.url:
-            return
-        number = os.open(Path(self.url, path), os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
 
     def commit(
         self,
@@ -217,7 +206,7 @@ class DeltaFiles:
                 file_pruning_predicate=[(name, "=", value) for name, value in place.items()]
             )
             now.update(uri.rpartition("/")[2] for uri in uris)
-        there = added is None or self._files.get_file_info(added.path).type == pf.FileType.File
+        there = added is None or self.has_file(added.path)
         if not there or now != {each.path.rpartition("/")[2] for each in before}:
             raise TryLater(
                 "Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on."
@@ -225,13 +214,27 @@ class DeltaFiles:
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def read(self, path: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The rows of a file, a few at a time, with the columns of today."""
-        schema = self.inside if columns is None else pa.schema([self.inside.field(name) for name in columns])
-        with self._files.open_input_file(path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
-            there = [name for name in schema.names if name in file.schema_arrow.names]
+    def read(self, path: str) -> Iterator[pa.Table]:
+        """The rows of a file, a few at a time, with the columns of today. Raises UnreadableFile."""
+        with (
+            explained_file(path, lambda: self.has_file(path)),
+            self._files.open_input_file(path) as source,
+            pq.ParquetFile(source, pre_buffer=False) as file,
+        ):
+            there = [name for name in self.inside.names if name in file.schema_arrow.names]
             for batch in file.iter_batches(READ_BATCH, columns=there, use_threads=False):
-                yield fitted(pa.Table.from_batches([batch]), schema)
+                table = fitted(pa.Table.from_batches([batch]), self.inside)
+                table.validate(full=True)
+                yield table
+
+    def columns_of(self, path: str) -> list[str]:
+        """The columns that a file had when it was written. Raises UnreadableFile."""
+        with explained_file(path, lambda: self.has_file(path)), self._files.open_input_file(path) as source:
+            return list(pq.read_schema(source).names)
+
+    def has_file(self, path: str) -> bool:
+        """Whether there is such a file, whatever the log says of it."""
+        return bool(self._files.get_file_info(path).type == pf.FileType.File)
 
     # -- files that are no longer part of it -------------------------------------------------------------
 
@@ -264,13 +267,6 @@ def dropped_on_error(table: DeltaFiles, written: Written) -> Iterator[None]:
 def _place(account: str, date: dt.date | None) -> dict[str, str]:
     """The values of the partition, as the log writes them."""
     return {"account": account} | ({} if date is None else {"check_date": date.isoformat()})
-
-
-def _file_system(url: str, table: Any) -> Any:
-    # The storage handler hides files of a local disk that it has not finished: kill -9 would leave them for ever.
-    if _PLACE not in url:
-        return pf.SubTreeFileSystem(str(Path(url).resolve()), pf.LocalFileSystem())
-    return pf.PyFileSystem(DeltaStorageHandler.from_table(table._table, SLOW))
 
 
 def _write_behind(writer: pq.ParquetWriter, groups: Iterable[pa.Table]) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -19,12 +17,12 @@ from etl.database.engine import snapshot
 from etl.errors import Misconfigured
 from etl.lake import forgetting, sweeping
 from etl.lake.arrowrows import PIECES, ahead, rows_of
+from etl.lake.claims import export_claims
 from etl.lake.deltafiles import Written, dropped_on_error
 from etl.lake.lakefile import file_at, folder, new_file
 from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, LakeDate, Standpoint, account_here
 from etl.privacy.macs import Macs
-from etl.schema.views import COVERAGE
 from etl.store.lakedates import note_export
 
 ExportProgress = Callable[[int, int, int], None]
@@ -51,6 +49,7 @@ class Exported:
     """What was done for an account. `deleted`: files. `behind`: dates that were not asked for and differ.
 
     `rewritten`, `removed`: archived dates from which people had to leave, and those that have expired.
+    `unknown`: dates that were asked for, of which nothing was synced yet. `exit_code`: what an error called for.
     """
 
     account: str
@@ -60,15 +59,20 @@ class Exported:
     removed: list[dt.date] = field(default_factory=list)
     deleted: int = 0
     behind: int = 0
+    unknown: list[dt.date] = field(default_factory=list)
+    exit_code: int = 0
 
 
-def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgress) -> Exported:
+def export(
+    engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgress, done: Exported | None = None
+) -> Exported:
     """Bring the lake up to date with one snapshot of an account. Killed meanwhile, the next call goes on.
 
     A date is one commit; the claims about all dates come last. Raises Misconfigured where the lake must not be
-    touched, FewerRows after all other dates are written, and TryLater where somebody else writes to it.
+    touched, FewerRows after all other dates are written, and TryLater where somebody else writes to it. `done`:
+    filled meanwhile, for who wants to know what was done before an error.
     """
-    done, began = Exported(order.account), order.now()
+    done, began = done or Exported(order.account), order.now()
     lake.prepare()
     with snapshot(engine) as connection:
         here = account_here(connection, lake, order.account_id, order.account)
@@ -77,12 +81,13 @@ def export(engine: sa.Engine, lake: Lake, order: ExportOrder, told: ExportProgre
             _take_over(lake, here)
             lake.rows.refresh()
             here = account_here(connection, lake, order.account_id, order.account)
+        done.unknown = sorted(order.dates - {each.date for each in here.dates})
         _require_alone(here)
         _require_ours(here, order)
         refused = _export_dates(connection, lake, here, order, done, told)
         forgetting.forget(connection, lake, here, order.macs, done, full=order.full)
         if not done.behind:
-            _export_claims(connection, lake, here)
+            export_claims(connection, lake, here, full=order.full)
     done.deleted = sweeping.sweep(lake, here, began, people=here.people != here.people_mark)
     if refused:
         raise refused[0]
@@ -107,6 +112,13 @@ class FewerRows(Misconfigured):
 
 
 def _require_alone(here: AccountHere) -> None:
+    ours = [file_at(each.path) for each in here.others]
+    if ours and all(file is not None and file.database == here.database for file in ours):
+        raise Misconfigured(
+            f"The lake still has another account of this database under the name {here.name!r}.",
+            "export that one first: `numbercheck lake export` without --account does. Where two accounts have"
+            " exchanged their names, give one of them a third name, export, and then the name that it is to have.",
+        )
     if here.others:
         raise Misconfigured(
             f"The lake holds the account {here.name!r} of another database.",
@@ -207,8 +219,9 @@ def _rows_of_dates(
     for each in dates:
         where = {"account": here.name, "check_date": each.date}
         yield each, lake.rows.inside.empty_table()
-        for table in rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order):
-            yield each, table
+        with closing(rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)) as tables:
+            for table in tables:
+                yield each, table
 
 
 def _path(here: AccountHere, each: LakeDate) -> str:
@@ -220,31 +233,4 @@ def _counted(tables: Iterator[pa.Table], told: Callable[[int], None]) -> Iterato
     for table in tables:
         rows += table.num_rows
         told(rows)
-        yield table
-
-
-# -- claims -------------------------------------------------------------------------------------------------
-
-
-def _export_claims(connection: sa.Connection, lake: Lake, here: AccountHere) -> None:
-    """What is claimed about the dates, unless the lake has exactly that."""
-    claims = rows_of(
-        connection, COVERAGE.name, lake.claims.inside, {"account": here.name}, ("batch_no", "check_date")
-    )
-    digest = hashlib.sha256(here.name.encode())
-    file = new_file(here.database, here.account_id, 0)
-    written = lake.claims.write(f"{folder(here.name)}/{file.name}", _digested(claims, digest))
-    version = int.from_bytes(digest.digest()[:8]) >> 1
-    same = here.claims_mark == version and not here.claims_changed
-    if same and here.claims[0].account == here.name:
-        lake.claims.delete(written.path)
-        return
-    with dropped_on_error(lake.claims, written):
-        lake.claims.commit(here.name, None, written, here.claims, {here.mark("coverage"): version})
-
-
-def _digested(tables: Iterator[pa.Table], digest: Any) -> Iterator[pa.Table]:
-    for table in tables:
-        for row in table.to_pylist():
-            digest.update(repr(tuple(row.values())).encode())
         yield table

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 from etl.errors import Misconfigured
+
+_LIBRARY_LOG = "RUST_LOG"
+"""Unless somebody asks for more: what storages say goes nowhere, and standard error is ours."""
 
 
 def require_packages() -> None:
     """Raise Misconfigured, naming what to install, if a package that the lake needs is missing."""
+    os.environ.setdefault(_LIBRARY_LOG, "off")
     try:
         for name in ("deltalake", "pyarrow"):
             importlib.import_module(name)

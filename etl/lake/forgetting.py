@@ -11,7 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from etl.core.checkrow import ERASED, CheckRow
-from etl.database.types import from_json, to_json
+from etl.database.types import from_json, same_json, to_json
 from etl.errors import Misconfigured
 from etl.lake.deltafiles import dropped_on_error
 from etl.lake.lakefile import file_at, folder, new_file
@@ -132,7 +132,7 @@ def row_as_it_must_be(disguise: Disguise, row: dict[str, Any], date: dt.date) ->
         return row
     changes = {name: new for name, old, new in zip(_FIELDS, before, after, strict=True) if old != new}
     if changes.get("extra") is not None:
-        changes["extra"] = to_json(changes["extra"])
+        changes["extra"] = same_json(to_json(changes["extra"]))
     if after.phone == ERASED:
         return dict.fromkeys(row) | {name: row[name] for name in _KEPT_OF_ERASED} | changes
     return row | changes

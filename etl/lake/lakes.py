@@ -8,6 +8,7 @@ from typing import Self
 from etl.errors import Misconfigured
 from etl.lake.deltafiles import DeltaFiles
 from etl.lake.lakeschema import schema_of
+from etl.lake.storages import FOREIGN
 from etl.schema.views import COVERAGE, NUMBER_CHECK, NUMBER_CHECK_MASKED
 from etl.schema.viewwords import View
 
@@ -49,7 +50,10 @@ class Lake:
     def open(self) -> bool:
         """Open it; whether it is there. Raises Misconfigured if its rows are of the other view."""
         there = self.rows.open() and self.claims.open()
-        if there and self.rows.properties().get(_VIEW) != self.view.name:
+        held = self.rows.properties().get(_VIEW) if there else self.view.name
+        if held is None:
+            raise FOREIGN
+        if held != self.view.name:
             raise Misconfigured(
                 f"The lake at {self.url} holds another view than {self.view.name}.",
                 "set NUMBERCHECK_LAKE_MASKED as it was when this lake was made, or NUMBERCHECK_LAKE_URL to another"

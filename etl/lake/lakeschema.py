@@ -6,8 +6,10 @@ from collections.abc import Collection
 
 import pyarrow as pa
 
+from etl.schema.views import NUMBER_CHECK
 from etl.schema.viewwords import View
 
+JSON_COLUMNS = frozenset(name for name, kind in NUMBER_CHECK.kinds.items() if kind == "json")
 _TYPES = {
     "text": pa.string(),
     "json": pa.string(),

@@ -29,16 +29,25 @@ class Standpoint(StrEnum):
     """Archived, and not there."""
     CHANGED = "changed"
     """Somebody else has written it, or removed it."""
+    UNKNOWN = "unknown"
+    """The database knows nothing of it: perhaps it was restored from a backup."""
+    UNREADABLE = "unreadable"
+    """Its file is gone or damaged; only who reads it knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class LakeDate:
-    """A date of an account. `state`: of the database. `files`: of the lake. `mark`: the exported version."""
+    """A date of an account. `state`: of the database. `files`: of the lake. `mark`: the exported version.
+
+    `moved`: the files are under a former name of the account. `known`: whether the database knows the date.
+    """
 
     date: dt.date
     state: DateState
     files: tuple[TableFile, ...]
     mark: int | None
+    moved: bool = False
+    known: bool = True
 
     @property
     def rows(self) -> int:
@@ -52,6 +61,10 @@ class LakeDate:
             return Standpoint.EXPIRED if self.files else Standpoint.ARCHIVED
         if not self._as_exported():
             return Standpoint.CHANGED
+        if not self.known:
+            return Standpoint.UNKNOWN if self.rows else Standpoint.CURRENT
+        if self.moved:
+            return Standpoint.BEHIND
         if self.state.archived:
             return Standpoint.ARCHIVED if self.files else Standpoint.LOST
         return Standpoint.CURRENT if self.mark == self.state.version else Standpoint.BEHIND
@@ -100,24 +113,28 @@ def account_here(connection: sa.Connection, lake: Lake, account_id: int, name: s
     """What is where, in the view of this transaction and of the lake as it was opened."""
     database = database_id(connection)
     mine, renamed, others = _sorted_out(lake.rows.standing(), database, account_id, name)
-    by_date: dict[dt.date | None, list[TableFile]] = defaultdict(list)
-    for each in mine:
-        by_date[each.date].append(each)
+    by_date: dict[dt.date, list[TableFile]] = defaultdict(list)
+    for each in (*mine, *renamed):
+        if each.date is not None:
+            by_date[each.date].append(each)
+    states = {state.date: state for state in date_states(connection, account_id)}
     dates = [
         LakeDate(
-            state.date,
-            state,
-            tuple(by_date[state.date]),
-            lake.rows.mark(mark_name(database, account_id, state.date)),
+            date,
+            states.get(date) or DateState(date, 0, archived=False, expired=False, erased_rows=0),
+            tuple(by_date[date]),
+            lake.rows.mark(mark_name(database, account_id, date)),
+            moved=any(each.account != name for each in by_date[date]),
+            known=date in states,
         )
-        for state in date_states(connection, account_id)
+        for date in sorted(states.keys() | by_date.keys())
     ]
     claims, old_claims, other_claims = _sorted_out(lake.claims.standing(), database, account_id, name)
     return AccountHere(
         database,
         account_id,
         name,
-        tuple(sorted(dates, key=lambda each: each.date)),
+        tuple(dates),
         (*claims, *old_claims),
         lake.claims.mark(mark_name(database, account_id, "coverage")),
         erasures.actions_so_far(connection, account_id),

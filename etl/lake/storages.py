@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from etl.errors import EtlError, Misconfigured, TryLater
@@ -24,13 +24,13 @@ _PLAIN_HTTP = Misconfigured(
     "The storage of the lake is asked by plain http, which has to be allowed.",
     "set AWS_ALLOW_HTTP=true if nobody can listen on the way, or name an https:// address in AWS_ENDPOINT_URL.",
 )
-_MISSING = Misconfigured(
-    "A file is gone that the log of the lake names.",
-    "see to it that nobody else deletes there. `numbercheck lake export --full` writes what the database has;"
-    " an archived date has to come from a backup of the lake.",
+_WRITE_AGAIN = (
+    "see to it that nobody else deletes or writes there. `numbercheck lake export --full` writes what the database"
+    " has; an archived date has to come from a backup of the lake."
 )
+_MISSING = Misconfigured("A file is gone that the log of the lake names.", _WRITE_AGAIN)
 _LOCAL = Misconfigured(
-    "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may write to it."
+    "The directory of NUMBERCHECK_LAKE_URL cannot be used.", "check that this user may read and write there."
 )
 _UNREACHABLE = TryLater(
     "The storage of the lake does not answer, or answered with an error of its own.",
@@ -38,7 +38,13 @@ _UNREACHABLE = TryLater(
 )
 _CONFLICT = TryLater("Somebody else wrote to the lake at the same moment.", "nothing; the next call goes on.")
 _UNUSABLE = Misconfigured(
-    "The lake is not as this job makes it.", "nobody else may write to it; docs/lake.md says what to do."
+    "The log of the lake cannot be read, or is not as this job makes it.",
+    "nobody else may write there. Bring it back from its backup, or set NUMBERCHECK_LAKE_URL to a new directory"
+    " (docs/lake.md, Backups and moves).",
+)
+FOREIGN = Misconfigured(
+    "There is a Delta table in the place of NUMBERCHECK_LAKE_URL that this job has not made.",
+    "set NUMBERCHECK_LAKE_URL to a directory of its own.",
 )
 
 _BY_CLASS = {
@@ -62,6 +68,31 @@ _BY_WORDS = (
     (r"Generic (S3|MicrosoftAzure|GCS)", _UNREACHABLE),
 )
 _MODULES = ("deltalake", "_internal", "pyarrow")
+
+
+class UnreadableFile(Misconfigured):
+    """A file of the lake is gone or damaged."""
+
+
+@contextmanager
+def explained_file(path: str, there: Callable[[], bool]) -> Iterator[None]:
+    """A file that cannot be read inside this block is named, unless the storage as a whole does not answer.
+
+    `there`: whether there is such a file.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _of_storage(error) or _is_of_the_place(error):
+            raise
+        what = "is damaged" if there() else "is gone"
+        raise UnreadableFile(f"A file {what} that the log of the lake names: {path}.", _WRITE_AGAIN) from None
+
+
+def _is_of_the_place(error: Exception) -> bool:
+    """Whether the storage as a whole is out of reach, or this user may not read there."""
+    known = storage_error(error) if isinstance(error, OSError) else None
+    return isinstance(known, TryLater) or known in (_LOCAL, _CREDENTIALS)
 
 
 @contextmanager

@@ -24,6 +24,8 @@ LAKE_SCHEMES = ("s3", "az", "gs")
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
 # An authority that starts with a slash is empty: then what follows is a path, such as that of an SQLite file.
 _CUT = re.compile(r"\s*[^:/?#@]*://(?!/)(?:[^@/?#\\]*[/?#\\][^@]*@|[^@]*@[^@]*@)")
+_OTHER_SIGN = re.compile(r"\\|%[0-9a-f]{2}", re.IGNORECASE)
+_HALF_A_URL = re.compile(r"(file|s3a?|az|abfss?|gs):(?!//)", re.IGNORECASE)
 _TRUTH = {
     "true": True,
     "1": True,
@@ -174,12 +176,16 @@ def lake_url(value: str) -> str:
     """A directory, or the place of one in an object storage, without a slash at the end."""
     value = value.strip()
     scheme, found, place = value.partition("://")
-    if CONTROL.search(value) or (found and scheme not in LAKE_SCHEMES):
+    if CONTROL.search(value) or (found and scheme not in LAKE_SCHEMES) or _HALF_A_URL.match(value):
         raise BadSetting("must be a path, or begin with s3://, az:// or gs://")
     if found and re.search(r"[@?#\\]", place):
         raise BadSetting("must not contain a user, a password or options: storages have variables for those")
     if found and not re.fullmatch(r"[A-Za-z0-9._-]+(/.*)?", place):
         raise BadSetting("must name a bucket or a container, such as s3://bucket/numbercheck")
+    if _OTHER_SIGN.search(value):
+        raise BadSetting(
+            "must be written without \\ and % before two digits of 0 to F: engines take them for other signs"
+        )
     return value.rstrip("/") or "/"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from etl.cli import main
+from tests.conftest import Start
 from tests.lake.world import LakeWorld
 from tests.people import DAY, KEY, NEXT, number
 from tests.tiers import cases
@@ -18,12 +20,12 @@ AFTER = "2026-04-01"
 KINDS = cases(["sqlite", "postgresql", "mariadb"], quick=[("sqlite",)])
 
 
-def lake(world: LakeWorld, *arguments: str, status: int = 0, **given: Any) -> Result:
-    """The command, with the settings of the job; it writes no number and no traceback."""
+def lake(world: LakeWorld, *arguments: str, status: int | None = 0, **given: Any) -> Result:
+    """The command, with the settings of the job; it writes no number and no traceback. `status` None: any."""
     settings = world.job.environment | {"NUMBERCHECK_LAKE_URL": world.url, "NUMBERCHECK_PRIVACY_KEY": KEY}
     settings |= {f"NUMBERCHECK_{name.upper()}": value for name, value in given.items()}
     done = CliRunner(env=settings).invoke(main, ["lake", *arguments], prog_name="numbercheck")
-    assert done.exit_code == status, done.output
+    assert status is None or done.exit_code == status, done.output
     assert "Traceback" not in done.output
     assert not [n for n in range(130) if number(n) in done.output]
     return done
@@ -110,8 +112,18 @@ def test_one_date_at_a_time(world: LakeWorld) -> None:
     assert (done["dates"], done["behind"]) == ([str(DAY)], 1)
     assert world.in_lake("coverage") == []
     assert "1 other date" in lake(world, "export", "--date", str(DAY)).stdout
+    for command in ("export", "verify"):
+        told = lake(world, command, "--date", "2020-01-01", "--date", str(DAY), status=None)
+        assert "Nothing was synced yet of 2020-01-01." in told.stderr
     lake(world, "export")
     world.assert_claims()
+
+
+def test_a_database_without_an_account(world: LakeWorld, start_server: Start) -> None:
+    url = start_server("sqlite").create(at_head=True).render_as_string(hide_password=False)
+    assert "no account yet" in lake(world, "export", database_url=url).stdout
+    assert result(world, "verify", database_url=url)["different"] == []
+    assert result(world, "status", database_url=url)["accounts"] == []
 
 
 def test_without_a_lake(world: LakeWorld) -> None:
@@ -123,4 +135,26 @@ def test_without_the_packages(world: LakeWorld, monkeypatch: pytest.MonkeyPatch)
     import sys
 
     monkeypatch.setitem(sys.modules, "deltalake", None)
-    assert "numbercheck-etl[lake]" in lake(world, "export", status=78).stderr
+    for arguments in (["export"], ["verify"], ["status"], ["retire", "--before", AFTER]):
+        assert "numbercheck-etl[lake]" in lake(world, *arguments, status=78).stderr
+    assert "FIX   lake: The packages that a lake needs are missing." in doctor(world)
+
+
+def doctor(world: LakeWorld, **given: str) -> str:
+    settings = world.job.environment | {"NUMBERCHECK_LAKE_URL": world.url} | given
+    return CliRunner(env=settings).invoke(main, ["doctor"], prog_name="numbercheck").stdout
+
+
+def test_a_doctor_looks_at_the_lake(world: LakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "ok    lake: " in doctor(world)
+    assert world.files() == []
+    lake(world, "export")
+    assert "the lake can be read" in doctor(world)
+    assert "FIX   lake: The lake at" in doctor(world, NUMBERCHECK_LAKE_MASKED="true")
+    file = world.directory / "file"
+    file.touch()
+    found = doctor(world, NUMBERCHECK_LAKE_URL=str(file / "lake"))
+    assert f"FIX   lake: '{file}/lake/number_check' cannot be used (Not a directory)" in found
+    assert "lake" not in doctor(world, NUMBERCHECK_LAKE_URL="")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    assert "_delta_log' cannot be written, so no lake can be there." in doctor(world)

@@ -13,6 +13,7 @@ from etl.errors import EtlError, Misconfigured, TryLater
 from etl.lake.storages import storage_error
 from tests.conftest import Start
 from tests.job import Job
+from tests.lake.test_lake_commands import lake, result
 from tests.lake.test_people import GONE, archive, erased, traces
 from tests.lake.world import LakeWorld
 from tests.people import DAY, LINES, NEXT
@@ -145,6 +146,9 @@ def test_an_account_with_another_name_takes_its_rows_along(world: LakeWorld) -> 
     rows = world.export().rows
     with world.job.engine.begin() as connection:
         connection.execute(sa.text("UPDATE account SET name = 'München / 北京'"))
+    [found] = result(world, "status")["accounts"]  # the next export puts it right: nobody else has written there
+    assert (found["rows"], found["behind"], found["wrong"]) == (rows, 2, 0)
+    assert {line["standpoint"] for line in result(world, "verify", status=75)["different"]} == {"behind"}
     assert world.export().dates == []
     assert world.in_lake() == []
     assert len(world.in_lake(name="München / 北京")) == rows
@@ -158,6 +162,42 @@ def test_an_account_with_another_name_takes_its_rows_along(world: LakeWorld) -> 
     assert world.export().dates == [DAY, NEXT]
     assert traces(world, *GONE) == set()
     assert len(world.in_lake(name="München / 北京")) == rows
+
+
+def test_two_accounts_that_have_exchanged_their_names(world: LakeWorld) -> None:
+    """The lake cannot move both at once; what it says is not that another database wrote there."""
+    world.export()
+    with world.job.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE account SET name = 'first'"))
+        connection.execute(sa.text("INSERT INTO account (account_id, name) VALUES (2, 'default')"))
+    done = lake(world, "export", "--account", "default", status=78)
+    assert "another account of this database under the name 'default'" in done.stderr
+    lake(world, "export")
+    assert result(world, "verify")["different"] == []
+
+
+def test_an_account_that_is_refused_keeps_no_other_waiting(world: LakeWorld) -> None:
+    world.export()
+    with world.job.engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO account (account_id, name) VALUES (2, 'second')"))
+    delete_some(world)
+    done = result(world, "export", status=78)["accounts"]
+    assert [(each["account"], each["dates"], each["exit_code"]) for each in done] == [
+        ("default", [str(NEXT)], 78), ("second", [], 0),
+    ]  # fmt: skip
+    assert len(list(Path(world.url, "coverage", "account=second").glob("*.parquet"))) == 1
+
+
+def test_a_table_that_this_job_has_not_made(world: LakeWorld) -> None:
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    for table in ("number_check", "coverage"):
+        write_deltalake(f"{world.url}/{table}", pa.table({"a": [1]}))
+        for command in ("export", "verify", "status"):
+            found = lake(world, command, status=None)
+            assert found.exit_code == 78 or (command, table) == ("status", "number_check")
+    assert "this job has not made" in found.stderr
 
 
 def test_the_other_view(world: LakeWorld) -> None:
@@ -187,6 +227,13 @@ def test_two_exports_at_once(world: LakeWorld) -> None:
     assert world.export().dates == []
 
 
+def test_a_directory_with_an_odd_name(world: LakeWorld) -> None:
+    world.url = str(world.directory / "100 % #and? 'ü' 😀")
+    assert world.export().dates == [DAY, NEXT]
+    assert sorted(each.name for each in Path(world.url).iterdir()) == ["coverage", "number_check"]
+    assert world.export().dates == []
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_directory_that_cannot_be_used(world: LakeWorld, exists: bool) -> None:
     place = world.directory / "file"
@@ -196,6 +243,8 @@ def test_a_directory_that_cannot_be_used(world: LakeWorld, exists: bool) -> None
     with pytest.raises((EtlError, OSError)) as raised:
         world.export()
     assert isinstance(raised.value, EtlError) or raised.value.filename
+    if exists:  # what cannot be looked into does not pass for a lake that is yet to be made
+        assert "cannot be used (Not a directory)" in lake(world, "status", status=78).stderr
 
 
 def test_what_is_no_error_of_a_storage_is_left_alone() -> None:

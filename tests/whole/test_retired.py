@@ -273,6 +273,15 @@ def test_a_copy_knows_what_is_archived_and_has_the_same_id(job: Job, server: Ser
 
 
 @ON_SQLITE
+def test_a_cost_that_no_total_can_hold(job: Job) -> None:
+    """Nothing is rounded, and every server says the same: SQLite alone would take it."""
+    with job.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE number_check SET price = '999999999999.999999'"))
+    with pytest.raises(Misconfigured, match="no total can hold that"):
+        leave_for_the_lake(job, NEXT)
+
+
+@ON_SQLITE
 def test_figures_know_it_and_the_account_keeps_its_name(job: Job) -> None:
     leave_for_the_lake(job, NEXT)
     found = figures.read(job.engine.url, "default", AWAY)
