@@ -14,6 +14,7 @@ import pyarrow.csv as pc
 import sqlalchemy as sa
 
 from etl.database.types import same_json
+from etl.errors import Misconfigured
 from etl.lake.lakeschema import JSON_COLUMNS
 
 pa.enable_signal_handlers(False)  # it would take signals from us while it reads, and lose some of them
@@ -50,7 +51,8 @@ def rows_of(
 def _with_same_json(table: pa.Table) -> pa.Table:
     for place, field in enumerate(table.schema):
         if field.name in JSON_COLUMNS and table[place].null_count < table.num_rows:
-            texts = [None if text is None else same_json(text) for text in table[place].to_pylist()]
+            with _exact(field.name):
+                texts = [None if text is None else same_json(text) for text in table[place].to_pylist()]
             table = table.set_column(place, field, pa.array(texts, field.type))
     return table
 
@@ -60,13 +62,27 @@ def _streamed(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema
     with closing(connection.execute(query, execution_options=options)) as result:
         for rows in result.partitions(READ_ROWS):
             columns = zip(schema, zip(*rows, strict=True), strict=True)
-            yield pa.Table.from_arrays([_array(field.type, values) for field, values in columns], schema=schema)
+            yield pa.Table.from_arrays([_array(field, values) for field, values in columns], schema=schema)
 
 
-def _array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
-    if pa.types.is_decimal(kind):
-        return pa.array([None if value is None else Decimal(value) for value in values], kind)
-    return pa.array(values).cast(kind)
+def _array(field: pa.Field, values: Sequence[Any]) -> pa.Array:
+    with _exact(field.name):
+        if pa.types.is_decimal(field.type):
+            return pa.array([None if value is None else Decimal(value) for value in values], field.type)
+        return pa.array(values).cast(field.type)
+
+
+@contextmanager
+def _exact(column: str) -> Iterator[None]:
+    """A value that somebody has written past this job, and that its type cannot hold, becomes a sentence."""
+    try:
+        yield
+    except (pa.ArrowException, ArithmeticError, ValueError):  # SQLite has no types: it takes whatever it is given
+        raise Misconfigured(
+            f"The column {column} of the database has a value that is none of its type, such as a price with more"
+            " than 6 digits behind the point.",
+            "find out who has changed it, and correct it: nothing is rounded for the lake.",
+        ) from None
 
 
 # -- PostgreSQL ---------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def export_claims(connection: sa.Connection, lake: Lake, here: AccountHere, *, f
     if _has_exactly(lake, here, version, full=full):
         lake.claims.delete(written.path)
         return
-    with dropped_on_error(lake.claims, written):
+    with dropped_on_error(lake.claims, written.path):
         lake.claims.commit(here.name, None, written, here.claims, {here.mark("coverage"): version})
 
 

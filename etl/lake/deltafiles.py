@@ -139,14 +139,17 @@ class DeltaFiles:
         if isinstance(self._files, pf.SubTreeFileSystem):
             self._files.create_dir(path.rpartition("/")[0], recursive=True)
         few = [name for name in self.inside.names if name not in _ALL_DIFFERENT]
-        with pq.ParquetWriter(
-            path,
-            self.inside,
-            filesystem=self._files,
-            compression="zstd",
-            use_dictionary=few,
-            store_decimal_as_integer=True,
-        ) as writer:
+        with (
+            dropped_on_error(self, path),
+            pq.ParquetWriter(
+                path,
+                self.inside,
+                filesystem=self._files,
+                compression="zstd",
+                use_dictionary=few,
+                store_decimal_as_integer=True,
+            ) as writer,
+        ):
             rows = _write_behind(writer, _groups(tables, self.inside))
         directories.settle(self._url, path)
         return Written(path, rows, self._files.get_file_info(path).size)
@@ -254,13 +257,18 @@ class DeltaFiles:
 
 
 @contextmanager
-def dropped_on_error(table: DeltaFiles, written: Written) -> Iterator[None]:
-    """A file that did not become part of its table is deleted, where that can still be done."""
+def dropped_on_error(table: DeltaFiles, path: str) -> Iterator[None]:
+    """A file that did not become part of its table is deleted, where that can still be done.
+
+    What a log says decides: the answer to a commit may be lost, or a signal may come after it.
+    """
     try:
         yield
-    except Exception:
+    except BaseException:
         with suppress(Exception):
-            table.delete(written.path)
+            table.refresh()
+            if all(each.path != path for each in table.standing()):
+                table.delete(path)
         raise
 
 

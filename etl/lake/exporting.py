@@ -199,7 +199,7 @@ def _export_dates(
 
 
 def _commit_date(lake: Lake, here: AccountHere, each: LakeDate, written: Written, order: ExportOrder) -> None:
-    with dropped_on_error(lake.rows, written):
+    with dropped_on_error(lake.rows, written.path):
         _require_no_fewer(each, written.rows, order)
         lake.rows.commit(here.name, each.date, written, each.files, {here.mark(each.date): each.state.version})
 

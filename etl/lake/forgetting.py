@@ -109,7 +109,7 @@ def _write_again(
     file = new_file(here.database, here.account_id, version)
     tables = work.of(_rows(lake, each))
     written = lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", tables)
-    with dropped_on_error(lake.rows, written):
+    with dropped_on_error(lake.rows, written.path):
         lake.rows.commit(here.name, each.date, written, each.files, {here.mark(each.date): version})
     return True
 

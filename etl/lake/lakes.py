@@ -57,7 +57,7 @@ class Lake:
             raise Misconfigured(
                 f"The lake at {self.url} holds another view than {self.view.name}.",
                 "set NUMBERCHECK_LAKE_MASKED as it was when this lake was made, or NUMBERCHECK_LAKE_URL to another"
-                " directory.",
+                " directory; what is in this one stays until somebody deletes it.",
             )
         return there
 

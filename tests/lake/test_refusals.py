@@ -234,6 +234,23 @@ def test_a_directory_with_an_odd_name(world: LakeWorld) -> None:
     assert world.export().dates == []
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("price", "0.1234567"),
+        ("first_seen_at", "today"),
+        ("extra", "{"),
+    ],
+)
+def test_a_value_that_no_type_of_the_lake_holds(world: LakeWorld, column: str, value: str) -> None:
+    """SQLite takes whatever somebody writes there by hand. Nothing is rounded."""
+    with world.job.engine.begin() as connection:
+        of_one = f"UPDATE number_check SET {column} = :value WHERE message_id = 'm00100'"  # noqa: S608
+        connection.execute(sa.text(of_one), {"value": value})
+    assert f"The column {column} of the database" in lake(world, "export", status=78).stderr
+    assert not list(Path(world.url).rglob("*.parquet"))
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_directory_that_cannot_be_used(world: LakeWorld, exists: bool) -> None:
     place = world.directory / "file"
@@ -245,6 +262,26 @@ def test_a_directory_that_cannot_be_used(world: LakeWorld, exists: bool) -> None
     assert isinstance(raised.value, EtlError) or raised.value.filename
     if exists:  # what cannot be looked into does not pass for a lake that is yet to be made
         assert "cannot be used (Not a directory)" in lake(world, "status", status=78).stderr
+
+
+@pytest.mark.parametrize("end", [OSError, KeyboardInterrupt])
+def test_the_answer_to_a_commit_that_is_lost(world: LakeWorld, end: type[BaseException]) -> None:
+    """The log names the file, so it must stay: of an archived date, it would be the only one."""
+    from etl.lake.deltafiles import DeltaFiles
+
+    commit = DeltaFiles.commit
+
+    def lost(self: DeltaFiles, *arguments: Any) -> None:
+        commit(self, *arguments)
+        raise end("the connection timed out")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DeltaFiles, "commit", lost)
+        with pytest.raises((TryLater, KeyboardInterrupt)):
+            world.export()
+    assert {row["check_date"] for row in world.in_lake()} == {DAY}
+    assert world.export().dates == [NEXT]
+    world.assert_equal()
 
 
 def test_what_is_no_error_of_a_storage_is_left_alone() -> None:
