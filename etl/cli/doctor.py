@@ -28,6 +28,7 @@ from etl.database.explain import OWN
 from etl.database.sqlitefile import is_there
 from etl.database.way import is_of_galera
 from etl.errors import EtlError, Locked, Misconfigured, TryLater
+from etl.lake.extra import require_packages
 from etl.lists import contradictions
 from etl.lists.query import SOURCE, NotConnected, opened
 from etl.report import replacing, webfile
@@ -339,6 +340,10 @@ class Patient:
 
     def _lake(self) -> Iterator[str]:
         self._require_right("LAKE_URL", "LAKE_MASKED")
+        try:
+            require_packages()
+        except Misconfigured as missing:  # a sync needs none, and may share its settings with what writes the lake
+            raise Warned(str(missing)) from None
         yield from look_at_lake(self._settings)
 
     @contextmanager

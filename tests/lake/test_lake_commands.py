@@ -137,7 +137,7 @@ def test_without_the_packages(world: LakeWorld, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "deltalake", None)
     for arguments in (["export"], ["verify"], ["status"], ["retire", "--before", AFTER]):
         assert "numbercheck-etl[lake]" in lake(world, *arguments, status=78).stderr
-    assert "FIX   lake: The packages that a lake needs are missing." in doctor(world)
+    assert "warn  lake: The packages that a lake needs are missing." in doctor(world)
 
 
 def doctor(world: LakeWorld, **given: str) -> str:
