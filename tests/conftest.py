@@ -39,6 +39,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Start = Callable[[str], servers.Server]
+COVERED_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+"""Where this is set, coverage is taken of a process too."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +54,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:], left = tiers.sampled(items, config.getoption("every"))
     if left:
         config.hook.pytest_deselected(items=left)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """Where no coverage is taken of a test, none is taken of the processes that it starts either."""
+    processes = os.environ.pop(COVERED_PROCESSES, None) if item.get_closest_marker("no_cover") else None
+    try:
+        return (yield)
+    finally:
+        if processes is not None:
+            os.environ[COVERED_PROCESSES] = processes
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,7 @@ def test_a_page_is_replaced_as_a_whole(paged: Command) -> None:
     (paged.directory / "public").mkdir()
     (paged.directory / PAGE).symlink_to("public/index.html")
     (paged.directory / "public/index.html").write_text("old", encoding="utf-8")
+    (paged.directory / "public/index.html").chmod(0o644)
     with (paged.directory / PAGE).open(encoding="utf-8") as reader:
         paged.sync()
         assert reader.read() == "old"
