@@ -39,6 +39,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Start = Callable[[str], servers.Server]
+UNCOVERED = pytest.StashKey[bool]()
 COVERED_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 """Where this is set, coverage is taken of a process too."""
 
@@ -50,21 +51,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)  # of what -k and -m have left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in tiers.uncovered(items):
-        item.add_marker(pytest.mark.no_cover)
+        item.stash[UNCOVERED] = True
     items[:], left = tiers.sampled(items, config.getoption("every"))
     if left:
         config.hook.pytest_deselected(items=left)
 
 
+# In a worker of xdist, coverage is taken three times over: by pytest-cov when it begins and once more for the worker,
+# and as of every process. Where the second one pauses, one of the others would go on.
+
+
+@pytest.hookimpl(optionalhook=True)  # without xdist there is no such hook
+def pytest_xdist_setupnodes() -> None:
+    """What workers inherit begins no coverage."""
+    os.environ.pop(COVERED_PROCESSES, None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker has its own coverage later."""
+    plugin = config.pluginmanager.get_plugin("_cov")
+    if plugin is not None and plugin.cov_controller is not None and hasattr(config, "workerinput"):
+        plugin.cov_controller.cov.stop()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
-    """Where no coverage is taken of a test, none is taken of the processes that it starts either."""
-    processes = os.environ.pop(COVERED_PROCESSES, None) if item.get_closest_marker("no_cover") else None
+    """Where no coverage is taken of a test, none is taken of its fixtures and of its processes either."""
+    plugin = item.config.pluginmanager.get_plugin("_cov")
+    if plugin is None or plugin.cov_controller is None or UNCOVERED not in item.stash:
+        return (yield)
+    plugin.cov_controller.pause()
+    os.environ.pop(COVERED_PROCESSES, None)
     try:
         return (yield)
     finally:
-        if processes is not None:
-            os.environ[COVERED_PROCESSES] = processes
+        plugin.cov_controller.resume()
 
 
 @pytest.fixture(scope="session")
