@@ -94,8 +94,13 @@ def _copied(connection: sa.Connection, query: sa.TextClause, schema: pa.Schema) 
     statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"
     connection.execute(sa.text("SELECT 1"))  # the transaction begins as SQLAlchemy begins it
     driver: Any = connection.connection.driver_connection
-    with _as_sqlalchemy(connection), driver.cursor() as cursor, cursor.copy(statement, compiled.params) as copy:
-        for text in ahead(_pieces(copy), 1):
+    with (
+        _as_sqlalchemy(connection),
+        driver.cursor() as cursor,
+        cursor.copy(statement, compiled.params) as copy,
+        closing(ahead(_pieces(copy), 1)) as texts,
+    ):
+        for text in texts:
             yield pc.read_csv(
                 pa.BufferReader(text),
                 pc.ReadOptions(column_names=schema.names, block_size=len(text) + 1, use_threads=False),

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from etl.lake.arrowrows import rows_of
 from etl.lake.deltafiles import dropped_on_error
-from etl.lake.lakefile import folder, new_file
 from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, Standpoint
 from etl.lake.storages import UnreadableFile
@@ -32,9 +31,8 @@ _UNCOMPARED = frozenset({"last_synced_at"})
 def export_claims(connection: sa.Connection, lake: Lake, here: AccountHere, *, full: bool) -> None:
     """What is claimed about the dates, unless the lake has exactly that; `full`: having read it to be sure."""
     digest = hashlib.sha256(here.name.encode())
-    file = new_file(here.database, here.account_id, 0)
     with closing(_in_database(connection, lake, here)) as tables:
-        written = lake.claims.write(f"{folder(here.name)}/{file.name}", _digested(tables, digest))
+        written = lake.claims.write(here.new_path(None, 0), _digested(tables, digest))
     version = _version(digest)
     if _has_exactly(lake, here, version, full=full):
         lake.claims.delete(written.path)

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from etl.database.engine import snapshot
 from etl.errors import Misconfigured
 from etl.lake import forgetting, sweeping
-from etl.lake.arrowrows import PIECES, ahead, rows_of
+from etl.lake.arrowrows import PIECES, ahead
 from etl.lake.claims import export_claims
 from etl.lake.deltafiles import Written, dropped_on_error
-from etl.lake.lakefile import file_at, folder, new_file
+from etl.lake.lakefile import file_at
 from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, LakeDate, Standpoint, account_here
 from etl.privacy.macs import Macs
@@ -159,8 +159,7 @@ def _take_over(lake: Lake, here: AccountHere) -> None:
     for each in here.renamed:
         file = file_at(each.path)
         if file is not None and each.date is not None:
-            path = f"{folder(here.name, each.date)}/{new_file(here.database, here.account_id, file.version).name}"
-            written = lake.rows.write(path, lake.rows.read(each.path))
+            written = lake.rows.write(here.new_path(each.date, file.version), lake.rows.read(each.path))
             lake.rows.commit(here.name, each.date, written, [each], {here.mark(each.date): file.version})
             lake.rows.delete(each.path)
 
@@ -185,7 +184,7 @@ def _export_dates(
         for number, (each, pieces) in enumerate(groupby(read, key=itemgetter(0))):
             step = partial(told, number, len(chosen))
             tables = _counted((table for _, table in pieces), partial(_from, done.rows, step))
-            written = lake.rows.write(_path(here, each), tables)
+            written = lake.rows.write(here.new_path(each.date, each.state.version), tables)
             try:
                 _commit_date(lake, here, each, written, order)
             except FewerRows as error:
@@ -217,15 +216,10 @@ def _rows_of_dates(
 ) -> Generator[tuple[LakeDate, pa.Table]]:
     """The rows of these dates, one date after the other; at least one table of each, be it without rows."""
     for each in dates:
-        where = {"account": here.name, "check_date": each.date}
         yield each, lake.rows.inside.empty_table()
-        with closing(rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order)) as tables:
+        with closing(lake.rows_in_database(connection, here.name, each.date)) as tables:
             for table in tables:
                 yield each, table
-
-
-def _path(here: AccountHere, each: LakeDate) -> str:
-    return f"{folder(here.name, each.date)}/{new_file(here.database, here.account_id, each.state.version).name}"
 
 
 def _counted(tables: Iterator[pa.Table], told: Callable[[int], None]) -> Iterator[pa.Table]:

@@ -14,7 +14,7 @@ from etl.core.checkrow import ERASED, CheckRow
 from etl.database.types import from_json, same_json, to_json
 from etl.errors import Misconfigured
 from etl.lake.deltafiles import dropped_on_error
-from etl.lake.lakefile import file_at, folder, new_file
+from etl.lake.lakefile import file_at
 from etl.lake.lakes import Lake
 from etl.lake.standings import AccountHere, LakeDate, Standpoint
 from etl.privacy.disguise import Disguise
@@ -106,9 +106,8 @@ def _write_again(
     work = _Rewriting(disguise, each.date)
     if not always and not _touched(lake, each, work):
         return False
-    file = new_file(here.database, here.account_id, version)
     tables = work.of(_rows(lake, each))
-    written = lake.rows.write(f"{folder(here.name, each.date)}/{file.name}", tables)
+    written = lake.rows.write(here.new_path(each.date, version), tables)
     with dropped_on_error(lake.rows, written.path):
         lake.rows.commit(here.name, each.date, written, each.files, {here.mark(each.date): version})
     return True

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Self
 
+import pyarrow as pa
+import sqlalchemy as sa
+
 from etl.errors import Misconfigured
+from etl.lake.arrowrows import rows_of
 from etl.lake.deltafiles import DeltaFiles
 from etl.lake.lakeschema import schema_of
 from etl.lake.storages import FOREIGN
@@ -46,6 +52,11 @@ class Lake:
         """The columns by which the rows of a date are sorted; masked ones may have the same key."""
         others = (name for name in self.rows.inside.names if name not in KEY_ORDER)
         return (*KEY_ORDER, *others) if self.masked else KEY_ORDER
+
+    def rows_in_database(self, connection: sa.Connection, account: str, date: dt.date) -> Generator[pa.Table]:
+        """The rows of a date of an account that the database has, as the lake is to have them, in its order."""
+        where = {"account": account, "check_date": date}
+        return rows_of(connection, self.view.name, self.rows.inside, where, self.order)
 
     def open(self) -> bool:
         """Open it; whether it is there. Raises Misconfigured if its rows are of the other view."""

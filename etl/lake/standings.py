@@ -11,7 +11,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from etl.lake.deltafiles import DeltaFiles, TableFile
-from etl.lake.lakefile import LakeFile, file_at
+from etl.lake.lakefile import LakeFile, file_at, folder, new_file
 from etl.lake.lakes import Lake
 from etl.store import erasures
 from etl.store.lakedates import DateState, database_id, date_states
@@ -103,6 +103,10 @@ class AccountHere:
     def mark(self, what: str | dt.date) -> str:
         """The name of a mark of this account; a name for people would change with the account's."""
         return mark_name(self.database, self.account_id, what)
+
+    def new_path(self, date: dt.date | None, version: int) -> str:
+        """Where a new file goes: of this version of a date, or of its coverage (None)."""
+        return f"{folder(self.name, date)}/{new_file(self.database, self.account_id, version).name}"
 
 
 def mark_name(database: str, account_id: int, what: str | dt.date) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from etl.lake.arrowrows import PIECES, ahead, rows_of
+from etl.lake.arrowrows import PIECES, ahead
 from etl.lake.deltafiles import DeltaFiles, TableFile
 from etl.lake.lakes import KEY_ORDER, Lake
 from etl.lake.standings import AccountHere, LakeDate, Standpoint
@@ -94,8 +94,7 @@ def _read(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDa
 
 
 def _in_database(connection: sa.Connection, lake: Lake, here: AccountHere, each: LakeDate) -> Generator[pa.Table]:
-    where = {"account": here.name, "check_date": each.date}
-    return ahead(rows_of(connection, lake.view.name, lake.rows.inside, where, lake.order), PIECES)
+    return ahead(lake.rows_in_database(connection, here.name, each.date), PIECES)
 
 
 def _in_lake(lake: Lake, each: LakeDate) -> Iterator[pa.Table]:
